@@ -1,0 +1,53 @@
+// swift-tools-version: 6.3
+import PackageDescription
+
+/// Settings of every Swift target: language mode 6, no warnings, explicit imports.
+let strict: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .treatAllWarnings(as: .error),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+]
+
+/// One body, compiled once per CPU level; the level is chosen at run time by CPUID.
+func kernelLevel(_ name: String, cpu: String?) -> Target {
+  #if arch(x86_64)
+  let flags = ["-Ounchecked"] + (cpu.map { ["-target-cpu", $0] } ?? [])
+  #else
+  let flags = ["-Ounchecked"]
+  #endif
+  return .target(
+    name: name, dependencies: ["KernelBody"], swiftSettings: strict + [.unsafeFlags(flags)])
+}
+
+let package = Package(
+  name: "attnmesh",
+  targets: [
+    // Leaves: C shims and pure code.
+    .systemLibrary(name: "CZeroMQ"),
+    .systemLibrary(name: "CCrypto"),
+    .target(name: "CChecksums"),
+    .target(name: "Checksums", dependencies: ["CChecksums", "CCrypto"], swiftSettings: strict),
+    .target(name: "KernelBody", swiftSettings: strict),
+    kernelLevel("KernelsBaseline", cpu: nil),
+    kernelLevel("KernelsAVX2", cpu: "haswell"),
+    kernelLevel("KernelsAVX512", cpu: "skylake-avx512"),
+    .target(
+      name: "AttentionKernels",
+      dependencies: ["KernelBody", "KernelsBaseline", "KernelsAVX2", "KernelsAVX512", "CChecksums"],
+      swiftSettings: strict),
+    .target(name: "TensorFiles", swiftSettings: strict),
+    .target(name: "ZeroMQ", dependencies: ["CZeroMQ"], swiftSettings: strict),
+    .target(name: "MeshCore", dependencies: ["Checksums"], swiftSettings: strict),
+
+    // Tests.
+    .testTarget(
+      name: "AttentionKernelsTests", dependencies: ["AttentionKernels"], swiftSettings: strict),
+    .testTarget(
+      name: "TensorFilesTests", dependencies: ["TensorFiles"], swiftSettings: strict),
+    .testTarget(name: "ZeroMQTests", dependencies: ["ZeroMQ"], swiftSettings: strict),
+    .testTarget(name: "MeshCoreTests", dependencies: ["MeshCore"], swiftSettings: strict),
+  ]
+)
