@@ -30,6 +30,7 @@ let package = Package(
     .systemLibrary(name: "CCrypto"),
     .target(name: "CChecksums"),
     .target(name: "Checksums", dependencies: ["CChecksums", "CCrypto"], swiftSettings: strict),
+    .target(name: "ElementTypes", swiftSettings: strict),
     .target(name: "KernelBody", swiftSettings: strict),
     kernelLevel("KernelsBaseline", cpu: nil),
     kernelLevel("KernelsAVX2", cpu: "haswell"),
@@ -40,7 +41,8 @@ let package = Package(
       swiftSettings: strict),
     .target(name: "TensorFiles", swiftSettings: strict),
     .target(name: "ZeroMQ", dependencies: ["CZeroMQ"], swiftSettings: strict),
-    .target(name: "MeshCore", dependencies: ["Checksums"], swiftSettings: strict),
+    .target(
+      name: "MeshCore", dependencies: ["Checksums", "ElementTypes"], swiftSettings: strict),
 
     // Tests.
     .testTarget(

@@ -1,0 +1,119 @@
+package import Checksums
+
+/// Who hosts what: the whole table of a job, sent to every worker that takes part. Each entry was
+/// committed before it was announced.
+package struct Assignment: Hashable, Sendable {
+  package let job: JobID
+  package let spec: AttentionJob
+  package let inputs: InputDigests
+  package let vrankCount: Int
+  package let planHash: Digest
+  /// Workers of the job in ring order. The needers' ring of a tile runs over this order.
+  package let peers: [Peer]
+  /// For each virtual rank, by index: its host and the epoch under which it hosts.
+  package let hosts: [Host]
+
+  package init(
+    job: JobID, spec: AttentionJob, inputs: InputDigests, vrankCount: Int, planHash: Digest,
+    peers: [Peer], hosts: [Host]
+  ) {
+    self.job = job
+    self.spec = spec
+    self.inputs = inputs
+    self.vrankCount = vrankCount
+    self.planHash = planHash
+    self.peers = peers
+    self.hosts = hosts
+  }
+
+  /// A worker of the job and where it serves tiles.
+  package struct Peer: Hashable, Sendable {
+    package let worker: WorkerID
+    package let endpoint: String
+
+    package init(worker: WorkerID, endpoint: String) {
+      self.worker = worker
+      self.endpoint = endpoint
+    }
+  }
+
+  /// The host of one virtual rank.
+  package struct Host: Hashable, Sendable {
+    /// Index into `peers`.
+    package let peer: Int
+    package let epoch: Epoch
+
+    package init(peer: Int, epoch: Epoch) {
+      self.peer = peer
+      self.epoch = epoch
+    }
+  }
+
+  /// Why the table is not one a coordinator makes; nil when it is. Checked before anything is
+  /// believed: indices in it are used without further checks.
+  package var problem: String? {
+    if let problem = spec.problem { return problem }
+    guard (1...Limits.vranksMaximum).contains(vrankCount), hosts.count == vrankCount else {
+      return "\(hosts.count) hosts for \(vrankCount) virtual ranks"
+    }
+    guard (1...Limits.workersMaximum).contains(peers.count) else {
+      return "\(peers.count) workers"
+    }
+    guard hosts.allSatisfy({ peers.indices.contains($0.peer) }) else {
+      return "a host outside the table of workers"
+    }
+    guard Set(peers.map(\.worker)).count == peers.count else { return "a worker named twice" }
+    guard Plan(job: spec, vrankCount: vrankCount).vrankCount == vrankCount else {
+      return "\(vrankCount) virtual ranks for fewer query tiles"
+    }
+    return nil
+  }
+}
+
+/// Which worker a tile is asked of, and which workers need it at all: the needers' ring.
+package struct Ring: Sendable {
+  package let plan: Plan
+  private let hosts: [Int]
+  /// K/V tiles that some row hosted by each peer sees, as a count: the tiles 0 ..< this.
+  private let needed: [Int]
+
+  package init(plan: Plan, assignment: Assignment) {
+    self.plan = plan
+    hosts = assignment.hosts.map(\.peer)
+    var needed = [Int](repeating: 0, count: assignment.peers.count)
+    for vrank in plan.vranks {
+      let peer = assignment.hosts[vrank.index].peer
+      needed[peer] = max(needed[peer], plan.neededKeyTiles(of: vrank))
+    }
+    self.needed = needed
+  }
+
+  /// The peer that owns a K/V tile.
+  package func owner(of tile: Int) -> Int { hosts[plan.owner(ofKeyTile: tile).index] }
+
+  /// Whether some row hosted by `peer` sees some key of K/V tile `tile`.
+  package func needs(_ peer: Int, tile: Int) -> Bool { tile < needed[peer] }
+
+  /// The peer of which `peer` asks a K/V tile: the previous one in the cyclic order of peers that
+  /// starts at the tile's owner, leaving out those that don't need it.
+  package func source(of tile: Int, for peer: Int) -> Int {
+    let owner = owner(of: tile)
+    var candidate = peer
+    repeat {
+      candidate = candidate == 0 ? needed.count - 1 : candidate - 1
+    } while candidate != owner && candidate != peer && !needs(candidate, tile: tile)
+    return candidate == peer ? owner : candidate
+  }
+
+  /// Payload bytes that have to cross between workers, at the least: over all workers, the foreign
+  /// tiles in which some row of theirs sees some key.
+  package var neededBytes: Int {
+    var total = 0
+    for tile in 0..<plan.keyTileCount {
+      let owner = owner(of: tile)
+      let needers = needed.indices.count { $0 != owner && needs($0, tile: tile) }
+      total += needers * plan.payloadBytes(of: .keyValue(tile))
+    }
+    return total
+  }
+}

@@ -1,0 +1,135 @@
+package import Checksums
+package import ElementTypes
+
+/// Which keys a query row sees.
+package enum Mask: UInt8, Sendable, CaseIterable, Codable {
+  /// Every key.
+  case full = 1
+  /// Bottom-right aligned: query `i` sees keys `j` ≤ i + Lk − Lq.
+  case causal = 2
+
+  package var name: String { self == .full ? "full" : "causal" }
+}
+
+/// How runs of tiles are dealt to the virtual ranks.
+package enum Layout: UInt8, Sendable, CaseIterable, Codable {
+  /// One run each, in order.
+  case contiguous = 1
+  /// Of 2P runs, rank r holds run r and run 2P − 1 − r: equal work under a causal mask.
+  case zigzag = 2
+
+  package var name: String { self == .contiguous ? "contiguous" : "zigzag" }
+}
+
+/// What an attention job computes: shapes, types, mask and options. Two jobs with equal values and
+/// equal input digests have bit-equal outputs.
+package struct AttentionJob: Hashable, Sendable {
+  /// Sequences attended to independently.
+  package var batch: Int
+  package var queryHeads: Int
+  package var keyValueHeads: Int
+  package var queryTokens: Int
+  package var keyTokens: Int
+  package var headDimension: Int
+  /// Type of query, key and value elements in the input and on the wire.
+  package var element: ElementType
+  package var mask: Mask
+  /// Factor of the logits; 1/√d unless the user asked otherwise.
+  package var scale: Float
+  package var layout: Layout
+  /// Virtual ranks asked for; 0 lets the coordinator choose.
+  package var vranks: Int
+
+  package init(
+    batch: Int, queryHeads: Int, keyValueHeads: Int, queryTokens: Int, keyTokens: Int,
+    headDimension: Int, element: ElementType, mask: Mask, scale: Float, layout: Layout,
+    vranks: Int = 0
+  ) {
+    self.batch = batch
+    self.queryHeads = queryHeads
+    self.keyValueHeads = keyValueHeads
+    self.queryTokens = queryTokens
+    self.keyTokens = keyTokens
+    self.headDimension = headDimension
+    self.element = element
+    self.mask = mask
+    self.scale = scale
+    self.layout = layout
+    self.vranks = vranks
+  }
+
+  /// Query heads of all sequences. Flattened head h of the queries reads key/value head
+  /// h / `queriesPerKeyHead`, also across the batch.
+  package var flatQueryHeads: Int { batch * queryHeads }
+  /// Key/value heads of all sequences.
+  package var flatKeyValueHeads: Int { batch * keyValueHeads }
+  package var queriesPerKeyHead: Int { queryHeads / keyValueHeads }
+
+  /// Query row `i` sees keys 0 ... i + `causalOffset`.
+  package var causalOffset: Int { keyTokens - queryTokens }
+
+  package var queryBytes: Int {
+    flatQueryHeads * queryTokens * headDimension * element.byteCount
+  }
+  /// Bytes of K, and as many of V.
+  package var keyBytes: Int { flatKeyValueHeads * keyTokens * headDimension * element.byteCount }
+  package var inputBytes: Int { queryBytes + 2 * keyBytes }
+  /// Float32 bytes of the output.
+  package var outputBytes: Int { flatQueryHeads * queryTokens * headDimension * 4 }
+  package var logSumExpBytes: Int { flatQueryHeads * queryTokens * 4 }
+
+  /// (query, key) pairs of one head that the mask lets through.
+  package var visiblePairs: Int {
+    guard mask == .causal else { return queryTokens * keyTokens }
+    // Rows before `first` see nothing; the others see 1, 2, … keys more, up to keyTokens.
+    let first = max(0, -causalOffset)
+    let rows = queryTokens - first
+    guard rows > 0 else { return 0 }
+    let fewest = first + causalOffset + 1
+    return rows * (fewest + keyTokens) / 2
+  }
+
+  /// Multiplications and additions the mask asks for: 4 · pairs · d · heads.
+  package var flops: Double { 4 * Double(visiblePairs) * Double(headDimension * flatQueryHeads) }
+}
+
+extension AttentionJob {
+  /// Why the job can't be computed, in one line; nil when it can. Checked by the client before
+  /// anything is sent and by the coordinator for every submit.
+  package var problem: String? {
+    let counts = [
+      ("batch", batch, Limits.headsMaximum), ("query heads", queryHeads, Limits.headsMaximum),
+      ("key/value heads", keyValueHeads, Limits.headsMaximum),
+      ("query tokens", queryTokens, Limits.tokensMaximum),
+      ("key tokens", keyTokens, Limits.tokensMaximum),
+      ("head dimension", headDimension, Limits.headDimensionMaximum),
+    ]
+    for (name, value, maximum) in counts where !(1...maximum).contains(value) {
+      return "\(name) is \(value); it must be 1 to \(maximum)"
+    }
+    guard queryHeads % keyValueHeads == 0 else {
+      return "\(queryHeads) query heads are not a multiple of \(keyValueHeads) key/value heads"
+    }
+    guard batch * queryHeads <= Limits.headsMaximum else {
+      return "batch × query heads is \(batch * queryHeads); at most \(Limits.headsMaximum)"
+    }
+    guard scale.isFinite else { return "scale is \(scale); it must be a finite number" }
+    guard (0...Limits.vranksMaximum).contains(vranks) else {
+      return "\(vranks) virtual ranks; at most \(Limits.vranksMaximum)"
+    }
+    return nil
+  }
+}
+
+/// SHA-256 of each input tensor as it is stored: element bytes in row-major order.
+package struct InputDigests: Hashable, Sendable {
+  package let query: Digest
+  package let key: Digest
+  package let value: Digest
+
+  package init(query: Digest, key: Digest, value: Digest) {
+    self.query = query
+    self.key = key
+    self.value = value
+  }
+}

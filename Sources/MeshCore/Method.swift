@@ -1,0 +1,198 @@
+/// The calls of the mesh: each is a method of a service in `Protos/`. One table says who may call
+/// what; what is not in it is refused.
+package enum Method: UInt8, Sendable, CaseIterable {
+  // Service Jobs, on the control socket.
+  case submit = 1
+  case start = 2
+  case status = 3
+  case list = 4
+  case cancel = 5
+  case result = 6
+  case discard = 7
+  // Service Mesh, on the control socket.
+  case workers = 8
+  case events = 9
+  // Service Store, on the data socket.
+  case upload = 10
+  case read = 11
+
+  /// "service.method", as in `Protos/`.
+  package var name: String {
+    switch self {
+    case .submit: "Jobs.Submit"
+    case .start: "Jobs.Start"
+    case .status: "Jobs.Status"
+    case .list: "Jobs.List"
+    case .cancel: "Jobs.Cancel"
+    case .result: "Jobs.Result"
+    case .discard: "Jobs.Discard"
+    case .workers: "Mesh.Workers"
+    case .events: "Mesh.Events"
+    case .upload: "Store.Upload"
+    case .read: "Store.Read"
+    }
+  }
+
+  /// Whether the method is served on the data socket, where messages are large.
+  package var isBulk: Bool { self == .upload || self == .read }
+
+  /// Who may call it. Deny by default: a role that isn't listed is refused.
+  package var roles: [Role] {
+    switch self {
+    case .submit, .start, .result, .discard, .upload, .read: [.client, .operator]
+    case .status, .list, .workers, .events: [.client, .operator, .viewer]
+    case .cancel: [.client, .operator]
+    }
+  }
+
+  /// Whether a repeated request id is answered from the kept reply instead of being done again.
+  package var isKept: Bool {
+    switch self {
+    case .submit, .start, .cancel, .discard: true
+    case .status, .list, .result, .workers, .events, .upload, .read: false
+    }
+  }
+}
+
+/// What a caller is to the mesh.
+package enum Role: UInt8, Sendable, CaseIterable {
+  case worker = 1
+  /// Submits jobs, follows and fetches them.
+  case client = 2
+  /// May do everything.
+  case `operator` = 3
+  /// Looks only.
+  case viewer = 4
+}
+
+/// What every call says beside its request.
+package struct CallHeader: Hashable, Sendable {
+  package var version: Int
+  package var request: RequestID
+  package var role: Role
+  /// Who calls, for people and for fair queueing: user@host.
+  package var client: String
+  /// Raw method number: it may be one that this build doesn't know.
+  package var method: UInt8
+  /// Time the caller still waits; never a wall-clock deadline.
+  package var remaining: Duration
+
+  package init(
+    version: Int = protocolVersion, request: RequestID, role: Role, client: String, method: UInt8,
+    remaining: Duration
+  ) {
+    self.version = version
+    self.request = request
+    self.role = role
+    self.client = client
+    self.method = method
+    self.remaining = remaining
+  }
+}
+
+/// The requests of the control socket.
+package enum CallRequest: Hashable, Sendable {
+  case submit(SubmitRequest)
+  case start(JobID)
+  case status(JobID)
+  case list
+  case cancel(JobID)
+  case result(JobID)
+  case discard(JobID)
+  case workers
+  case events(EventsRequest)
+
+  package var method: Method {
+    switch self {
+    case .submit: .submit
+    case .start: .start
+    case .status: .status
+    case .list: .list
+    case .cancel: .cancel
+    case .result: .result
+    case .discard: .discard
+    case .workers: .workers
+    case .events: .events
+    }
+  }
+}
+
+/// The replies of the control socket.
+package enum CallReply: Hashable, Sendable {
+  case submitted(SubmitReply)
+  case status(JobStatus)
+  case jobs([JobSummary])
+  case result(ResultReply)
+  case workers([WorkerStatus])
+  case events(EventsReply)
+}
+
+/// Asks for room for a job's inputs. Tensors follow by `Store.Upload`, then `Jobs.Start`.
+package struct SubmitRequest: Hashable, Sendable {
+  package var spec: AttentionJob
+  /// Seconds from submit after which the job fails, whatever its state; 0 for none.
+  package var deadlineSeconds: Double
+
+  package init(spec: AttentionJob, deadlineSeconds: Double) {
+    self.spec = spec
+    self.deadlineSeconds = deadlineSeconds
+  }
+}
+
+/// The job was admitted: where to send its tensors, and what it will take.
+package struct SubmitReply: Hashable, Sendable {
+  package var job: JobID
+  package var storeEndpoint: String
+  /// Bytes one worker needs at most, by the present number of workers.
+  package var workerBytes: Int
+  /// Bytes reserved in the coordinator's store.
+  package var diskBytes: Int
+
+  package init(job: JobID, storeEndpoint: String, workerBytes: Int, diskBytes: Int) {
+    self.job = job
+    self.storeEndpoint = storeEndpoint
+    self.workerBytes = workerBytes
+    self.diskBytes = diskBytes
+  }
+}
+
+/// The result of a finished job: how large it is, its digests, and where to read it.
+package struct ResultReply: Hashable, Sendable {
+  package var status: JobStatus
+  package var storeEndpoint: String
+
+  package init(status: JobStatus, storeEndpoint: String) {
+    self.status = status
+    self.storeEndpoint = storeEndpoint
+  }
+}
+
+/// Asks for events after a position; waits for one when there is none yet.
+package struct EventsRequest: Hashable, Sendable {
+  /// Sequence number of the last event already seen; 0 for all that are kept.
+  package var after: UInt64
+  /// Only events of this job; nil for all.
+  package var job: JobID?
+
+  package init(after: UInt64, job: JobID?) {
+    self.after = after
+    self.job = job
+  }
+}
+
+/// Events in order. `next` is the position to ask from.
+package struct EventsReply: Hashable, Sendable {
+  package var events: [RecordedEvent]
+  package var next: UInt64
+  /// Events that were dropped before they could be read.
+  package var missed: UInt64
+
+  package init(events: [RecordedEvent], next: UInt64, missed: UInt64) {
+    self.events = events
+    self.next = next
+    self.missed = missed
+  }
+}
+
+/// A reply, or why there is none.
+package typealias CallOutcome = Result<CallReply, CallFailure>

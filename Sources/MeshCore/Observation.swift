@@ -1,0 +1,119 @@
+/// Something that happened, told by a core: the single source of logs, metrics, `events --follow`
+/// and transcripts. Cores never log.
+package struct Observation: Hashable, Sendable {
+  package var kind: Kind
+  package var job: JobID?
+  /// Name of the worker it is about.
+  package var worker: String?
+  package var vrank: VRank?
+  /// One line for a person; empty when the kind says all.
+  package var detail: String
+
+  package init(
+    _ kind: Kind, job: JobID? = nil, worker: String? = nil, vrank: VRank? = nil,
+    detail: String = ""
+  ) {
+    self.kind = kind
+    self.job = job
+    self.worker = worker
+    self.vrank = vrank
+    self.detail = detail
+  }
+
+  package enum Kind: UInt8, Sendable, CaseIterable {
+    case workerJoined = 1
+    case workerRefused = 2
+    case workerLost = 3
+    case workerLeft = 4
+    case jobSubmitted = 10
+    case jobQueued = 11
+    case jobStarted = 12
+    case vrankFinal = 13
+    case jobDone = 14
+    case jobFailed = 15
+    case jobCancelled = 16
+    case jobDiscarded = 17
+    case assigned = 20
+    case released = 21
+    case sourceChanged = 22
+    case tileRefused = 23
+    case coordinatorLate = 30
+    case messageDropped = 31
+    case storeAlarm = 32
+
+    package var name: String {
+      switch self {
+      case .workerJoined: "worker-joined"
+      case .workerRefused: "worker-refused"
+      case .workerLost: "worker-lost"
+      case .workerLeft: "worker-left"
+      case .jobSubmitted: "job-submitted"
+      case .jobQueued: "job-queued"
+      case .jobStarted: "job-started"
+      case .vrankFinal: "vrank-final"
+      case .jobDone: "job-done"
+      case .jobFailed: "job-failed"
+      case .jobCancelled: "job-cancelled"
+      case .jobDiscarded: "job-discarded"
+      case .assigned: "assigned"
+      case .released: "released"
+      case .sourceChanged: "source-changed"
+      case .tileRefused: "tile-refused"
+      case .coordinatorLate: "coordinator-late"
+      case .messageDropped: "message-dropped"
+      case .storeAlarm: "store-alarm"
+      }
+    }
+  }
+}
+
+/// An observation with its place in the coordinator's log.
+package struct RecordedEvent: Hashable, Sendable {
+  /// 1 for the first since the coordinator started.
+  package var sequence: UInt64
+  /// Since the coordinator started.
+  package var seconds: Double
+  package var observation: Observation
+
+  package init(sequence: UInt64, seconds: Double, observation: Observation) {
+    self.sequence = sequence
+    self.seconds = seconds
+    self.observation = observation
+  }
+}
+
+/// The last events, with numbers that never repeat.
+package struct EventLog: Sendable {
+  private var events: [RecordedEvent] = []
+  private var last: UInt64 = 0
+
+  package init() {}
+
+  mutating func append(_ observation: Observation, at now: Duration) {
+    last += 1
+    events.append(RecordedEvent(sequence: last, seconds: now.seconds, observation: observation))
+    if events.count >= 2 * Limits.eventsKeptMaximum {
+      events.removeFirst(events.count - Limits.eventsKeptMaximum)
+    }
+  }
+
+  /// Events after a position, at most `Limits.eventsPerReplyMaximum`.
+  func read(_ request: EventsRequest) -> EventsReply {
+    let oldest = events.first?.sequence ?? last + 1
+    let missed = request.after + 1 < oldest ? oldest - request.after - 1 : 0
+    var found: [RecordedEvent] = []
+    var next = min(max(request.after, oldest - 1), last)
+    for event in events.suffix(Int(last - next)) {
+      guard found.count < Limits.eventsPerReplyMaximum else { break }
+      next = event.sequence
+      if request.job == nil || event.observation.job == request.job { found.append(event) }
+    }
+    return EventsReply(events: found, next: next, missed: missed)
+  }
+}
+
+extension Duration {
+  package var seconds: Double {
+    Double(components.seconds) + Double(components.attoseconds) * 1e-18
+  }
+}

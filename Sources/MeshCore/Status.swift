@@ -1,0 +1,175 @@
+package import Checksums
+
+/// Where a job is in its life. The last three are terminal, and set once.
+package enum JobState: UInt8, Sendable, CaseIterable, Codable {
+  /// Room is reserved; tensors are arriving.
+  case uploading = 1
+  /// All bytes are there; they are being digested and synced.
+  case sealing = 2
+  /// Accepted: waits for its turn, or for workers.
+  case queued = 3
+  case running = 4
+  /// Every virtual rank is final; the result is being digested and synced.
+  case finishing = 5
+  case done = 6
+  case failed = 7
+  case cancelled = 8
+
+  package var isTerminal: Bool { self == .done || self == .failed || self == .cancelled }
+
+  package var name: String {
+    switch self {
+    case .uploading: "uploading"
+    case .sealing: "sealing"
+    case .queued: "queued"
+    case .running: "running"
+    case .finishing: "finishing"
+    case .done: "done"
+    case .failed: "failed"
+    case .cancelled: "cancelled"
+    }
+  }
+}
+
+/// One line about a job.
+package struct JobSummary: Hashable, Sendable {
+  package var job: JobID
+  package var client: String
+  package var state: JobState
+  /// Why it waits, failed or was cancelled; empty otherwise.
+  package var reason: String
+  package var spec: AttentionJob
+  /// Tiles folded and to fold, over all virtual ranks.
+  package var folded: Int
+  package var total: Int
+  /// Since submit.
+  package var ageSeconds: Double
+  /// From plan start to last fold, or until now.
+  package var wallSeconds: Double
+
+  package init(
+    job: JobID, client: String, state: JobState, reason: String, spec: AttentionJob, folded: Int,
+    total: Int, ageSeconds: Double, wallSeconds: Double
+  ) {
+    self.job = job
+    self.client = client
+    self.state = state
+    self.reason = reason
+    self.spec = spec
+    self.folded = folded
+    self.total = total
+    self.ageSeconds = ageSeconds
+    self.wallSeconds = wallSeconds
+  }
+}
+
+/// Everything about a job.
+package struct JobStatus: Hashable, Sendable {
+  package var summary: JobSummary
+  /// Place in the queue, 1 for the next one to run; 0 when it isn't queued.
+  package var queuePosition: Int
+  package var vrankCount: Int
+  package var planHash: Digest?
+  package var ranks: [RankStatus]
+  package var workers: [JobWorkerStatus]
+  /// K/V payload bytes that have to cross between workers, at the least.
+  package var neededBytes: Int
+  /// The bound on one worker's memory that admission computed.
+  package var workerBytes: Int
+  /// SHA-256 of the float32 output and of the log-sum-exp, row-major, once the job is done.
+  package var outputDigest: Digest?
+  package var logSumExpDigest: Digest?
+
+  package init(
+    summary: JobSummary, queuePosition: Int, vrankCount: Int, planHash: Digest?,
+    ranks: [RankStatus], workers: [JobWorkerStatus], neededBytes: Int, workerBytes: Int,
+    outputDigest: Digest?, logSumExpDigest: Digest?
+  ) {
+    self.summary = summary
+    self.queuePosition = queuePosition
+    self.vrankCount = vrankCount
+    self.planHash = planHash
+    self.ranks = ranks
+    self.workers = workers
+    self.neededBytes = neededBytes
+    self.workerBytes = workerBytes
+    self.outputDigest = outputDigest
+    self.logSumExpDigest = logSumExpDigest
+  }
+}
+
+/// One virtual rank of a job.
+package struct RankStatus: Hashable, Sendable {
+  package var vrank: VRank
+  package var epoch: Epoch
+  /// Name of its host.
+  package var worker: String
+  package var next: Int
+  package var needed: Int
+  package var isFinal: Bool
+
+  package init(
+    vrank: VRank, epoch: Epoch, worker: String, next: Int, needed: Int, isFinal: Bool
+  ) {
+    self.vrank = vrank
+    self.epoch = epoch
+    self.worker = worker
+    self.next = next
+    self.needed = needed
+    self.isFinal = isFinal
+  }
+}
+
+/// One worker's part in a job.
+package struct JobWorkerStatus: Hashable, Sendable {
+  package var name: String
+  package var level: String
+  package var threads: Int
+  package var traffic: Traffic
+  package var residentBytes: Int
+
+  package init(name: String, level: String, threads: Int, traffic: Traffic, residentBytes: Int) {
+    self.name = name
+    self.level = level
+    self.threads = threads
+    self.traffic = traffic
+    self.residentBytes = residentBytes
+  }
+}
+
+/// One worker of the mesh.
+package struct WorkerStatus: Hashable, Sendable {
+  package var worker: WorkerID
+  package var name: String
+  package var processID: Int
+  package var numerics: String
+  package var level: String
+  package var threads: Int
+  package var memoryBytes: Int
+  package var residentBytes: Int
+  package var endpoint: String
+  /// Since its last heartbeat.
+  package var silentSeconds: Double
+  /// The job it works for.
+  package var job: JobID?
+  package var vranks: [VRank]
+
+  package init(
+    worker: WorkerID, name: String, processID: Int, numerics: String, level: String, threads: Int,
+    memoryBytes: Int, residentBytes: Int, endpoint: String, silentSeconds: Double, job: JobID?,
+    vranks: [VRank]
+  ) {
+    self.worker = worker
+    self.name = name
+    self.processID = processID
+    self.numerics = numerics
+    self.level = level
+    self.threads = threads
+    self.memoryBytes = memoryBytes
+    self.residentBytes = residentBytes
+    self.endpoint = endpoint
+    self.silentSeconds = silentSeconds
+    self.job = job
+    self.vranks = vranks
+  }
+}
