@@ -46,9 +46,14 @@ package struct Plan: Sendable {
   package func keyTiles(of vrank: VRank) -> [Int] { keyShards[vrank.index].tiles }
 
   /// The virtual rank that owns a K/V tile.
-  package func owner(ofKeyTile tile: Int) -> VRank {
-    for vrank in keyShards.indices where keyShards[vrank].contains(tile) { return VRank(vrank) }
-    preconditionFailure("K/V tile \(tile) of \(keyTileCount) has no owner")
+  package func owner(ofKeyTile tile: Int) -> VRank { Self.holder(of: tile, in: keyShards) }
+
+  /// The virtual rank that folds the rows of a query tile.
+  package func holder(ofQueryTile tile: Int) -> VRank { Self.holder(of: tile, in: queryShards) }
+
+  private static func holder(of tile: Int, in shards: [Shard]) -> VRank {
+    for vrank in shards.indices where shards[vrank].contains(tile) { return VRank(vrank) }
+    preconditionFailure("tile \(tile) is in no shard")
   }
 
   /// The K/V tiles that `vrank` folds are 0 ..< this: under both masks the keys a row sees are a

@@ -1,0 +1,157 @@
+/// The methods of the control socket.
+extension Coordinator {
+  mutating func receive(
+    _ request: CallRequest, header: CallHeader, ticket: Ticket, at now: Duration,
+    into effects: inout [Effect]
+  ) {
+    if let failure = refusal(of: header, request: request) {
+      effects.append(.reply(.failure(failure), to: ticket))
+      return
+    }
+    if request.method.isKept {
+      switch replies.admit(request, ticket: ticket) {
+      case .new: break
+      case .repeated(let outcome):
+        effects.append(.reply(outcome, to: ticket))
+        return
+      case .joined: return
+      case .conflict:
+        let failure = CallFailure(
+          .alreadyExists, "request id \(ticket.request) was used for another request")
+        effects.append(.reply(.failure(failure), to: ticket))
+        return
+      }
+    }
+    perform(request, header: header, ticket: ticket, at: now, into: &effects)
+  }
+
+  private func refusal(of header: CallHeader, request: CallRequest) -> CallFailure? {
+    let method = request.method
+    if header.version != protocolVersion {
+      return CallFailure(
+        .failedPrecondition,
+        "protocol version \(header.version); this coordinator speaks \(protocolVersion)")
+    }
+    if header.remaining <= .zero {
+      return CallFailure(.deadlineExceeded, "\(method.name) arrived after its deadline")
+    }
+    if !method.roles.contains(header.role) {
+      return CallFailure(.permissionDenied, "a \(header.role) may not call \(method.name)")
+    }
+    return nil
+  }
+
+  private mutating func perform(
+    _ request: CallRequest, header: CallHeader, ticket: Ticket, at now: Duration,
+    into effects: inout [Effect]
+  ) {
+    switch request {
+    case .submit(let submit):
+      self.submit(submit, client: header.client, ticket: ticket, at: now, into: &effects)
+    case .start(let job):
+      start(job, ticket: ticket, at: now, into: &effects)
+    case .status(let job):
+      reply(withJob(job) { .success(.status(status(of: $0, at: now))) }, to: ticket, into: &effects)
+    case .list:
+      let summaries = jobs.reversed().prefix(200).map { summary(of: $0, at: now) }
+      reply(.success(.jobs(summaries)), to: ticket, into: &effects)
+    case .cancel(let job):
+      cancel(job, by: header.client, ticket: ticket, at: now, into: &effects)
+    case .result(let job):
+      reply(withJob(job) { result(of: $0, at: now) }, to: ticket, into: &effects)
+    case .discard(let job):
+      discard(job, ticket: ticket, at: now, into: &effects)
+    case .workers:
+      let list = members.sorted { ($0.name, $0.id) < ($1.name, $1.id) }
+      reply(
+        .success(.workers(list.map { status(of: $0, at: now) })), to: ticket, into: &effects)
+    case .events(let request):
+      park(request, ticket: ticket, until: now + header.remaining, at: now, into: &effects)
+    }
+  }
+
+  /// Every reply goes through here, so that a retry gets the same one.
+  mutating func reply(_ outcome: CallOutcome, to ticket: Ticket, into effects: inout [Effect]) {
+    for waiting in replies.finish(ticket, outcome) {
+      effects.append(.reply(outcome, to: waiting))
+    }
+  }
+
+  private func withJob(_ job: JobID, _ body: (JobRecord) -> CallOutcome) -> CallOutcome {
+    guard let index = index(of: job) else { return .failure(unknown(job)) }
+    return body(jobs[index])
+  }
+
+  func unknown(_ job: JobID) -> CallFailure {
+    CallFailure(.notFound, "no job \(job) here; `attnmesh jobs` lists those there are")
+  }
+
+  private func result(of record: JobRecord, at now: Duration) -> CallOutcome {
+    guard record.state == .done else {
+      let why = record.reason.isEmpty ? "" : ": \(record.reason)"
+      return .failure(
+        CallFailure(.failedPrecondition, "job \(record.id) is \(record.state.name)\(why)"))
+    }
+    guard !record.isDiscarded else {
+      return .failure(CallFailure(.notFound, "the result of job \(record.id) is no longer kept"))
+    }
+    return .success(
+      .result(
+        ResultReply(
+          status: status(of: record, at: now), storeEndpoint: configuration.storeEndpoint)))
+  }
+
+  private mutating func cancel(
+    _ job: JobID, by client: String, ticket: Ticket, at now: Duration, into effects: inout [Effect]
+  ) {
+    guard let index = index(of: job) else {
+      return reply(.failure(unknown(job)), to: ticket, into: &effects)
+    }
+    if !jobs[index].state.isTerminal {
+      end(index, as: .cancelled, "cancelled by \(client)", at: now, into: &effects)
+    }
+    reply(.success(.status(status(of: jobs[index], at: now))), to: ticket, into: &effects)
+  }
+
+  private mutating func discard(
+    _ job: JobID, ticket: Ticket, at now: Duration, into effects: inout [Effect]
+  ) {
+    guard let index = index(of: job) else {
+      return reply(.failure(unknown(job)), to: ticket, into: &effects)
+    }
+    guard jobs[index].state.isTerminal else {
+      let failure = CallFailure(
+        .failedPrecondition, "job \(job) is \(jobs[index].state.name); cancel it first")
+      return reply(.failure(failure), to: ticket, into: &effects)
+    }
+    drop(index, at: now, into: &effects)
+    reply(.success(.status(status(of: jobs[index], at: now))), to: ticket, into: &effects)
+  }
+
+  // MARK: Waiting for events
+
+  private mutating func park(
+    _ request: EventsRequest, ticket: Ticket, until: Duration, at now: Duration,
+    into effects: inout [Effect]
+  ) {
+    guard parked.count < Limits.parkedCallsMaximum else {
+      let failure = CallFailure(
+        .resourceExhausted, "\(parked.count) calls wait for events already; try again later")
+      return reply(.failure(failure), to: ticket, into: &effects)
+    }
+    parked.append(ParkedCall(request: request, ticket: ticket, until: until))
+  }
+
+  mutating func answerParkedCalls(at now: Duration, into effects: inout [Effect]) {
+    // Something of an answer before the caller gives up.
+    let margin = Duration.milliseconds(200)
+    parked.removeAll { call in
+      let found = events.read(call.request)
+      guard !found.events.isEmpty || found.missed > 0 || now + margin >= call.until else {
+        return false
+      }
+      effects.append(.reply(.success(.events(found)), to: call.ticket))
+      return true
+    }
+  }
+}

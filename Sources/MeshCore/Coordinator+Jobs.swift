@@ -1,0 +1,181 @@
+/// From the queue to the end: whose turn it is, placement, results, expiry.
+extension Coordinator {
+  /// Gives the workers to the next job, if they are free. Fair by client: the client served longest
+  /// ago goes first, and within a client the job submitted first.
+  mutating func startNextJob(at now: Duration, into effects: inout [Effect]) {
+    guard activeIndex == nil, let index = nextInQueue else { return }
+    let workers = workersOfOneArithmetic
+    guard !workers.isEmpty, let inputs = jobs[index].inputs else {
+      jobs[index].wait("waits for workers")
+      return
+    }
+    let spec = jobs[index].spec
+    let plan = Plan(job: spec, vrankCount: vrankCount(spec, workers: workers.count))
+    let used = Array(workers.prefix(plan.vrankCount))
+    let estimate = MemoryEstimate(plan: plan, workers: used.count)
+    if let failure = memoryRefusal(estimate, workers: used.map(\.hello)) {
+      return fail(index, failure.message, at: now, into: &effects)
+    }
+    let assignment = assign(jobs[index].id, plan: plan, inputs: inputs, workers: used)
+    jobs[index].run = JobRun(plan: plan, assignment: assignment, workers: used.map(\.hello))
+    jobs[index].advance(to: .running)
+    jobs[index].startedAt = now
+    serve(jobs[index].client)
+    observe(
+      Observation(
+        .jobStarted, job: assignment.job,
+        detail: "\(plan.vrankCount) virtual ranks on \(used.count) workers"),
+      at: now, into: &effects)
+    effects.append(
+      .store(
+        .begin(
+          assignment.job, plan: plan, planHash: assignment.planHash,
+          epochs: assignment.hosts.map(\.epoch))))
+    for peer in assignment.peers {
+      effects.append(.send(.assign(assignment, term: configuration.term), to: peer.worker))
+    }
+  }
+
+  /// Index of the queued job whose turn it is.
+  var nextInQueue: Int? {
+    let queued = jobs.indices.filter { jobs[$0].state == .queued }
+    return queued.min { left, right in
+      let (a, b) = (lastServed(jobs[left].client), lastServed(jobs[right].client))
+      return (a, left) < (b, right)
+    }
+  }
+
+  /// 0 for a client never served, then in the order of service.
+  private func lastServed(_ client: String) -> Int {
+    servedClients.firstIndex(of: client).map { $0 + 1 } ?? 0
+  }
+
+  mutating func serve(_ client: String) {
+    servedClients.removeAll { $0 == client }
+    servedClients.append(client)
+    if servedClients.count > Limits.jobsMaximum { servedClients.removeFirst() }
+  }
+
+  /// The largest group of workers that share a numerics fingerprint, by name: only they may share a
+  /// job, for its bits would depend on who computed what.
+  private var workersOfOneArithmetic: [Member] {
+    var best: [Member] = []
+    for numerics in members.map(\.hello.numerics) {
+      let group = members.filter { $0.hello.numerics == numerics }
+      let better =
+        group.count > best.count
+        || (group.count == best.count && numerics < (best.first?.hello.numerics ?? ""))
+      if better { best = group }
+    }
+    return best.sorted { naturalOrder($0.name, $1.name) }
+  }
+
+  private mutating func assign(
+    _ job: JobID, plan: Plan, inputs: InputDigests, workers: [Member]
+  ) -> Assignment {
+    let placement = Plan.hosts(vranks: plan.vrankCount, workers: workers.count)
+    let hosts = placement.map { peer in
+      defer { nextEpoch += 1 }
+      return Assignment.Host(
+        peer: peer, epoch: Epoch(term: configuration.term, counter: nextEpoch))
+    }
+    return Assignment(
+      job: job, spec: plan.job, inputs: inputs, vrankCount: plan.vrankCount,
+      planHash: plan.hash(inputs: inputs, numerics: workers[0].hello.numerics),
+      peers: workers.map { Assignment.Peer(worker: $0.id, endpoint: $0.hello.endpoint) },
+      hosts: hosts)
+  }
+
+  /// Marks a virtual rank final, once its result is synced, and lets the worker drop it.
+  mutating func finalise(
+    _ job: JobID, _ vrank: VRank, _ epoch: Epoch, at now: Duration, into effects: inout [Effect]
+  ) {
+    guard let index = index(of: job), jobs[index].state == .running, var run = jobs[index].run,
+      run.isFinal.indices.contains(vrank.index),
+      run.assignment.hosts[vrank.index].epoch == epoch
+    else { return }
+    effects.append(.store(.acknowledge(job, vrank, epoch)))
+    guard !run.isFinal[vrank.index] else { return }
+    run.isFinal[vrank.index] = true
+    run.next[vrank.index] = run.plan.neededKeyTiles(of: vrank)
+    jobs[index].run = run
+    observe(
+      Observation(
+        .vrankFinal, job: job, worker: run.workers[run.assignment.hosts[vrank.index].peer].name,
+        vrank: vrank),
+      at: now, into: &effects)
+    guard run.isFinal.allSatisfy({ $0 }) else { return }
+    if jobs[index].foldedAt == nil { jobs[index].foldedAt = now }
+    jobs[index].advance(to: .finishing)
+    effects.append(.store(.finish(job)))
+  }
+
+  mutating func fail(
+    _ index: Int, _ reason: String, at now: Duration, into effects: inout [Effect]
+  ) {
+    end(index, as: .failed, reason, at: now, into: &effects)
+  }
+
+  /// The only way into a terminal state. The record stays as a tombstone that refuses whatever
+  /// still arrives for the job.
+  mutating func end(
+    _ index: Int, as state: JobState, _ reason: String, at now: Duration,
+    into effects: inout [Effect]
+  ) {
+    jobs[index].advance(to: state, reason: reason)
+    jobs[index].endedAt = now
+    let job = jobs[index].id
+    let kind: Observation.Kind =
+      state == .done ? .jobDone : state == .failed ? .jobFailed : .jobCancelled
+    observe(Observation(kind, job: job, detail: reason), at: now, into: &effects)
+    for peer in jobs[index].run?.assignment.peers ?? [] {
+      effects.append(.send(.release(job, term: configuration.term), to: peer.worker))
+    }
+    effects.append(.store(.drop(job, keepResult: state == .done)))
+    if state != .done { jobs[index].isDiscarded = true }
+    answer(
+      index, .failure(CallFailure(.aborted, "job \(job) was \(state.name): \(reason)")),
+      into: &effects)
+  }
+
+  /// Gives back a terminal job's room in the store.
+  mutating func drop(_ index: Int, at now: Duration, into effects: inout [Effect]) {
+    guard !jobs[index].isDiscarded else { return }
+    jobs[index].isDiscarded = true
+    observe(Observation(.jobDiscarded, job: jobs[index].id), at: now, into: &effects)
+    effects.append(.store(.drop(jobs[index].id, keepResult: false)))
+  }
+
+  mutating func expireJobs(at now: Duration, into effects: inout [Effect]) {
+    for index in jobs.indices {
+      let job = jobs[index]
+      if let deadline = job.deadline, !job.state.isTerminal, now >= deadline {
+        fail(
+          index, "its deadline of \(tenths(deadline - job.submittedAt)) s passed while it was"
+            + " \(job.state.name)",
+          at: now, into: &effects)
+      } else if job.state == .uploading, now - job.lastUpload >= Limits.uploadTimeout {
+        fail(
+          index, "no tensor bytes for \(tenths(now - job.lastUpload)) s", at: now, into: &effects)
+      } else if job.state == .done, let ended = job.endedAt, now - ended >= configuration.retention {
+        drop(index, at: now, into: &effects)
+      }
+    }
+    // Old tombstones go first; a job that holds bytes is never forgotten.
+    while jobs.count > 2 * Limits.jobsMaximum,
+      let oldest = jobs.firstIndex(where: { $0.state.isTerminal && $0.isDiscarded })
+    {
+      jobs.remove(at: oldest)
+    }
+  }
+}
+
+/// Names in the order a person expects: worker-2 before worker-10.
+func naturalOrder(_ left: String, _ right: String) -> Bool {
+  func split(_ name: String) -> (Substring, Int) {
+    let digits = name.reversed().prefix { $0.isASCII && $0.isNumber }.count
+    return (name.dropLast(digits), Int(name.suffix(digits)) ?? -1)
+  }
+  let ((a, m), (b, n)) = (split(left), split(right))
+  return a == b && m != n ? m < n : left < right
+}

@@ -1,0 +1,155 @@
+/// Admission: from submit to the queue.
+extension Coordinator {
+  mutating func submit(
+    _ request: SubmitRequest, client: String, ticket: Ticket, at now: Duration,
+    into effects: inout [Effect]
+  ) {
+    let spec = request.spec
+    if let failure = refusal(of: spec, client: client) {
+      return reply(.failure(failure), to: ticket, into: &effects)
+    }
+    let estimate = estimate(spec)
+    if let failure = refusal(of: estimate, workers: members.map(\.hello)) {
+      return reply(.failure(failure), to: ticket, into: &effects)
+    }
+    let job = JobID(high: random.next(), low: random.next())
+    let deadline = request.deadlineSeconds > 0 && request.deadlineSeconds < 1e9
+      ? now + .milliseconds(Int64(request.deadlineSeconds * 1_000)) : nil
+    var record = JobRecord(
+      id: job, client: client, spec: spec, estimate: estimate, at: now, deadline: deadline)
+    record.waiting = [ticket]
+    jobs.append(record)
+    observe(
+      Observation(.jobSubmitted, job: job, detail: "by \(client)"), at: now, into: &effects)
+    effects.append(.store(.create(job, spec)))
+  }
+
+  private func refusal(of spec: AttentionJob, client: String) -> CallFailure? {
+    if let problem = spec.problem { return CallFailure(.invalidArgument, problem) }
+    // Tombstones of old jobs make room; live ones don't.
+    if jobs.count(where: { !$0.state.isTerminal || !$0.isDiscarded }) >= Limits.jobsMaximum {
+      return CallFailure(
+        .resourceExhausted, "\(Limits.jobsMaximum) jobs are the limit; fetch or discard some")
+    }
+    let mine = jobs.count { $0.client == client && !$0.state.isTerminal }
+    if mine >= Limits.queuedJobsPerClientMaximum {
+      return CallFailure(
+        .resourceExhausted, "\(client) has \(mine) jobs waiting or running already")
+    }
+    return nil
+  }
+
+  private func estimate(_ spec: AttentionJob) -> MemoryEstimate {
+    let workers = max(1, members.count)
+    let plan = Plan(job: spec, vrankCount: vrankCount(spec, workers: workers))
+    return MemoryEstimate(plan: plan, workers: min(workers, plan.vrankCount))
+  }
+
+  func vrankCount(_ spec: AttentionJob, workers: Int) -> Int {
+    spec.vranks > 0 ? spec.vranks : Plan.defaultVrankCount(workers: workers)
+  }
+
+  /// Refuses with the numbers, before anything is sent.
+  private func refusal(
+    of estimate: MemoryEstimate, workers: [WorkerMessage.Hello]
+  ) -> CallFailure? {
+    let used = jobs.reduce(0) { $0 + $1.diskBytes }
+    if used + estimate.diskBytes > configuration.diskQuotaBytes {
+      return CallFailure(
+        .resourceExhausted,
+        "the job needs \(bytes(estimate.diskBytes)) in the coordinator's store, where"
+          + " \(bytes(used)) of a quota of \(bytes(configuration.diskQuotaBytes)) are taken; fetch or"
+          + " discard results, or start the coordinator with a larger --quota")
+    }
+    return memoryRefusal(estimate, workers: workers)
+  }
+
+  func memoryRefusal(
+    _ estimate: MemoryEstimate, workers: [WorkerMessage.Hello]
+  ) -> CallFailure? {
+    guard let least = workers.min(by: { $0.memoryBytes < $1.memoryBytes }),
+      estimate.workerBytes > least.memoryBytes
+    else { return nil }
+    return CallFailure(
+      .resourceExhausted,
+      "the job needs up to \(bytes(estimate.workerBytes)) of memory per worker with"
+        + " \(workers.count) workers; \(least.name) has \(bytes(least.memoryBytes)): add workers, or"
+        + " give them more --memory")
+  }
+
+  mutating func start(
+    _ job: JobID, ticket: Ticket, at now: Duration, into effects: inout [Effect]
+  ) {
+    guard let index = index(of: job) else {
+      return reply(.failure(unknown(job)), to: ticket, into: &effects)
+    }
+    switch jobs[index].state {
+    case .uploading where jobs[index].waiting.isEmpty:
+      jobs[index].advance(to: .sealing)
+      jobs[index].waiting = [ticket]
+      effects.append(.store(.seal(job)))
+    case .uploading, .sealing:
+      jobs[index].waiting.append(ticket)
+    case .queued, .running, .finishing, .done, .failed, .cancelled:
+      reply(.success(.status(status(of: jobs[index], at: now))), to: ticket, into: &effects)
+    }
+  }
+
+  mutating func receive(_ event: StoreEvent, at now: Duration, into effects: inout [Effect]) {
+    switch event {
+    case .created(let job):
+      guard let index = index(of: job), jobs[index].state == .uploading else { return }
+      let reply = SubmitReply(
+        job: job, storeEndpoint: configuration.storeEndpoint,
+        workerBytes: jobs[index].estimate.workerBytes, diskBytes: jobs[index].estimate.diskBytes)
+      answer(index, .success(.submitted(reply)), into: &effects)
+    case .received(let job):
+      if let index = index(of: job) { jobs[index].lastUpload = now }
+    case .sealed(let job, let inputs):
+      guard let index = index(of: job), jobs[index].state == .sealing else { return }
+      jobs[index].inputs = inputs
+      jobs[index].advance(to: .queued)
+      observe(Observation(.jobQueued, job: job), at: now, into: &effects)
+      answer(index, .success(.status(status(of: jobs[index], at: now))), into: &effects)
+    case .stored(let job, let vrank, let epoch):
+      finalise(job, vrank, epoch, at: now, into: &effects)
+    case .finished(let job, let output, let logSumExp):
+      guard let index = index(of: job), jobs[index].state == .finishing else { return }
+      jobs[index].outputDigest = output
+      jobs[index].logSumExpDigest = logSumExp
+      end(index, as: .done, "", at: now, into: &effects)
+    case .dropped: break
+    case .failed(let job, let failure):
+      guard let index = index(of: job), !jobs[index].state.isTerminal else { return }
+      observe(
+        Observation(.storeAlarm, job: job, detail: failure.message), at: now, into: &effects)
+      answer(index, .failure(failure), into: &effects)
+      fail(index, failure.message, at: now, into: &effects)
+    }
+  }
+
+  /// Replies to everyone who waits for the job's next state.
+  mutating func answer(_ index: Int, _ outcome: CallOutcome, into effects: inout [Effect]) {
+    let waiting = jobs[index].waiting
+    jobs[index].waiting = []
+    for ticket in waiting { reply(outcome, to: ticket, into: &effects) }
+  }
+}
+
+/// A byte count for a person: three digits and a binary unit.
+package func bytes(_ count: Int) -> String {
+  let units = ["B", "KiB", "MiB", "GiB", "TiB"]
+  var value = Double(count)
+  var unit = 0
+  while value >= 1_000, unit < units.count - 1 {
+    value /= 1_024
+    unit += 1
+  }
+  if unit == 0 { return "\(count) B" }
+  let hundredths = Int((value * (value < 10 ? 100 : value < 100 ? 10 : 1)).rounded())
+  switch value {
+  case ..<10: return "\(hundredths / 100).\(hundredths / 10 % 10)\(hundredths % 10) \(units[unit])"
+  case ..<100: return "\(hundredths / 10).\(hundredths % 10) \(units[unit])"
+  default: return "\(hundredths) \(units[unit])"
+  }
+}

@@ -1,0 +1,163 @@
+package import Checksums
+
+/// Decides who computes what: members, jobs, assignments, results. Pure: the same events give the
+/// same effects. Driven by the coordinator's loop and by the simulator.
+///
+/// Life of a job:
+///
+///     submit ─► uploading ─start─► sealing ─► queued ─► running ─► finishing ─► done
+///                   │                 │          │         │            │
+///                   └────────────────┴──────────┴────┬────┴────────────┘
+///                                                    ▼
+///                                            failed | cancelled
+///
+/// One job runs at a time, on all workers; the others wait in a queue that is fair by client.
+package struct Coordinator: Sendable {
+  /// What the shell tells the core.
+  package enum Event: Sendable {
+    case call(CallHeader, CallRequest, Ticket)
+    case message(WorkerMessage, from: WorkerID)
+    /// The control connection of a worker broke, or its process ended.
+    case workerGone(WorkerID, reason: String)
+    case store(StoreEvent)
+    case tick
+  }
+
+  /// What the shell does, in order.
+  package enum Effect: Sendable {
+    case send(CoordinatorMessage, to: WorkerID)
+    case reply(CallOutcome, to: Ticket)
+    case store(StoreCommand)
+    case observe(Observation)
+  }
+
+  /// Where the reply to a call goes.
+  package struct Ticket: Hashable, Sendable {
+    /// The shell's number of the connection.
+    package let caller: UInt64
+    package let request: RequestID
+
+    package init(caller: UInt64, request: RequestID) {
+      self.caller = caller
+      self.request = request
+    }
+  }
+
+  /// What doesn't change while a coordinator runs.
+  package struct Configuration: Sendable {
+    /// Higher than that of every coordinator before it on the same store.
+    package var term: UInt64
+    /// Where clients and workers reach the store's data socket.
+    package var storeEndpoint: String
+    /// Bytes that inputs and results of all jobs may take in the store.
+    package var diskQuotaBytes: Int
+    /// A result that nobody fetched is dropped after so long.
+    package var retention: Duration
+    package var seed: UInt64
+
+    package init(
+      term: UInt64, storeEndpoint: String, diskQuotaBytes: Int, retention: Duration, seed: UInt64
+    ) {
+      self.term = term
+      self.storeEndpoint = storeEndpoint
+      self.diskQuotaBytes = diskQuotaBytes
+      self.retention = retention
+      self.seed = seed
+    }
+  }
+
+  let configuration: Configuration
+  /// Sorted by id.
+  var members: [Member] = []
+  /// In order of submit.
+  var jobs: [JobRecord] = []
+  var events = EventLog()
+  var replies = ReplyCache()
+  var parked: [ParkedCall] = []
+  /// Clients in the order in which they were last served; the first waits longest.
+  var servedClients: [String] = []
+  var nextEpoch: UInt64 = 1
+  var random: SplitMix64
+  var lastTick: Duration?
+
+  package init(configuration: Configuration) {
+    self.configuration = configuration
+    random = SplitMix64(seed: configuration.seed)
+  }
+
+  package mutating func handle(_ event: Event, at now: Duration) -> [Effect] {
+    var effects: [Effect] = []
+    switch event {
+    case .call(let header, let request, let ticket):
+      receive(request, header: header, ticket: ticket, at: now, into: &effects)
+    case .message(let message, let worker):
+      receive(message, from: worker, at: now, into: &effects)
+    case .workerGone(let worker, let reason):
+      lose(worker, reason: reason, at: now, into: &effects)
+    case .store(let event):
+      receive(event, at: now, into: &effects)
+    case .tick:
+      tick(at: now, into: &effects)
+    }
+    startNextJob(at: now, into: &effects)
+    answerParkedCalls(at: now, into: &effects)
+    return effects
+  }
+
+  /// A coordinator that was stopped itself must not take everybody else's silence for death: what
+  /// its own loop was late by is given to every worker.
+  private mutating func tick(at now: Duration, into effects: inout [Effect]) {
+    let lag = lastTick.map { now - $0 - Limits.heartbeatInterval } ?? .zero
+    lastTick = now
+    if lag > Limits.loopLagMaximum {
+      for index in members.indices { members[index].lastHeard = now }
+      observe(
+        Observation(.coordinatorLate, detail: "own loop late by \(lag); doubting itself first"),
+        at: now, into: &effects)
+    }
+    expireMembers(at: now, into: &effects)
+    expireJobs(at: now, into: &effects)
+  }
+
+  mutating func observe(
+    _ observation: Observation, at now: Duration, into effects: inout [Effect]
+  ) {
+    events.append(observation, at: now)
+    effects.append(.observe(observation))
+  }
+
+  func index(of job: JobID) -> Int? { jobs.firstIndex { $0.id == job } }
+
+  /// The job that has the workers, if any.
+  var activeIndex: Int? { jobs.firstIndex { $0.state == .running || $0.state == .finishing } }
+}
+
+/// A job's files, as the coordinator orders them from its store. Each command ends in an event.
+package enum StoreCommand: Sendable {
+  /// Allocate room for inputs and results.
+  case create(JobID, AttentionJob)
+  /// All bytes should be there: digest, checksum and sync them.
+  case seal(JobID)
+  /// Serve the job's tiles and take results under these epochs, one a virtual rank.
+  case begin(JobID, plan: Plan, planHash: Digest, epochs: [Epoch])
+  /// The result of a virtual rank is final: its worker may drop it.
+  case acknowledge(JobID, VRank, Epoch)
+  /// All virtual ranks are final: digest and sync the result.
+  case finish(JobID)
+  /// The job is terminal: its inputs, and unless `keepResult` its result, are of no more use.
+  case drop(JobID, keepResult: Bool)
+}
+
+/// What the store tells the coordinator.
+package enum StoreEvent: Hashable, Sendable {
+  case created(JobID)
+  /// Bytes arrived for a job that is uploading.
+  case received(JobID)
+  case sealed(JobID, InputDigests)
+  /// All parts of a virtual rank's result are stored, synced, and have the digest it announced.
+  case stored(JobID, VRank, Epoch)
+  case finished(JobID, output: Digest, logSumExp: Digest)
+  case dropped(JobID)
+  /// The store can't go on with a job: disk full, I/O error, bytes missing.
+  case failed(JobID, CallFailure)
+}

@@ -1,0 +1,205 @@
+/// Which tiles to ask for, of whom, and what to do when they don't come.
+extension WorkerRun {
+  /// Asks for whatever may be asked for now: rows and shard from the store, the windows' foreign
+  /// tiles along the ring, within the byte credit of each.
+  mutating func fetch(at now: Duration, into effects: inout [Worker.Effect]) {
+    while let tile = nextLoad() {
+      request(tile, of: .store, attempts: 1, at: now, into: &effects)
+    }
+    for tile in wantedForeignTiles() {
+      guard makeRoom(for: tile, into: &effects) else { return }
+      request(
+        .keyValue(tile), of: .peer(ring.source(of: tile, for: me)), attempts: 1, at: now,
+        into: &effects)
+    }
+  }
+
+  /// The next tile to load from the store, if its credit allows: a few tiles of the shard first,
+  /// since others wait for them, then rows and shard in turn.
+  private mutating func nextLoad() -> TileID? {
+    guard storeBytes == 0 || storeBytes < Limits.storeCreditBytes else { return nil }
+    let isEarly = (shardLoads.first ?? .max) < 2 * Limits.windowTiles
+    if isEarly || queryLoads.isEmpty, let tile = shardLoads.popFirst() { return .keyValue(tile) }
+    if let tile = queryLoads.popFirst() { return .query(tile) }
+    return nil
+  }
+
+  /// Foreign tiles in some rank's window that nobody has been asked for, ascending.
+  private func wantedForeignTiles() -> [Int] {
+    var wanted: [Int] = []
+    for rank in ranks where !rank.window.isEmpty {
+      for tile in rank.window where !isOwn(tile) && !wanted.contains(tile) {
+        if case .absent = tiles[tile] { wanted.append(tile) }
+      }
+    }
+    return wanted.sorted()
+  }
+
+  /// Whether one more foreign tile may be held. Drops the lowest that no rank here still has to
+  /// fold; the tile that the rank furthest behind waits for is always let in.
+  private mutating func makeRoom(for tile: Int, into effects: inout [Worker.Effect]) -> Bool {
+    if foreign.count >= 3 * Limits.windowTiles {
+      if let old = foreign.first(where: { !isInWindow($0) && isResident($0) }) {
+        drop(old, into: &effects)
+      } else if tile != ranks.compactMap({ $0.window.first }).min() {
+        return false
+      }
+    }
+    foreign.append(tile)
+    foreign.sort()
+    return true
+  }
+
+  func isResident(_ tile: Int) -> Bool {
+    if case .resident = tiles[tile] { return true }
+    return false
+  }
+
+  private mutating func drop(_ tile: Int, into effects: inout [Worker.Effect]) {
+    tiles[tile] = .absent
+    foreign.removeAll { $0 == tile }
+    effects.append(.forget(.keyValue(tile)))
+  }
+
+  mutating func request(
+    _ tile: TileID, of source: Worker.Source, received: Int = 0, attempts: Int, at now: Duration,
+    into effects: inout [Worker.Effect]
+  ) {
+    guard let rank = asker(for: tile) else { return }
+    let parts = received..<plan.partCount(tile.tensor)
+    let credit = parts.reduce(0) { $0 + plan.payloadBytes(of: tile, part: $1) }
+    if source == .store { storeBytes += credit }
+    self[tile] = .requested(
+      TileState.Request(
+        source: source, received: received, deadline: now + Limits.pullTimeout,
+        attempts: attempts))
+    effects.append(
+      .pull(
+        Pull(
+          job: job, planTag: planTag, tile: tile, firstPart: received, creditBytes: credit,
+          worker: assignment.peers[me].worker, vrank: rank.vrank, epoch: rank.epoch),
+        from: source))
+  }
+
+  /// One more part of a tile. Parts of a tile come in order; anything else was not asked for.
+  mutating func receive(
+    _ part: Int, of tile: TileID, from source: Worker.Source, at now: Duration,
+    into effects: inout [Worker.Effect]
+  ) {
+    guard isKnown(tile), case .requested(var request) = self[tile], request.source == source,
+      request.received == part, part < plan.partCount(tile.tensor)
+    else { return }
+    request.received += 1
+    request.deadline = now + Limits.pullTimeout
+    if source == .store { storeBytes -= plan.payloadBytes(of: tile, part: part) }
+    if tile.tensor == .keyValue { forward(part, of: tile.index, into: &effects) }
+    guard request.received == plan.partCount(tile.tensor) else {
+      self[tile] = .requested(request)
+      return
+    }
+    self[tile] = .resident
+    if tile.tensor == .query {
+      effects.append(.pack(tile))
+      if let index = rank(of: plan.holder(ofQueryTile: tile.index)) {
+        ranks[index].missingQueries -= 1
+      }
+    }
+  }
+
+  mutating func receive(
+    _ answer: PullAnswer, about tile: TileID, from source: Worker.Source, at now: Duration,
+    into effects: inout [Worker.Effect]
+  ) {
+    guard isKnown(tile), case .requested(var request) = self[tile], request.source == source else {
+      return
+    }
+    switch answer {
+    case .have, .coming:
+      request.deadline = now + Limits.pullTimeout
+      self[tile] = .requested(request)
+    case .no, .stale:
+      askElsewhere(tile, request, because: "it has it not", at: now, into: &effects)
+    case .lost:
+      fail(
+        tile, "the input store's copy is damaged: submit the job again", into: &effects)
+    }
+  }
+
+  mutating func lose(
+    _ source: Worker.Source, at now: Duration, into effects: inout [Worker.Effect]
+  ) {
+    for tile in requestedTiles {
+      guard case .requested(let request) = self[tile], request.source == source else { continue }
+      askElsewhere(tile, request, because: "the connection broke", at: now, into: &effects)
+    }
+  }
+
+  mutating func expire(at now: Duration, into effects: inout [Worker.Effect]) {
+    for tile in requestedTiles {
+      guard case .requested(let request) = self[tile], now >= request.deadline else { continue }
+      askElsewhere(
+        tile, request, because: "nothing came for \(tenths(Limits.pullTimeout)) s", at: now,
+        into: &effects)
+    }
+    expireResults(at: now, into: &effects)
+  }
+
+  /// Ring, then owner, then store; the store again and again, but not for ever.
+  mutating func askElsewhere(
+    _ tile: TileID, _ request: TileState.Request, because reason: String, at now: Duration,
+    into effects: inout [Worker.Effect]
+  ) {
+    if request.source == .store {
+      let parts = request.received..<plan.partCount(tile.tensor)
+      storeBytes -= parts.reduce(0) { $0 + plan.payloadBytes(of: tile, part: $1) }
+    }
+    guard request.attempts < Limits.pullAttemptsMaximum else {
+      return fail(tile, "no source has it: \(reason)", into: &effects)
+    }
+    var next = Worker.Source.store
+    if tile.tensor == .keyValue, case .peer(let peer) = request.source {
+      let owner = ring.owner(of: tile.index)
+      if peer != owner, owner != me { next = .peer(owner) }
+    }
+    effects.append(
+      .observe(
+        Observation(
+          .sourceChanged, job: job, detail: "\(tile): \(reason); asking \(name(of: next))")))
+    self.request(
+      tile, of: next, received: request.received, attempts: request.attempts + 1, at: now,
+      into: &effects)
+  }
+
+  private func name(of source: Worker.Source) -> String {
+    switch source {
+    case .store: "the input store"
+    case .peer(let peer): "worker \(peer + 1) of \(assignment.peers.count)"
+    }
+  }
+
+  func fail(_ tile: TileID, _ reason: String, into effects: inout [Worker.Effect]) {
+    guard let rank = asker(for: tile) else { return }
+    effects.append(.send(.failed(job, rank.vrank, step: rank.next, reason: "\(tile): \(reason)")))
+  }
+
+  /// Whether a tile named by a peer exists in the plan.
+  func isKnown(_ tile: TileID) -> Bool {
+    (0..<plan.tileCount(tile.tensor)).contains(tile.index)
+  }
+
+  private var requestedTiles: [TileID] {
+    func isRequested(_ state: TileState) -> Bool {
+      if case .requested = state { return true }
+      return false
+    }
+    return queries.indices.filter { isRequested(queries[$0]) }.map { .query($0) }
+      + tiles.indices.filter { isRequested(tiles[$0]) }.map { .keyValue($0) }
+  }
+
+  subscript(tile: TileID) -> TileState {
+    get { tile.tensor == .query ? queries[tile.index] : tiles[tile.index] }
+    set {
+      if tile.tensor == .query { queries[tile.index] = newValue } else { tiles[tile.index] = newValue }
+    }
+  }
+}

@@ -1,0 +1,77 @@
+/// Hands in results: a few messages at a time, each acknowledged, then the digest of them all.
+/// Everything may be sent again: the store's writes are idempotent.
+extension WorkerRun {
+  mutating func sendResults(at now: Duration, into effects: inout [Worker.Effect]) {
+    for index in ranks.indices {
+      guard var result = ranks[index].result, result.isReady, !result.isFinal else { continue }
+      let vrank = ranks[index].vrank
+      while result.sent < result.count, resultsOutstanding < Limits.resultMessagesOutstanding {
+        effects.append(.sendResult(vrank, message: result.sent))
+        result.sent += 1
+        resultsOutstanding += 1
+        result.deadline = now + Limits.resultTimeout
+      }
+      if result.acknowledged == result.count, !result.isEndSent {
+        effects.append(.sendFinal(vrank))
+        result.isEndSent = true
+        result.deadline = now + Limits.resultTimeout
+      }
+      ranks[index].result = result
+    }
+  }
+
+  mutating func receive(
+    _ receipt: ResultReceipt, at now: Duration, into effects: inout [Worker.Effect]
+  ) {
+    guard let index = rank(of: receipt.vrank), var result = ranks[index].result, !result.isFinal,
+      receipt.epoch == ranks[index].epoch
+    else { return }
+    guard receipt.status == .ok else {
+      // The bytes changed on their way: send them again. A stale epoch ends with a release.
+      if receipt.status == .dataLoss { resend(index, at: now, into: &effects) }
+      return
+    }
+    if receipt.message == -1, result.isEndSent {
+      result.isFinal = true
+      result.deadline = nil
+      effects.append(.retire(receipt.vrank))
+    } else if receipt.message == result.acknowledged, result.acknowledged < result.sent {
+      result.acknowledged += 1
+      resultsOutstanding -= 1
+      result.attempts = 0
+      result.deadline = now + Limits.resultTimeout
+    }
+    ranks[index].result = result
+  }
+
+  mutating func expireResults(at now: Duration, into effects: inout [Worker.Effect]) {
+    for index in ranks.indices {
+      guard let deadline = ranks[index].result?.deadline, now >= deadline else { continue }
+      resend(index, at: now, into: &effects)
+    }
+  }
+
+  private mutating func resend(
+    _ index: Int, at now: Duration, into effects: inout [Worker.Effect]
+  ) {
+    guard var result = ranks[index].result else { return }
+    result.attempts += 1
+    guard result.attempts < Limits.pullAttemptsMaximum else {
+      effects.append(
+        .send(
+          .failed(
+            job, ranks[index].vrank, step: ranks[index].next,
+            reason: "the store does not take its result")))
+      result.deadline = nil
+      ranks[index].result = result
+      return
+    }
+    resultsOutstanding -= result.sent - result.acknowledged
+    // After the end was refused the whole result goes again.
+    if result.isEndSent { result.acknowledged = 0 }
+    result.sent = result.acknowledged
+    result.isEndSent = false
+    result.deadline = now + Limits.resultTimeout
+    ranks[index].result = result
+  }
+}

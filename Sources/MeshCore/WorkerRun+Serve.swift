@@ -1,0 +1,77 @@
+/// Answers peers at once: HAVE, COMING or NO. Serving never waits for a fold.
+extension WorkerRun {
+  mutating func serve(
+    _ pull: Pull, to link: Worker.Link, into effects: inout [Worker.Effect]
+  ) {
+    guard pull.job == job, pull.planTag == planTag, pull.tile.tensor == .keyValue,
+      isKnown(pull.tile), epochs.indices.contains(pull.vrank.index)
+    else { return effects.append(.answer(.no, pull, to: link)) }
+    guard pull.epoch >= epochs[pull.vrank.index] else {
+      effects.append(.observe(Observation(.tileRefused, job: job, detail: "stale epoch")))
+      return effects.append(.answer(.stale, pull, to: link))
+    }
+    epochs[pull.vrank.index] = pull.epoch
+    let tile = pull.tile.index
+    let end = endPart(of: pull)
+    switch tiles[tile] {
+    case .resident:
+      effects.append(.answer(.have, pull, to: link))
+      send(from: pull.firstPart, to: end, of: tile, link, into: &effects)
+    case .requested(let request):
+      wait(pull, received: request.received, endPart: end, link, into: &effects)
+    case .absent:
+      // An owner that hasn't loaded it yet will: its shard comes from the store in fold order.
+      guard isOwn(tile) else { return effects.append(.answer(.no, pull, to: link)) }
+      wait(pull, received: 0, endPart: end, link, into: &effects)
+    }
+  }
+
+  /// One past the last part that the credit of a pull covers.
+  private func endPart(of pull: Pull) -> Int {
+    var credit = pull.creditBytes
+    var part = max(0, pull.firstPart)
+    while part < plan.partCount(.keyValue) {
+      credit -= plan.payloadBytes(of: pull.tile, part: part)
+      guard credit >= 0 else { break }
+      part += 1
+    }
+    return part
+  }
+
+  private mutating func wait(
+    _ pull: Pull, received: Int, endPart: Int, _ link: Worker.Link,
+    into effects: inout [Worker.Effect]
+  ) {
+    let tile = pull.tile.index
+    waiters.removeAll { $0.link == link && $0.tile == tile }
+    guard waiters.count < Limits.workersMaximum * Limits.windowTiles else {
+      return effects.append(.answer(.no, pull, to: link))
+    }
+    waiters.append(
+      Waiter(tile: tile, link: link, firstPart: pull.firstPart, endPart: endPart))
+    effects.append(.answer(.coming, pull, to: link))
+    send(from: pull.firstPart, to: min(received, endPart), of: tile, link, into: &effects)
+  }
+
+  private func send(
+    from first: Int, to end: Int, of tile: Int, _ link: Worker.Link,
+    into effects: inout [Worker.Effect]
+  ) {
+    var part = max(0, first)
+    while part < end {
+      effects.append(.serve(.keyValue(tile), part: part, to: link))
+      part += 1
+    }
+  }
+
+  /// Passes a part on to whoever waits for it, before anything is folded.
+  mutating func forward(_ part: Int, of tile: Int, into effects: inout [Worker.Effect]) {
+    let isLast = part + 1 == plan.partCount(.keyValue)
+    for waiter in waiters where waiter.tile == tile {
+      if waiter.firstPart <= part, part < waiter.endPart {
+        effects.append(.serve(.keyValue(tile), part: part, to: waiter.link))
+      }
+    }
+    if isLast { waiters.removeAll { $0.tile == tile } }
+  }
+}
