@@ -24,6 +24,9 @@ func kernelLevel(_ name: String, cpu: String?) -> Target {
 
 let package = Package(
   name: "attnmesh",
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
+  ],
   targets: [
     // Leaves: C shims and pure code.
     .systemLibrary(name: "CZeroMQ"),
@@ -43,6 +46,27 @@ let package = Package(
     .target(name: "ZeroMQ", dependencies: ["CZeroMQ"], swiftSettings: strict),
     .target(
       name: "MeshCore", dependencies: ["Checksums", "ElementTypes"], swiftSettings: strict),
+    .target(
+      name: "FoldEngine", dependencies: ["MeshCore", "AttentionKernels", "Checksums"],
+      swiftSettings: strict),
+    .target(
+      name: "MeshSimulation",
+      dependencies: ["MeshCore", "FoldEngine", "AttentionKernels", "Checksums"],
+      swiftSettings: strict),
+    .target(
+      name: "MeshRuntime",
+      dependencies: [
+        "MeshCore", "FoldEngine", "AttentionKernels", "Checksums", "ElementTypes", "TensorFiles",
+        "ZeroMQ",
+      ],
+      swiftSettings: strict),
+    .executableTarget(
+      name: "attnmesh",
+      dependencies: [
+        "MeshRuntime", "MeshCore", "AttentionKernels", "ElementTypes",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      swiftSettings: strict),
 
     // Tests.
     .testTarget(

@@ -22,7 +22,7 @@ package struct MemoryEstimate: Hashable, Sendable {
   static let processBytes = 96 << 20
 
   /// Head dimension as the packed layout rounds it.
-  static func padded(_ dimension: Int) -> Int { (dimension + 31) / 32 * 32 }
+  static func padded(_ dimension: Int) -> Int { (dimension + 15) / 16 * 16 }
 
   /// What one hosted virtual rank takes: its packed queries, O, m, l, and its K/V shard as frames.
   static func vrankBytes(plan: Plan, vrank: VRank) -> Int {

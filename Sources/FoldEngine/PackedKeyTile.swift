@@ -1,0 +1,19 @@
+internal import AttentionKernels
+internal import MeshCore
+
+/// A K/V tile of all heads in the layout that the kernel reads. Immutable once all parts are in.
+struct PackedKeyTile: Sendable {
+  let tile: Int
+  let keys: Range<Int>
+  private let buffer: AlignedBuffer
+  private let stride: Int
+
+  init(plan: Plan, tile: Int, layout: PackedLayout) {
+    self.tile = tile
+    keys = plan.keys(of: tile)
+    stride = (layout.tileFloats(keyCount: keys.count) + 15) & ~15
+    buffer = AlignedBuffer(count: plan.job.flatKeyValueHeads * stride)
+  }
+
+  func head(_ head: Int) -> UnsafeMutablePointer<Float> { buffer.floats + head * stride }
+}

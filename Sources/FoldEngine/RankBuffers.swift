@@ -1,0 +1,66 @@
+internal import AttentionKernels
+internal import MeshCore
+
+/// Q, O~, m and l of the rows of one virtual rank. One *item* is a query tile of one query head; its
+/// rows lie together, so that a thread folds an item without touching another's cache lines.
+struct RankBuffers: Sendable {
+  let plan: Plan
+  let vrank: VRank
+  let layout: PackedLayout
+  /// Query tiles of the rank, ascending, and the place of each in item order.
+  let queryTiles: [Int]
+  let queries: AlignedBuffer
+  let accumulator: AlignedBuffer
+  let statistics: AlignedBuffer
+
+  private let queryStride: Int
+  private let accumulatorStride: Int
+
+  init(plan: Plan, vrank: VRank, kernel: AttentionKernel) {
+    self.plan = plan
+    self.vrank = vrank
+    layout = PackedLayout(headDimension: plan.job.headDimension)
+    queryTiles = plan.queryTiles(of: vrank)
+    let rows = Plan.queryTileRows
+    queryStride = (layout.queryFloats(rowCount: rows) + 15) & ~15
+    accumulatorStride = layout.accumulatorFloats(rowCount: rows)
+    let items = queryTiles.count * plan.job.flatQueryHeads
+    // A rank that sees no key has a state, but nothing to fold.
+    let folds = plan.neededKeyTiles(of: vrank) > 0
+    queries = AlignedBuffer(count: folds ? items * queryStride : 0)
+    accumulator = AlignedBuffer(count: items * accumulatorStride)
+    statistics = AlignedBuffer(count: items * 2 * rows)
+    for item in 0..<items {
+      kernel.resetState(state(item), rowCount: rows, layout: layout)
+    }
+  }
+
+  var itemCount: Int { queryTiles.count * plan.job.flatQueryHeads }
+
+  /// The place of a query tile in `queryTiles`; nil when it isn't this rank's.
+  func place(of tile: Int) -> Int? {
+    var (low, high) = (0, queryTiles.count)
+    while low < high {
+      let middle = (low + high) / 2
+      if queryTiles[middle] < tile { low = middle + 1 } else { high = middle }
+    }
+    return low < queryTiles.count && queryTiles[low] == tile ? low : nil
+  }
+
+  /// Items run over query tiles first, then heads: successive items of a thread use the same head of
+  /// a K/V tile while it is in cache.
+  func item(head: Int, place: Int) -> Int { head * queryTiles.count + place }
+  func head(of item: Int) -> Int { item / queryTiles.count }
+  func queryTile(of item: Int) -> Int { queryTiles[item % queryTiles.count] }
+
+  func queries(_ item: Int) -> UnsafeMutablePointer<Float> {
+    queries.floats + item * queryStride
+  }
+
+  func state(_ item: Int) -> StatePointers {
+    let statistics = statistics.floats + item * 2 * Plan.queryTileRows
+    return StatePointers(
+      accumulator: accumulator.floats + item * accumulatorStride, maximum: statistics,
+      sum: statistics + Plan.queryTileRows)
+  }
+}

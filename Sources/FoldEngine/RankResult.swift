@@ -1,0 +1,80 @@
+package import AttentionKernels
+package import Checksums
+package import MeshCore
+
+/// The normalised result of a virtual rank, cut into messages: for each query tile and group of
+/// heads, O [heads][rows][d], then log-sum-exp [heads][rows].
+package final class RankResult: Sendable {
+  package let vrank: VRank
+  let kernel: AttentionKernel
+  let rank: RankBuffers
+  private let output: AlignedBuffer
+  private let offsets: [Int]
+
+  init(rank: RankBuffers, kernel: AttentionKernel) {
+    vrank = rank.vrank
+    self.rank = rank
+    self.kernel = kernel
+    let plan = rank.plan
+    var offsets = [0]
+    for tile in rank.queryTiles {
+      let rows = plan.queryRows(of: tile).count
+      for part in 0..<plan.resultPartCount {
+        let floats = plan.resultHeads(part: part).count * rows * (plan.job.headDimension + 1)
+        offsets.append((offsets.last ?? 0) + floats)
+      }
+    }
+    self.offsets = offsets
+    output = AlignedBuffer(count: offsets.last ?? 0)
+  }
+
+  package var messageCount: Int { offsets.count - 1 }
+  package var itemCount: Int { messageCount }
+
+  /// Normalises the rows of one message.
+  package func perform(_ message: Int) {
+    let plan = rank.plan
+    let (place, part) = message.quotientAndRemainder(dividingBy: plan.resultPartCount)
+    let heads = plan.resultHeads(part: part)
+    let rows = plan.queryRows(of: rank.queryTiles[place]).count
+    let outputs = output.floats + offsets[message]
+    let logSumExp = outputs + heads.count * rows * plan.job.headDimension
+    for (index, head) in heads.enumerated() {
+      kernel.finish(
+        rank.state(rank.item(head: head, place: place)), rowCount: rows, layout: rank.layout,
+        output: outputs + index * rows * plan.job.headDimension, logSumExp: logSumExp + index * rows)
+    }
+  }
+
+  /// The payload of one message.
+  package func payload(_ message: Int) -> UnsafeRawBufferPointer {
+    UnsafeRawBufferPointer(
+      rebasing: output.bytes[offsets[message] * 4..<offsets[message + 1] * 4])
+  }
+
+  /// O of one query tile and head: [rows][d].
+  package func rows(queryTile: Int, head: Int) -> UnsafeRawBufferPointer {
+    let plan = rank.plan
+    guard let place = rank.place(of: queryTile) else { preconditionFailure("not of this rank") }
+    let message = place * plan.resultPartCount + head / plan.headsPerResultPart
+    let bytes = plan.queryRows(of: queryTile).count * plan.job.headDimension * 4
+    let start = head % plan.headsPerResultPart * bytes
+    return UnsafeRawBufferPointer(rebasing: payload(message)[start..<start + bytes])
+  }
+
+  /// SHA-256 over the payloads in order.
+  package func digest() -> Digest { SHA256.hash(output.bytes) }
+
+  /// What a message says about itself.
+  package func header(_ message: Int, job: JobID, planTag: UInt64, epoch: Epoch) -> SoftmaxState {
+    let plan = rank.plan
+    let (place, part) = message.quotientAndRemainder(dividingBy: plan.resultPartCount)
+    let tile = rank.queryTiles[place]
+    return SoftmaxState(
+      job: job, planTag: planTag, vrank: vrank, epoch: epoch,
+      next: plan.neededKeyTiles(of: vrank), queryTile: tile, part: part,
+      heads: plan.resultHeads(part: part), rows: plan.queryRows(of: tile),
+      headDimension: plan.job.headDimension, isNormalised: true,
+      checksum: crc32c(payload(message)))
+  }
+}

@@ -1,0 +1,129 @@
+internal import FoldEngine
+internal import Glibc
+internal import MeshCore
+internal import Synchronization
+internal import ZeroMQ
+
+/// The compute threads of one process. Work is done in the order in which it is given; the items of
+/// one piece of work are shared out among the threads, which meet at its end.
+package final class ComputePool: Sendable {
+  /// One piece of work.
+  private final class Work: Sendable {
+    let itemCount: Int
+    let perform: @Sendable (Int, FoldScratch) -> Void
+    let completion: @Sendable () -> Void
+    let nextItem = Atomic<Int>(0)
+    let openItems: Atomic<Int>
+
+    init(
+      itemCount: Int, perform: @escaping @Sendable (Int, FoldScratch) -> Void,
+      completion: @escaping @Sendable () -> Void
+    ) {
+      self.itemCount = itemCount
+      self.perform = perform
+      self.completion = completion
+      openItems = Atomic(itemCount)
+    }
+  }
+
+  private struct State {
+    var queue: [Work] = []
+    var isStopped = false
+    var busy = Duration.zero
+    var busySince: Duration?
+  }
+
+  private let state = Monitor(State())
+  private let threads: Mutex<[DedicatedThread]> = Mutex([])
+  private let isCancelled = Atomic<Bool>(false)
+  package let threadCount: Int
+
+  /// - Parameter nice: how much the threads yield to others; ten, so that the thread that answers
+  ///   peers and sends heartbeats never waits for them.
+  package init(threads count: Int, nice: Int = 10) throws {
+    precondition(count >= 1, "\(count) compute threads")
+    threadCount = count
+    for index in 0..<count {
+      let thread = try DedicatedThread(name: "compute-\(index)", nice: nice) { [state] in
+        Self.run(state, isCancelled: { [weak self] in
+          self?.isCancelled.load(ordering: .relaxed) ?? true
+        })
+      }
+      threads.withLock { $0.append(thread) }
+    }
+  }
+
+  /// Adds work to the end of the queue.
+  ///
+  /// - Parameter completion: called on a compute thread once every item is done or, after `cancel`,
+  ///   skipped.
+  package func submit(
+    itemCount: Int, perform: @escaping @Sendable (Int, FoldScratch) -> Void,
+    completion: @escaping @Sendable () -> Void
+  ) {
+    guard itemCount > 0 else { return completion() }
+    let work = Work(itemCount: itemCount, perform: perform, completion: completion)
+    state.update { $0.queue.append(work) }
+  }
+
+  /// Skips all items that haven't begun; completions still run, in order. Waits until the queue is
+  /// empty: at most as long as one item takes.
+  package func cancel() {
+    isCancelled.store(true, ordering: .relaxed)
+    state.wait { $0.queue.isEmpty } then: { _ in }
+    isCancelled.store(false, ordering: .relaxed)
+  }
+
+  /// Wall time in which there was work.
+  package var busySeconds: Double {
+    state.read { state in
+      let running = state.busySince.map { MonotonicClock.now - $0 } ?? .zero
+      return (state.busy + running).seconds
+    }
+  }
+
+  /// Ends the threads after the work they have.
+  package func stop() {
+    state.update { $0.isStopped = true }
+    threads.withLock { threads in
+      for thread in threads { thread.join() }
+      threads = []
+    }
+  }
+
+  private static func run(_ state: Monitor<State>, isCancelled: () -> Bool) {
+    let scratch = FoldScratch()
+    while true {
+      var work: Work?
+      state.wait {
+        $0.isStopped || $0.queue.first.map { $0.nextItem.load(ordering: .relaxed) < $0.itemCount }
+          ?? false
+      } then: { state in
+        work = state.queue.first
+        if work != nil, state.busySince == nil { state.busySince = MonotonicClock.now }
+      }
+      guard let work else { return }
+      perform(work, scratch: scratch, isCancelled: isCancelled, state: state)
+    }
+  }
+
+  private static func perform(
+    _ work: Work, scratch: FoldScratch, isCancelled: () -> Bool, state: Monitor<State>
+  ) {
+    while true {
+      let item = work.nextItem.add(1, ordering: .relaxed).oldValue
+      guard item < work.itemCount else { return }
+      if !isCancelled() { work.perform(item, scratch) }
+      if work.openItems.subtract(1, ordering: .acquiringAndReleasing).newValue == 0 {
+        // The completion comes before the next work begins, so results appear in order.
+        work.completion()
+        state.update { state in
+          state.queue.removeFirst()
+          guard state.queue.isEmpty, let since = state.busySince else { return }
+          state.busy += MonotonicClock.now - since
+          state.busySince = nil
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,19 @@
+internal import Glibc
+internal import Synchronization
+
+/// Whether the user pressed Ctrl-C or somebody sent SIGTERM: work looks and ends in order. A second
+/// signal ends the process at once.
+package struct Interruption: Sendable {
+  private static let count = Atomic<Int>(0)
+
+  /// Takes over SIGINT and SIGTERM of this process.
+  package init() {
+    for number in [SIGINT, SIGTERM] {
+      signal(number) { _ in
+        if Interruption.count.add(1, ordering: .relaxed).newValue > 1 { _exit(130) }
+      }
+    }
+  }
+
+  package var isRequested: Bool { Self.count.load(ordering: .relaxed) > 0 }
+}

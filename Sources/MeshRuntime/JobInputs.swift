@@ -1,0 +1,183 @@
+package import ElementTypes
+package import MeshCore
+package import TensorFiles
+
+/// The three input tensors of a job, open, checked against each other, and read in pieces.
+package struct JobInputs: Sendable {
+  package let spec: AttentionJob
+  /// The query's shape, which is the output's: three or four dimensions.
+  package let shape: [Int]
+  private let files: [InputTensor: TensorFile]
+
+  /// What the user asks of the tensors.
+  package struct Options: Sendable {
+    package var mask: Mask
+    /// nil for 1/√d.
+    package var scale: Float?
+    /// nil for the layout that suits the mask.
+    package var layout: Layout?
+    /// bfloat16 rounds float32 inputs once, before anything is computed or sent.
+    package var precision: ElementType
+    package var vranks: Int
+
+    package init(
+      mask: Mask, scale: Float?, layout: Layout?, precision: ElementType, vranks: Int
+    ) {
+      self.mask = mask
+      self.scale = scale
+      self.layout = layout
+      self.precision = precision
+      self.vranks = vranks
+    }
+  }
+
+  package init(
+    query: String, key: String, value: String, options: Options
+  ) throws(MeshError) {
+    let (q, k, v) = (try Self.open(query), try Self.open(key), try Self.open(value))
+    for (file, text) in [(q, query), (k, key), (v, value)] where ![3, 4].contains(file.shape.count) {
+      throw MeshError(
+        .badInput,
+        "\(text): shape \(file.shape); it must be [heads, tokens, head_dim] or"
+          + " [batch, heads, tokens, head_dim]")
+    }
+    guard q.element == k.element, k.element == v.element else {
+      throw MeshError(
+        .badInput,
+        "query is \(q.element.name), key \(k.element.name), value \(v.element.name); they must have"
+          + " one type: convert them to the same one")
+    }
+    guard k.shape == v.shape else {
+      throw MeshError(.badInput, "key is \(k.shape) but value is \(v.shape); shapes must be equal")
+    }
+    guard q.shape.count == k.shape.count else {
+      throw MeshError(
+        .badInput, "query is \(q.shape) but key is \(k.shape); give all or none a batch dimension")
+    }
+    let (queries, keys) = (Self.fourDimensions(q.shape), Self.fourDimensions(k.shape))
+    guard queries[0] == keys[0] else {
+      throw MeshError(.badInput, "query has a batch of \(queries[0]), key of \(keys[0])")
+    }
+    guard queries[3] == keys[3] else {
+      throw MeshError(
+        .badInput, "query has head dimension \(queries[3]), key \(keys[3]); they must be equal")
+    }
+    shape = q.shape
+    files = [.query: q, .key: k, .value: v]
+    spec = AttentionJob(
+      batch: queries[0], queryHeads: queries[1], keyValueHeads: keys[1], queryTokens: queries[2],
+      keyTokens: keys[2], headDimension: queries[3],
+      element: options.precision == .bfloat16 ? .bfloat16 : q.element.elementType,
+      mask: options.mask, scale: options.scale ?? 1 / Float(queries[3]).squareRoot(),
+      layout: options.layout ?? (options.mask == .causal ? .zigzag : .contiguous),
+      vranks: options.vranks)
+    if let problem = spec.problem { throw MeshError(.badInput, problem) }
+  }
+
+  private static func open(_ text: String) throws(MeshError) -> TensorFile {
+    do throws(TensorFileError) {
+      return try TensorFile(TensorLocation.parse(text))
+    } catch {
+      throw MeshError(.badInput, error.description)
+    }
+  }
+
+  private static func fourDimensions(_ shape: [Int]) -> [Int] {
+    shape.count == 4 ? shape : [1] + shape
+  }
+
+  /// Shape of the log-sum-exp: the query's without its last dimension.
+  package var logSumExpShape: [Int] { shape.dropLast() }
+
+  package func byteCount(_ tensor: InputTensor) -> Int {
+    tensor == .query ? spec.queryBytes : spec.keyBytes
+  }
+
+  /// Reads bytes of a tensor as the job has them, that is after any rounding.
+  package func read(
+    _ tensor: InputTensor, at offset: Int, into target: UnsafeMutableRawBufferPointer
+  ) throws(MeshError) {
+    guard let file = files[tensor] else { preconditionFailure("no file for \(tensor)") }
+    do throws(TensorFileError) {
+      guard file.element.elementType != spec.element else {
+        return try file.read(at: offset, into: target)
+      }
+      try readRounded(file, at: offset, into: target)
+    } catch {
+      throw MeshError(.badInput, error.description)
+    }
+  }
+
+  private func readRounded(
+    _ file: TensorFile, at offset: Int, into target: UnsafeMutableRawBufferPointer
+  ) throws(TensorFileError) {
+    let count = target.count / spec.element.byteCount
+    let source = UnsafeMutableRawBufferPointer.allocate(
+      byteCount: count * file.element.byteCount, alignment: 64)
+    let floats = UnsafeMutableBufferPointer<Float>.allocate(capacity: count)
+    defer {
+      source.deallocate()
+      floats.deallocate()
+    }
+    try file.read(at: offset / spec.element.byteCount * file.element.byteCount, into: source)
+    file.element.decode(UnsafeRawBufferPointer(source), into: floats)
+    spec.element.tensorElement.encode(UnsafeBufferPointer(floats), into: target)
+  }
+
+  /// Finds the first NaN or infinity.
+  ///
+  /// - Throws: bad input, naming tensor, head and token.
+  package func rejectNonfinite() throws(MeshError) {
+    for tensor in InputTensor.allCases {
+      guard let file = files[tensor] else { continue }
+      let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 64)
+      defer { buffer.deallocate() }
+      var offset = 0
+      while offset < file.byteCount {
+        let part = UnsafeMutableRawBufferPointer(
+          rebasing: buffer[..<min(buffer.count, file.byteCount - offset)])
+        do throws(TensorFileError) {
+          try file.read(at: offset, into: part)
+        } catch {
+          throw MeshError(.badInput, error.description)
+        }
+        if let found = file.element.firstNonfinite(in: UnsafeRawBufferPointer(part)) {
+          throw nonfinite(tensor, file, element: offset / file.element.byteCount + found)
+        }
+        offset += part.count
+      }
+    }
+  }
+
+  private func nonfinite(_ tensor: InputTensor, _ file: TensorFile, element: Int) -> MeshError {
+    let (row, column) = element.quotientAndRemainder(dividingBy: spec.headDimension)
+    let tokens = tensor == .query ? spec.queryTokens : spec.keyTokens
+    let (head, token) = row.quotientAndRemainder(dividingBy: tokens)
+    let heads = tensor == .query ? spec.queryHeads : spec.keyValueHeads
+    let batch = spec.batch > 1 ? "batch \(head / heads), " : ""
+    return MeshError(
+      .badInput,
+      "\(file.location): \(tensor) holds a NaN or an infinity at \(batch)head \(head % heads), token"
+        + " \(token), element \(column)")
+  }
+}
+
+extension TensorElement {
+  package var elementType: ElementType {
+    switch self {
+    case .float32: .float32
+    case .float16: .float16
+    case .bfloat16: .bfloat16
+    }
+  }
+}
+
+extension ElementType {
+  package var tensorElement: TensorElement {
+    switch self {
+    case .float32: .float32
+    case .float16: .float16
+    case .bfloat16: .bfloat16
+    }
+  }
+}

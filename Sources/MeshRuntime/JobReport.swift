@@ -1,0 +1,126 @@
+package import AttentionKernels
+internal import Checksums
+internal import Foundation
+package import MeshCore
+
+/// What a run took, for people and for scripts.
+package struct JobReport: Encodable, Sendable {
+  package var job: String?
+  package var wallSeconds: Double
+  package var flops: Double
+  package var gflopsPerSecond: Double
+  package var workers: Int
+  package var threadsPerWorker: Int
+  package var vranks: Int
+  package var strategy = "ring"
+  package var strategyReason: String
+  package var mask: String
+  package var layout: String
+  /// By purpose: "tiles" between workers, "inputs" (requests) and "results" to the store.
+  package var bytesSent: [String: Int]
+  package var bytesNeeded: Int
+  package var computeSeconds: [Double]
+  package var waitSeconds: [Double]
+  package var residentBytes: [Int]
+  /// The bound that admission computed for one worker; 0 in process.
+  package var workerBytesBound: Int
+  package var failures: [String] = []
+  package var recoveries: [String] = []
+  package var cpuLevel: String
+  package var outputDigest: String
+
+  package init(
+    _ spec: AttentionJob, outcome: InProcessAttention.Outcome, level: KernelLevel, threads: Int
+  ) {
+    wallSeconds = outcome.wallSeconds
+    flops = spec.flops
+    gflopsPerSecond = spec.flops / max(outcome.wallSeconds, 1e-9) / 1e9
+    workers = 1
+    threadsPerWorker = threads
+    vranks = 1
+    strategyReason = "one process: nothing to exchange"
+    mask = spec.mask.name
+    layout = spec.layout.name
+    bytesSent = [:]
+    bytesNeeded = 0
+    computeSeconds = [outcome.computeSeconds]
+    waitSeconds = [outcome.wallSeconds - outcome.computeSeconds]
+    residentBytes = [ProcessMemory.peakBytes]
+    workerBytesBound = 0
+    cpuLevel = level.name
+    outputDigest = "\(outcome.outputDigest)"
+  }
+
+  /// A finished job of a mesh.
+  package init(_ status: JobStatus) {
+    let summary = status.summary
+    job = "\(summary.job)"
+    wallSeconds = summary.wallSeconds
+    flops = summary.spec.flops
+    gflopsPerSecond = flops / max(wallSeconds, 1e-9) / 1e9
+    workers = status.workers.count
+    threadsPerWorker = status.workers.map(\.threads).max() ?? 0
+    vranks = status.vrankCount
+    strategyReason = "the only exact strategy of this version"
+    mask = summary.spec.mask.name
+    layout = summary.spec.layout.name
+    let traffic = status.workers.map(\.traffic)
+    bytesSent = [
+      "tiles": traffic.reduce(0) { $0 + $1.tileBytes },
+      "inputs": traffic.reduce(0) { $0 + $1.inputBytes },
+      "results": traffic.reduce(0) { $0 + $1.resultBytes },
+    ]
+    bytesNeeded = status.neededBytes
+    computeSeconds = traffic.map(\.computeSeconds)
+    waitSeconds = traffic.map(\.waitSeconds)
+    residentBytes = status.workers.map(\.residentBytes)
+    workerBytesBound = status.workerBytes
+    if summary.state == .failed { failures = [summary.reason] }
+    cpuLevel = Set(status.workers.map(\.level)).sorted().joined(separator: ",")
+    outputDigest = status.outputDigest.map { "\($0)" } ?? ""
+  }
+
+  package func json() throws(MeshError) -> String {
+    let encoder = JSONEncoder()
+    encoder.keyEncodingStrategy = .convertToSnakeCase
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    do {
+      return String(decoding: try encoder.encode(self), as: UTF8.self)
+    } catch {
+      throw MeshError(.badInput, "the report can't be written as JSON: \(error)")
+    }
+  }
+
+  package func write(to path: String) throws(MeshError) {
+    let text = try json() + "\n"
+    do {
+      try Data(text.utf8).write(to: URL(fileURLWithPath: path), options: .atomic)
+    } catch {
+      throw MeshError(.badInput, "\(path): the report can't be written: \(error)")
+    }
+  }
+
+  /// A few lines for a person.
+  package var summary: String {
+    func seconds(_ value: Double) -> String { String(format: "%.3f s", value) }
+    var lines = [
+      "done in \(seconds(wallSeconds)): "
+        + String(format: "%.1f GFLOP, %.1f GFLOP/s", flops / 1e9, gflopsPerSecond)
+        + " on \(workers) \(workers == 1 ? "worker" : "workers") × \(threadsPerWorker)"
+        + " \(threadsPerWorker == 1 ? "thread" : "threads") (\(cpuLevel))"
+    ]
+    if let sent = bytesSent["tiles"] {
+      var line = "tiles: \(bytes(sent)) sent, \(bytes(bytesNeeded)) needed"
+      if bytesNeeded > 0 { line += String(format: " (%.3f ×)", Double(sent) / Double(bytesNeeded)) }
+      lines.append(line + "; results: \(bytes(bytesSent["results"] ?? 0))")
+    }
+    if computeSeconds.count > 1 {
+      let waits = zip(computeSeconds, waitSeconds).map {
+        String(format: "%.2f+%.2f", $0, $1)
+      }
+      lines.append("compute + wait per worker: \(waits.joined(separator: ", ")) s")
+    }
+    lines.append("output sha256: \(outputDigest)")
+    return lines.joined(separator: "\n")
+  }
+}

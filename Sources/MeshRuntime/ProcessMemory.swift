@@ -1,0 +1,40 @@
+internal import Glibc
+
+/// Memory of this process, as the kernel counts it.
+package enum ProcessMemory {
+  /// Resident bytes now.
+  package static var residentBytes: Int {
+    // /proc/self/statm: total and resident pages.
+    let fields = contents(of: "/proc/self/statm").split(separator: " ")
+    guard fields.count > 1, let pages = Int(fields[1]) else { return 0 }
+    return pages * Int(getpagesize())
+  }
+
+  /// The most bytes that were resident at once.
+  package static var peakBytes: Int {
+    for line in contents(of: "/proc/self/status").split(separator: "\n") {
+      guard line.hasPrefix("VmHWM:") else { continue }
+      return (line.split(whereSeparator: { !$0.isNumber }).first.flatMap { Int($0) } ?? 0) << 10
+    }
+    return 0
+  }
+
+  /// Bytes of the machine that could be had without swapping.
+  package static var availableBytes: Int {
+    for line in contents(of: "/proc/meminfo").split(separator: "\n") {
+      guard line.hasPrefix("MemAvailable:") else { continue }
+      return (line.split(whereSeparator: { !$0.isNumber }).first.flatMap { Int($0) } ?? 0) << 10
+    }
+    return 1 << 30
+  }
+
+  /// Small files of /proc; empty when unreadable.
+  private static func contents(of path: String) -> String {
+    let file = open(path, O_RDONLY | O_CLOEXEC)
+    guard file >= 0 else { return "" }
+    defer { close(file) }
+    var buffer = [UInt8](repeating: 0, count: 8_192)
+    let count = read(file, &buffer, buffer.count)
+    return String(decoding: buffer.prefix(max(0, count)), as: UTF8.self)
+  }
+}

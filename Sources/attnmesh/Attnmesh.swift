@@ -1,0 +1,50 @@
+internal import ArgumentParser
+internal import Foundation
+internal import MeshRuntime
+
+/// Exact attention over sequences too long for one machine.
+@main
+struct Attnmesh: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "attnmesh",
+    abstract: "Exact attention over sequences too long for one machine.",
+    discussion: """
+      attend computes softmax(QKᵀ·scale + mask)V of tensors on disk, on this machine or on a mesh of
+      workers; the bits of the output don't depend on how many.
+
+      Examples:
+        attnmesh attend --query q.npy --key k.npy --value v.npy --output o.npy --mask causal
+        attnmesh attend --query q.npy --key k.npy --value v.npy --output o.npy --workers 4
+
+      Exit codes: 0 done, 1 the job failed, 2 bad input or wrong flags, 3 mesh unreachable or lost,
+      130 interrupted.
+      """,
+    version: "0.1.0",
+    subcommands: [Attend.self])
+
+  static func main() {
+    // A reader that goes away, as in `attnmesh jobs | head`, is no reason to die by signal.
+    signal(SIGPIPE, SIG_IGN)
+    do {
+      var command = try parseAsRoot()
+      try command.run()
+    } catch let error as MeshError {
+      complain(error.message)
+      Foundation.exit(error.kind.rawValue)
+    } catch {
+      // The argument parser exits with 64 on a wrong flag; scripts rely on 2.
+      let code = exitCode(for: error)
+      let text = fullMessage(for: error)
+      guard code == .success else {
+        complain(text, prefixed: false)
+        Foundation.exit(2)
+      }
+      print(text)
+    }
+  }
+
+  /// One line to standard error.
+  static func complain(_ text: String, prefixed: Bool = true) {
+    FileHandle.standardError.write(Data(((prefixed ? "attnmesh: " : "") + text + "\n").utf8))
+  }
+}

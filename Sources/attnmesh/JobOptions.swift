@@ -1,0 +1,91 @@
+internal import ArgumentParser
+internal import ElementTypes
+internal import MeshCore
+internal import MeshRuntime
+
+/// Tensors in, and what to compute of them: the same flags on `attend`, `submit` and `plan`.
+struct JobOptions: ParsableArguments {
+  @Option(help: "Query tensor: file.npy or file.safetensors:name.")
+  var query: String
+
+  @Option(help: "Key tensor; it may have fewer heads than the query.")
+  var key: String
+
+  @Option(help: "Value tensor, with the key's shape.")
+  var value: String
+
+  @Option(help: "Which keys a query sees: full, or causal (bottom-right aligned).")
+  var mask = "full"
+
+  @Option(help: "Factor of the logits. (default: 1/√head_dim)")
+  var scale: Float?
+
+  @Option(help: "How tiles are dealt: contiguous or zigzag. (default: zigzag for causal)")
+  var layout: String?
+
+  @Option(help: "How the exact result is computed: auto or ring.")
+  var strategy = "auto"
+
+  @Option(help: "float32, or bfloat16 to round the inputs once before anything else.")
+  var precision = "float32"
+
+  @Option(help: "Virtual ranks. (default: about three a worker)")
+  var vranks: Int?
+
+  @Flag(help: "Refuse inputs that hold a NaN or an infinity.")
+  var rejectNonfinite = false
+
+  /// Opens and checks the tensors.
+  func inputs() throws(MeshError) -> JobInputs {
+    guard ["auto", "ring"].contains(strategy) else {
+      throw MeshError(.badInput, "--strategy \(strategy): it is auto or ring")
+    }
+    if let vranks, !(1...Limits.vranksMaximum).contains(vranks) {
+      throw MeshError(.badInput, "--vranks \(vranks): it must be 1 to \(Limits.vranksMaximum)")
+    }
+    let inputs = try JobInputs(
+      query: query, key: key, value: value,
+      options: JobInputs.Options(
+        mask: try choice(mask, "--mask", of: Mask.allCases, named: \.name), scale: scale,
+        layout: try layout.map { text throws(MeshError) in
+          try choice(text, "--layout", of: Layout.allCases, named: \.name)
+        },
+        precision: try choice(
+          precision, "--precision", of: [.float32, .bfloat16], named: \ElementType.name),
+        vranks: vranks ?? 0))
+    if rejectNonfinite { try inputs.rejectNonfinite() }
+    return inputs
+  }
+}
+
+/// Where the result goes.
+struct OutputOptions: ParsableArguments {
+  @Option(help: "Output tensor, with the query's shape: .npy or .safetensors.")
+  var output: String
+
+  @Option(help: "Natural-log log-sum-exp, [heads, tokens] float32.")
+  var lse: String?
+
+  @Option(help: "float32, float16 or bfloat16 (bfloat16 needs a .safetensors path).")
+  var outputDtype = "float32"
+
+  func element() throws(MeshError) -> ElementType {
+    try choice(outputDtype, "--output-dtype", of: ElementType.allCases, named: \.name)
+  }
+
+  /// Finds out before long work whether the result could be written.
+  func check() throws(MeshError) {
+    try ResultFiles.check(output: output, element: try element(), logSumExp: lse)
+  }
+}
+
+/// One of a few values by its name.
+func choice<Value>(
+  _ text: String, _ flag: String, of values: [Value], named name: (Value) -> String
+) throws(MeshError) -> Value {
+  guard let value = values.first(where: { name($0) == text }) else {
+    throw MeshError(
+      .badInput, "\(flag) \(text): it is \(values.map(name).joined(separator: " or "))")
+  }
+  return value
+}
