@@ -75,7 +75,8 @@ extension Socket {
     try check("zmq_disconnect", endpoint: endpoint) { zmq_disconnect(handle, endpoint) }
   }
 
-  /// Stops listening; accepted connections stay.
+  /// Stops listening. What the peers accepted there send may no longer arrive, without any event:
+  /// unbind to free an address, not to keep serving.
   ///
   /// - Parameter endpoint: as returned by `bind`.
   /// - Throws: `ENOENT` when not bound there.

@@ -68,14 +68,12 @@ extension ZeroMQTests {
       }
     }
 
-    @Test("after unbind nobody new connects, and the address is free again")
+    @Test("unbinding frees the address")
     func unbind() throws {
       let pair = try Pair("tcp://127.0.0.1:*", context: context)
       let monitor = try SocketMonitor(pair.router)
       try pair.router.socket.unbind(pair.endpoint)
       _ = try monitor.wait(for: .closed)
-      try? pair.dealer.sendWhenWritable("late")
-      print("UNBIND silent:", try pair.router.staysSilent())
       let next = try Socket(.router, context: context, options: options())
       #expect(try next.bind(pair.endpoint) == pair.endpoint)
     }

@@ -37,7 +37,10 @@ final class TemporaryDirectory {
 }
 
 /// A ROUTER and a DEALER that are connected and have exchanged a greeting.
-struct Pair {
+///
+/// A class, so that both live as long as it: a socket closes after its last use, and what it has
+/// just sent goes with it.
+final class Pair {
   let router: OwnedSocket
   let dealer: OwnedSocket
   let endpoint: String
