@@ -1,0 +1,165 @@
+internal import Glibc
+
+/// A file that appears under its name whole, or not at all.
+///
+/// It is written without a name where the file system allows that, so that not even `kill -9`
+/// leaves anything behind; elsewhere under a hidden `.partial` name, removed when dropped.
+struct OutputFile: ~Copyable, Sendable {
+  private let directory: FileDescriptor
+  private let descriptor: FileDescriptor
+  /// The target's path as the user spelled it, for messages.
+  private let path: String
+  /// The target's name within the directory.
+  private let name: String
+  /// The hidden name to remove when this is dropped; nil while the file has none.
+  private var partialName: String?
+
+  /// Opens a new file in the directory of `path`, invisible until `commit`. An existing file there
+  /// is not touched. `named` skips the attempt to do without a name.
+  ///
+  /// - Throws: `.system` where the directory is missing or not writable; `.unsupported` where the
+  ///   path is a directory, pipe, device or socket.
+  init(path: String, named: Bool = false) throws(TensorFileError) {
+    let (directoryPath, name) = OutputFile.split(path)
+    let directoryNumber = open(directoryPath, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    guard directoryNumber >= 0 else {
+      let code = errno
+      throw .system(
+        code, path, "open the directory '\(printable(directoryPath, limit: 4096))'",
+        advice: code == ENOENT ? "create the directory first" : nil)
+    }
+    let directory = FileDescriptor(number: directoryNumber)
+    try OutputFile.checkTarget(name, in: directory, path: path)
+    // By hand: Glibc's module does not export the macro. The value is the same on x86-64 and arm64.
+    let temporary = 0o20_000_000 | O_DIRECTORY
+    var partialName: String?
+    var number: Int32 = -1
+    // Without /proc an unnamed file could be written but never given its name.
+    if !named && access("/proc/self/fd", X_OK) == 0 {
+      number = openat(directory.number, ".", temporary | O_WRONLY | O_CLOEXEC, 0o666)
+    }
+    if number < 0 {
+      for attempt in 0..<100 {
+        let candidate = OutputFile.partialName(of: name, attempt: attempt)
+        let flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC
+        number = openat(directory.number, candidate, flags, 0o666)
+        if number >= 0 { partialName = candidate }
+        if number >= 0 || errno != EEXIST { break }
+      }
+    }
+    guard number >= 0 else {
+      throw .system(
+        errno, path, "create a file in '\(printable(directoryPath, limit: 4096))'")
+    }
+    self.directory = directory
+    self.descriptor = FileDescriptor(number: number)
+    self.path = path
+    self.name = name
+    self.partialName = partialName
+  }
+
+  deinit {
+    if let partialName { unlinkat(directory.number, partialName, 0) }
+  }
+
+  /// Sets the length and reserves the disk space, so that a full disk is met before the work that
+  /// produces the contents and not after it.
+  func reserve(byteCount: Int) throws(TensorFileError) {
+    var space = statvfs()
+    if fstatvfs(descriptor.number, &space) == 0 {
+      // Asked first: a reservation that fails half-way would starve everybody else meanwhile.
+      let (free, overflow) = UInt64(space.f_bavail).multipliedReportingOverflow(
+        by: UInt64(space.f_frsize))
+      if !overflow && free < UInt64(byteCount) {
+        throw .system(
+          ENOSPC, path, "reserve \(byteCount) bytes where \(free) are free",
+          advice: "free some space or write elsewhere")
+      }
+    }
+    var code: Int32
+    repeat { code = posix_fallocate(descriptor.number, 0, off_t(byteCount)) } while code == EINTR
+    guard code == 0 else { throw .system(code, path, "reserve \(byteCount) bytes") }
+  }
+
+  /// Writes all the bytes at an offset of the file.
+  func write(at offset: Int, bytes: UnsafeRawBufferPointer) throws(TensorFileError) {
+    guard let base = bytes.baseAddress else { return }
+    var written = 0
+    while written < bytes.count {
+      let count = pwrite(
+        descriptor.number, base + written, bytes.count - written, off_t(offset + written))
+      if count > 0 {
+        written += count
+      } else if count == 0 || errno != EINTR {
+        throw .system(count == 0 ? EIO : errno, path, "write at byte \(offset + written)")
+      }
+    }
+  }
+
+  /// Makes the contents durable and gives the file its name, replacing what had it.
+  ///
+  /// - Throws: `.system`. A failed flush is final: the kernel has dropped the bytes it could not
+  ///   write, and a second flush would report success without them.
+  consuming func commit() throws(TensorFileError) {
+    guard fdatasync(descriptor.number) == 0 else { throw .system(errno, path, "flush") }
+    if partialName == nil { try link() }
+    guard let partial = partialName else { return }
+    guard renameat(directory.number, partial, directory.number, name) == 0 else {
+      throw .system(errno, path, "rename the finished file")
+    }
+    partialName = nil
+    // Some file systems cannot flush a directory (EINVAL); the file is there nonetheless.
+    if fsync(directory.number) != 0 && errno != EINVAL {
+      throw .system(errno, path, "flush its directory")
+    }
+  }
+
+  /// Gives an unnamed file a hidden name. A link cannot replace, so the target's own comes by a
+  /// rename.
+  private mutating func link() throws(TensorFileError) {
+    let source = "/proc/self/fd/\(descriptor.number)"
+    for attempt in 0..<100 {
+      let candidate = OutputFile.partialName(of: name, attempt: attempt)
+      if linkat(AT_FDCWD, source, directory.number, candidate, AT_SYMLINK_FOLLOW) == 0 {
+        partialName = candidate
+        return
+      }
+      if errno != EEXIST { break }
+    }
+    throw .system(errno, path, "name the finished file")
+  }
+
+  /// A hidden name next to the target. Cut, so that it fits wherever the target's own fits.
+  private static func partialName(of name: String, attempt: Int) -> String {
+    var stem = ""
+    stem.unicodeScalars.append(contentsOf: name.unicodeScalars.prefix(40))
+    let suffix = attempt == 0 ? "" : ".\(attempt)"
+    return ".\(stem).\(getpid())\(suffix).partial"
+  }
+
+  private static func split(_ path: String) -> (directory: String, name: String) {
+    let bytes = Array(path.utf8)
+    guard let slash = bytes.lastIndex(of: UInt8(ascii: "/")) else { return (".", path) }
+    let directory = String(decoding: bytes[...slash], as: UTF8.self)
+    return (directory, String(decoding: bytes[(slash + 1)...], as: UTF8.self))
+  }
+
+  /// Refuses a target that a rename could not or should not replace. A symbolic link is replaced
+  /// itself; what it points to is only looked at.
+  private static func checkTarget(
+    _ name: String, in directory: borrowing FileDescriptor, path: String
+  ) throws(TensorFileError) {
+    var status = stat()
+    guard fstatat(directory.number, name, &status, 0) == 0 else {
+      if errno == ENOENT { return }
+      throw .system(errno, path, "inspect")
+    }
+    switch status.st_mode & S_IFMT {
+    case S_IFREG: return
+    case S_IFDIR:
+      throw TensorFileError(
+        .unsupported, path, "is a directory", advice: "name a file inside it")
+    default: throw TensorFileError(.unsupported, path, "exists and is not a regular file")
+    }
+  }
+}

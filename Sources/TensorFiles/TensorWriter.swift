@@ -1,0 +1,112 @@
+/// Writes one tensor to a .npy or .safetensors file, which appears under its name only when
+/// `commit` has made it whole. Dropping the writer leaves nothing behind.
+///
+/// Writes use `pwrite`, so any number of threads may write disjoint ranges at once.
+package struct TensorWriter: ~Copyable, Sendable {
+  /// Where the tensor goes. A symbolic link there is replaced, not followed.
+  package let location: TensorLocation
+  /// The format of its numbers.
+  package let element: TensorElement
+  /// Its dimensions, outermost first, in C order.
+  package let shape: [Int]
+  /// Bytes of its data: the product of the shape and the element's bytes.
+  package let byteCount: Int
+  /// Byte offset of its first element in the file; a multiple of 64.
+  package let dataOffset: Int
+
+  private let file: OutputFile
+
+  /// Creates the file without a name, reserves its space and writes its header. Bytes that are
+  /// never written are zero. `named` does at once what is otherwise done only where a file system
+  /// has no unnamed files: it writes under a hidden name.
+  ///
+  /// - Throws: `.unsupported` for bfloat16 in a .npy file, a shape without elements or a target
+  ///   that is not a regular file; `.system` where the directory cannot be written or the space is
+  ///   not there (ENOSPC).
+  package init(
+    _ location: TensorLocation, element: TensorElement, shape: [Int], named: Bool = false
+  ) throws(TensorFileError) {
+    let path = location.path
+    guard shape.count <= rankMaximum, let byteCount = element.byteCount(ofShape: shape),
+      byteCount > 0
+    else {
+      throw TensorFileError(.unsupported, path, "no file holds a tensor of shape \(shape)")
+    }
+    let header = try TensorWriter.header(
+      location, element: element, shape: shape, byteCount: byteCount)
+    let (total, overflow) = byteCount.addingReportingOverflow(header.count)
+    if overflow {
+      throw TensorFileError(.unsupported, path, "no file holds a tensor of shape \(shape)")
+    }
+    let file = try OutputFile(path: path, named: named)
+    try file.reserve(byteCount: total)
+    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: header.count, alignment: 16)
+    defer { buffer.deallocate() }
+    buffer.copyBytes(from: header)
+    try file.write(at: 0, bytes: UnsafeRawBufferPointer(buffer))
+    self.location = location
+    self.element = element
+    self.shape = shape
+    self.byteCount = byteCount
+    self.dataOffset = header.count
+    self.file = file
+  }
+
+  /// Writes bytes at a byte offset within the tensor's data.
+  ///
+  /// - Throws: `.outOfRange` where the range leaves the tensor; `.system` where writing fails
+  ///   (ENOSPC, EIO).
+  package func write(
+    at byteOffset: Int, bytes: UnsafeRawBufferPointer
+  ) throws(TensorFileError) {
+    guard byteOffset >= 0, byteOffset <= byteCount, bytes.count <= byteCount - byteOffset else {
+      throw TensorFileError(
+        .outOfRange, location.path,
+        "\(bytes.count) bytes at \(byteOffset) are outside the tensor's \(byteCount)")
+    }
+    try file.write(at: dataOffset + byteOffset, bytes: bytes)
+  }
+
+  /// Flushes the contents to disk and puts the file in its place by a rename, replacing what was
+  /// there. After an error the writer is gone and the old file is still there.
+  ///
+  /// - Throws: `.system` where flushing, linking or renaming fails.
+  package consuming func commit() throws(TensorFileError) {
+    try file.commit()
+  }
+
+  /// Checks before long work that an output can be written: the name is of a known format that
+  /// stores the element, its directory takes files, and no directory has the name.
+  ///
+  /// - Throws: `.location`, `.unsupported` or `.system`, as parsing and `init` would.
+  package static func checkWritable(
+    _ text: String, element: TensorElement = .float32
+  ) throws(TensorFileError) {
+    let location = try TensorLocation.parse(text)
+    _ = try header(location, element: element, shape: [1], byteCount: element.byteCount)
+    // Permissions say less than the attempt: think of read-only mounts, quotas and /proc.
+    _ = try OutputFile(path: location.path)
+  }
+
+  private static func header(
+    _ location: TensorLocation, element: TensorElement, shape: [Int], byteCount: Int
+  ) throws(TensorFileError) -> [UInt8] {
+    switch location.format {
+    case .npy:
+      guard let description = element.numpyDescription else {
+        throw TensorFileError(
+          .unsupported, location.path, ".npy has no \(element.name)",
+          advice: "use a path ending in .safetensors, or another output dtype")
+      }
+      return NpyHeader.bytes(description: description, shape: shape)
+    case .safetensors(let name):
+      let name = name ?? "tensor"
+      guard !name.utf8.elementsEqual("__metadata__".utf8), name.utf8.count <= 1024 else {
+        throw TensorFileError(
+          .location, location.path, "'\(printable(name))' cannot be the name of a tensor")
+      }
+      return SafetensorsHeader.bytes(
+        name: name, element: element, shape: shape, byteCount: byteCount)
+    }
+  }
+}
