@@ -42,7 +42,7 @@ let package = Package(
       name: "AttentionKernels",
       dependencies: ["KernelBody", "KernelsBaseline", "KernelsAVX2", "KernelsAVX512", "CChecksums"],
       swiftSettings: strict),
-    .target(name: "TensorFiles", swiftSettings: strict),
+    .target(name: "TensorFiles", dependencies: ["ElementTypes"], swiftSettings: strict),
     .target(name: "ZeroMQ", dependencies: ["CZeroMQ"], swiftSettings: strict),
     .target(
       name: "MeshCore", dependencies: ["Checksums", "ElementTypes"], swiftSettings: strict),
@@ -72,7 +72,7 @@ let package = Package(
     .testTarget(
       name: "AttentionKernelsTests", dependencies: ["AttentionKernels"], swiftSettings: strict),
     .testTarget(
-      name: "TensorFilesTests", dependencies: ["TensorFiles"], swiftSettings: strict),
+      name: "TensorFilesTests", dependencies: ["TensorFiles", "ElementTypes"], swiftSettings: strict),
     .testTarget(name: "ZeroMQTests", dependencies: ["ZeroMQ"], swiftSettings: strict),
     .testTarget(name: "MeshCoreTests", dependencies: ["MeshCore"], swiftSettings: strict),
   ]

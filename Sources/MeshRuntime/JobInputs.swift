@@ -67,7 +67,7 @@ package struct JobInputs: Sendable {
     spec = AttentionJob(
       batch: queries[0], queryHeads: queries[1], keyValueHeads: keys[1], queryTokens: queries[2],
       keyTokens: keys[2], headDimension: queries[3],
-      element: options.precision == .bfloat16 ? .bfloat16 : q.element.elementType,
+      element: options.precision == .bfloat16 ? .bfloat16 : q.element,
       mask: options.mask, scale: options.scale ?? 1 / Float(queries[3]).squareRoot(),
       layout: options.layout ?? (options.mask == .causal ? .zigzag : .contiguous),
       vranks: options.vranks)
@@ -99,7 +99,7 @@ package struct JobInputs: Sendable {
   ) throws(MeshError) {
     guard let file = files[tensor] else { preconditionFailure("no file for \(tensor)") }
     do throws(TensorFileError) {
-      guard file.element.elementType != spec.element else {
+      guard file.element != spec.element else {
         return try file.read(at: offset, into: target)
       }
       try readRounded(file, at: offset, into: target)
@@ -121,7 +121,7 @@ package struct JobInputs: Sendable {
     }
     try file.read(at: offset / spec.element.byteCount * file.element.byteCount, into: source)
     file.element.decode(UnsafeRawBufferPointer(source), into: floats)
-    spec.element.tensorElement.encode(UnsafeBufferPointer(floats), into: target)
+    spec.element.encode(UnsafeBufferPointer(floats), into: target)
   }
 
   /// Finds the first NaN or infinity.
@@ -159,25 +159,5 @@ package struct JobInputs: Sendable {
       .badInput,
       "\(file.location): \(tensor) holds a NaN or an infinity at \(batch)head \(head % heads), token"
         + " \(token), element \(column)")
-  }
-}
-
-extension TensorElement {
-  package var elementType: ElementType {
-    switch self {
-    case .float32: .float32
-    case .float16: .float16
-    case .bfloat16: .bfloat16
-    }
-  }
-}
-
-extension ElementType {
-  package var tensorElement: TensorElement {
-    switch self {
-    case .float32: .float32
-    case .float16: .float16
-    case .bfloat16: .bfloat16
-    }
   }
 }

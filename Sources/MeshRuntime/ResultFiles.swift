@@ -18,7 +18,7 @@ package struct ResultFiles: ~Copyable {
     self.element = element
     do throws(TensorFileError) {
       self.output = try TensorWriter(
-        TensorLocation.parse(output), element: element.tensorElement, shape: shape)
+        TensorLocation.parse(output), element: element, shape: shape)
       if let logSumExp {
         self.logSumExp = try TensorWriter(
           TensorLocation.parse(logSumExp), element: .float32, shape: Array(shape.dropLast()))
@@ -33,7 +33,7 @@ package struct ResultFiles: ~Copyable {
     output: String, element: ElementType, logSumExp: String?
   ) throws(MeshError) {
     do throws(TensorFileError) {
-      try TensorWriter.checkWritable(output, element: element.tensorElement)
+      try TensorWriter.checkWritable(output, element: element)
       if let logSumExp { try TensorWriter.checkWritable(logSumExp) }
     } catch {
       throw MeshError(.badInput, error.description)
@@ -66,7 +66,7 @@ package struct ResultFiles: ~Copyable {
       rounded.deallocate()
     }
     UnsafeMutableRawBufferPointer(floats).copyMemory(from: bytes)
-    element.tensorElement.encode(UnsafeBufferPointer(floats), into: rounded)
+    element.encode(UnsafeBufferPointer(floats), into: rounded)
     try output.write(at: offset / 4 * element.byteCount, bytes: UnsafeRawBufferPointer(rounded))
   }
 

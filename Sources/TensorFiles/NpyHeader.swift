@@ -1,3 +1,5 @@
+internal import ElementTypes
+
 /// What the header of a .npy file says: versions 1.0, 2.0 and 3.0.
 struct NpyHeader {
   /// Longest header text accepted. numpy's own are about 120 bytes; version 2.0 exists for
@@ -6,7 +8,7 @@ struct NpyHeader {
 
   static let magic: [UInt8] = [0x93] + Array("NUMPY".utf8)
 
-  let element: TensorElement
+  let element: ElementType
   let shape: [Int]
   /// Byte offset of the first element in the file.
   let dataOffset: Int
@@ -56,9 +58,9 @@ struct NpyHeader {
   /// The element a header describes, or the reason why it is refused.
   private static func element(
     for dictionary: NpyHeaderParser.Dictionary, path: String
-  ) throws(TensorFileError) -> TensorElement {
+  ) throws(TensorFileError) -> ElementType {
     let description = dictionary.description
-    guard let element = TensorElement.allCases.first(where: { $0.numpyDescription == description })
+    guard let element = ElementType.allCases.first(where: { $0.numpyDescription == description })
     else { throw refusal(of: description, path: path) }
     if dictionary.isFortranOrdered {
       throw TensorFileError(

@@ -1,3 +1,4 @@
+internal import ElementTypes
 internal import Glibc
 
 /// An open file descriptor, closed when it goes out of scope.

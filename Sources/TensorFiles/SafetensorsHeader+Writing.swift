@@ -1,8 +1,10 @@
+internal import ElementTypes
+
 extension SafetensorsHeader {
   /// The bytes before the data of a file that holds one tensor, padded with spaces so that the data
   /// begins at a multiple of 64. `byteCount` is the tensor's, in bytes.
   static func bytes(
-    name: String, element: TensorElement, shape: [Int], byteCount: Int
+    name: String, element: ElementType, shape: [Int], byteCount: Int
   ) -> [UInt8] {
     let type = SafetensorsType(element).rawValue
     let dimensions = shape.map { String($0) }.joined(separator: ",")

@@ -1,3 +1,5 @@
+internal import ElementTypes
+
 /// The header of a .safetensors file, checked as a whole: a file is refused for any fault in it,
 /// also where the fault is in a tensor nobody asked for.
 struct SafetensorsHeader {

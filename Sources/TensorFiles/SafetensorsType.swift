@@ -1,3 +1,5 @@
+internal import ElementTypes
+
 /// The element types that a .safetensors file may declare. Only three are read, but the sizes of
 /// all are needed to check that the file is sound.
 enum SafetensorsType: String {
@@ -25,7 +27,7 @@ enum SafetensorsType: String {
   case uint64 = "U64"
 
   /// The type that stores an element.
-  init(_ element: TensorElement) {
+  init(_ element: ElementType) {
     switch element {
     case .float32: self = .float32
     case .float16: self = .float16
@@ -34,8 +36,8 @@ enum SafetensorsType: String {
   }
 
   /// The element this type stores; nil for types that are not read.
-  var element: TensorElement? {
-    TensorElement.allCases.first { SafetensorsType($0) == self }
+  var element: ElementType? {
+    ElementType.allCases.first { SafetensorsType($0) == self }
   }
 
   private var bitCount: Int {

@@ -1,3 +1,5 @@
+package import ElementTypes
+
 /// One tensor in a .npy or .safetensors file, opened, checked and ready to be read by byte ranges.
 ///
 /// The whole header is checked on opening, and the file's length against it. Reads use `pread`, so
@@ -6,7 +8,7 @@ package final class TensorFile: Sendable {
   /// Where the tensor was asked for.
   package let location: TensorLocation
   /// The format of its numbers.
-  package let element: TensorElement
+  package let element: ElementType
   /// Its dimensions, outermost first, in C order; every one is positive. `[]` is a single number.
   package let shape: [Int]
   /// Bytes of its data: the product of the shape and the element's bytes.

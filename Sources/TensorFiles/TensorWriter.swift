@@ -1,3 +1,5 @@
+package import ElementTypes
+
 /// Writes one tensor to a .npy or .safetensors file, which appears under its name only when
 /// `commit` has made it whole. Dropping the writer leaves nothing behind.
 ///
@@ -6,7 +8,7 @@ package struct TensorWriter: ~Copyable, Sendable {
   /// Where the tensor goes. A symbolic link there is replaced, not followed.
   package let location: TensorLocation
   /// The format of its numbers.
-  package let element: TensorElement
+  package let element: ElementType
   /// Its dimensions, outermost first, in C order.
   package let shape: [Int]
   /// Bytes of its data: the product of the shape and the element's bytes.
@@ -24,7 +26,7 @@ package struct TensorWriter: ~Copyable, Sendable {
   ///   that is not a regular file; `.system` where the directory cannot be written or the space is
   ///   not there (ENOSPC).
   package init(
-    _ location: TensorLocation, element: TensorElement, shape: [Int], named: Bool = false
+    _ location: TensorLocation, element: ElementType, shape: [Int], named: Bool = false
   ) throws(TensorFileError) {
     let path = location.path
     guard shape.count <= rankMaximum, let byteCount = element.byteCount(ofShape: shape),
@@ -80,7 +82,7 @@ package struct TensorWriter: ~Copyable, Sendable {
   ///
   /// - Throws: `.location`, `.unsupported` or `.system`, as parsing and `init` would.
   package static func checkWritable(
-    _ text: String, element: TensorElement = .float32
+    _ text: String, element: ElementType = .float32
   ) throws(TensorFileError) {
     let location = try TensorLocation.parse(text)
     _ = try header(location, element: element, shape: [1], byteCount: element.byteCount)
@@ -89,7 +91,7 @@ package struct TensorWriter: ~Copyable, Sendable {
   }
 
   private static func header(
-    _ location: TensorLocation, element: TensorElement, shape: [Int], byteCount: Int
+    _ location: TensorLocation, element: ElementType, shape: [Int], byteCount: Int
   ) throws(TensorFileError) -> [UInt8] {
     switch location.format {
     case .npy:

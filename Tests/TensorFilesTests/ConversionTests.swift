@@ -1,8 +1,9 @@
+import ElementTypes
 import TensorFiles
 import Testing
 
 struct ConversionTests {
-  private func decoded(_ halves: [UInt16], _ element: TensorElement) -> [Float] {
+  private func decoded(_ halves: [UInt16], _ element: ElementType) -> [Float] {
     var floats = [Float](repeating: 0, count: halves.count)
     halves.withUnsafeBytes { bytes in
       floats.withUnsafeMutableBufferPointer { element.decode(bytes, into: $0) }
@@ -10,7 +11,7 @@ struct ConversionTests {
     return floats
   }
 
-  private func encoded(_ floats: [Float], _ element: TensorElement) -> [UInt16] {
+  private func encoded(_ floats: [Float], _ element: ElementType) -> [UInt16] {
     var halves = [UInt16](repeating: 0, count: floats.count)
     halves.withUnsafeMutableBytes { bytes in
       floats.withUnsafeBufferPointer { element.encode($0, into: bytes) }
@@ -35,7 +36,7 @@ struct ConversionTests {
 
   @Test("every float16 and bfloat16 that is a number survives a round trip; NaN stays NaN")
   func roundTrip() {
-    for element in [TensorElement.float16, .bfloat16] {
+    for element in [ElementType.float16, .bfloat16] {
       let floats = decoded(everyHalf, element)
       for (index, half) in encoded(floats, element).enumerated() {
         if floats[index].isNaN {
@@ -101,10 +102,10 @@ struct ConversionTests {
     var bytes = [UInt8](repeating: 0, count: 21)
     bytes.withUnsafeMutableBytes { buffer in
       let odd = UnsafeMutableRawBufferPointer(rebasing: buffer[1...])
-      floats.withUnsafeBufferPointer { TensorElement.float32.encode($0, into: odd) }
+      floats.withUnsafeBufferPointer { ElementType.float32.encode($0, into: odd) }
       var back = [Float](repeating: 0, count: 5)
       back.withUnsafeMutableBufferPointer {
-        TensorElement.float32.decode(UnsafeRawBufferPointer(odd), into: $0)
+        ElementType.float32.decode(UnsafeRawBufferPointer(odd), into: $0)
       }
       #expect(back.map(\.bitPattern) == floats.map(\.bitPattern))
     }
@@ -112,7 +113,7 @@ struct ConversionTests {
 
   @Test("the first NaN or infinity is found where it is, and finite extremes are not")
   func firstNonfinite() {
-    for element in TensorElement.allCases {
+    for element in ElementType.allCases {
       for count in [1, 1023, 1024, 1025, 5000] {
         for place in Set([0, count / 2, count - 1]) {
           for value in [Float.nan, .infinity, -.infinity, -.nan] {
@@ -130,7 +131,7 @@ struct ConversionTests {
     #expect(scan([.greatestFiniteMagnitude], .float32) == nil)
   }
 
-  private func scan(_ floats: [Float], _ element: TensorElement) -> Int? {
+  private func scan(_ floats: [Float], _ element: ElementType) -> Int? {
     var bytes = [UInt8](repeating: 0, count: floats.count * element.byteCount)
     bytes.withUnsafeMutableBytes { buffer in
       floats.withUnsafeBufferPointer { element.encode($0, into: buffer) }

@@ -1,3 +1,4 @@
+import ElementTypes
 import Glibc
 import TensorFiles
 import Testing

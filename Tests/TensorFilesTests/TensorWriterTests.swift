@@ -1,3 +1,4 @@
+import ElementTypes
 import Glibc
 import TensorFiles
 import Testing
@@ -13,7 +14,7 @@ struct TensorWriterTests {
     try TensorLocation.parse("\(directory.path)/\(name)")
   }
 
-  private func written(_ name: String, _ element: TensorElement, _ shape: [Int], fill: UInt8)
+  private func written(_ name: String, _ element: ElementType, _ shape: [Int], fill: UInt8)
     throws
   {
     let writer = try TensorWriter(try location(name), element: element, shape: shape)
@@ -33,8 +34,8 @@ struct TensorWriterTests {
 
   @Test(
     "what is written is read back, in every format",
-    arguments: ["o.npy", "o.safetensors", "o.safetensors:a \"b\\\u{1}\té😀"], TensorElement.allCases)
-  func roundTrip(name: String, element: TensorElement) throws {
+    arguments: ["o.npy", "o.safetensors", "o.safetensors:a \"b\\\u{1}\té😀"], ElementType.allCases)
+  func roundTrip(name: String, element: ElementType) throws {
     if name == "o.npy" && element == .bfloat16 { return }
     var random = SplitMix64(state: 3)
     for shape in [[], [1], [5], [3, 7], [2, 3, 5], [1, 2, 3, 4], [1000, 77]] {

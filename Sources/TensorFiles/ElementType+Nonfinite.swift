@@ -1,4 +1,6 @@
-extension TensorElement {
+package import ElementTypes
+
+extension ElementType {
   /// The index of the first element that is NaN or infinite; nil where all are finite.
   ///
   /// - Precondition: `bytes` holds whole elements. It needs no alignment.

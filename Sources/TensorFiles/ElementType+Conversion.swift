@@ -1,9 +1,11 @@
+package import ElementTypes
+
 /// Conversions between stored numbers and Float, a buffer at a time.
 ///
 /// Every loop body is straight integer and float arithmetic with selects, so that the compiler can
 /// run it on vectors: the standard library's Float16 calls a function for each element on x86-64
 /// below F16C.
-extension TensorElement {
+extension ElementType {
   /// Decodes stored numbers; exact for every format. NaN stays NaN, with its sign.
   ///
   /// - Precondition: `bytes` holds exactly `floats.count` elements. Neither needs alignment.
@@ -18,7 +20,7 @@ extension TensorElement {
     case .float16:
       for index in 0..<floats.count {
         let half = source.loadUnaligned(fromByteOffset: index &* 2, as: UInt16.self)
-        target[index] = TensorElement.float(fromFloat16: half)
+        target[index] = ElementType.float(fromFloat16: half)
       }
     case .bfloat16:
       for index in 0..<floats.count {
@@ -42,12 +44,12 @@ extension TensorElement {
       target.copyMemory(from: UnsafeRawPointer(source), byteCount: bytes.count)
     case .float16:
       for index in 0..<floats.count {
-        let half = TensorElement.float16(from: source[index])
+        let half = ElementType.float16(from: source[index])
         target.storeBytes(of: half, toByteOffset: index &* 2, as: UInt16.self)
       }
     case .bfloat16:
       for index in 0..<floats.count {
-        let half = TensorElement.bfloat16(from: source[index])
+        let half = ElementType.bfloat16(from: source[index])
         target.storeBytes(of: half, toByteOffset: index &* 2, as: UInt16.self)
       }
     }

@@ -1,29 +1,6 @@
-/// The number formats that tensors are stored in; every one is little-endian.
-package enum TensorElement: Sendable, CaseIterable {
-  /// IEEE 754 binary32: numpy `<f4`, safetensors `F32`.
-  case float32
-  /// IEEE 754 binary16: numpy `<f2`, safetensors `F16`.
-  case float16
-  /// The upper half of a binary32: safetensors `BF16`; numpy has no such type.
-  case bfloat16
+internal import ElementTypes
 
-  /// Bytes of one element: 4 or 2.
-  package var byteCount: Int {
-    switch self {
-    case .float32: 4
-    case .float16, .bfloat16: 2
-    }
-  }
-
-  /// The name used on the command line, in reports and in messages.
-  package var name: String {
-    switch self {
-    case .float32: "float32"
-    case .float16: "float16"
-    case .bfloat16: "bfloat16"
-    }
-  }
-
+extension ElementType {
   /// numpy's `descr` for this element; nil where numpy has none.
   var numpyDescription: String? {
     switch self {
