@@ -1,4 +1,4 @@
-package import AttentionKernels
+internal import AttentionKernels
 package import MeshCore
 
 /// One thread's scratch memory for folds.

@@ -1,4 +1,4 @@
-package import AttentionKernels
+internal import AttentionKernels
 package import Checksums
 package import MeshCore
 

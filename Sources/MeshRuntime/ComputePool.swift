@@ -1,4 +1,4 @@
-internal import FoldEngine
+package import FoldEngine
 internal import Glibc
 internal import MeshCore
 internal import Synchronization

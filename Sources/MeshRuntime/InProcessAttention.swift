@@ -1,7 +1,7 @@
 package import AttentionKernels
-internal import Checksums
+package import Checksums
 internal import FoldEngine
-package import MeshCore
+internal import MeshCore
 internal import Synchronization
 internal import ZeroMQ
 

@@ -6,6 +6,9 @@ package import MeshCore
 /// float32. All files are preallocated, so that a full disk is met at submit and not in mid-run.
 package final class JobFiles {
   package let spec: AttentionJob
+  /// O_TMPFILE, which Glibc's module leaves out: a file without a name.
+  private static let unnamedFile = O_DIRECTORY | 0o20_000_000
+
   private let directory: String?
   private var inputs: [InputTensor: Int32] = [:]
   private var outputs: [OutputTensor: Int32] = [:]
@@ -50,7 +53,7 @@ package final class JobFiles {
     in parent: String, _ name: String, bytes: Int
   ) throws(CallFailure) -> Int32 {
     let path = self.directory.map { $0 + "/" + name } ?? parent
-    let flags = self.directory == nil ? mesh_O_TMPFILE | O_RDWR : O_CREAT | O_EXCL | O_RDWR
+    let flags = self.directory == nil ? Self.unnamedFile | O_RDWR : O_CREAT | O_EXCL | O_RDWR
     let file = open(path, flags | O_CLOEXEC | O_NOFOLLOW, 0o600)
     guard file >= 0 else { throw Self.failure("create \(path)", errno) }
     let status = posix_fallocate(file, 0, off_t(bytes))

@@ -1,6 +1,6 @@
 package import ElementTypes
 package import MeshCore
-package import TensorFiles
+internal import TensorFiles
 
 /// The three input tensors of a job, open, checked against each other, and read in pieces.
 package struct JobInputs: Sendable {

@@ -15,14 +15,21 @@ package struct ResultFiles: ~Copyable {
   package init(
     output: String, element: ElementType, logSumExp: String?, shape: [Int]
   ) throws(MeshError) {
+    let outputWriter = try Self.writer(output, element, shape)
+    var logSumExpWriter: TensorWriter?
+    if let logSumExp {
+      logSumExpWriter = try Self.writer(logSumExp, .float32, Array(shape.dropLast()))
+    }
     self.element = element
+    self.output = outputWriter
+    self.logSumExp = logSumExpWriter
+  }
+
+  private static func writer(
+    _ text: String, _ element: ElementType, _ shape: [Int]
+  ) throws(MeshError) -> TensorWriter {
     do throws(TensorFileError) {
-      self.output = try TensorWriter(
-        TensorLocation.parse(output), element: element, shape: shape)
-      if let logSumExp {
-        self.logSumExp = try TensorWriter(
-          TensorLocation.parse(logSumExp), element: .float32, shape: Array(shape.dropLast()))
-      }
+      return try TensorWriter(TensorLocation.parse(text), element: element, shape: shape)
     } catch {
       throw MeshError(.badInput, error.description)
     }

@@ -1,4 +1,4 @@
-package import Checksums
+internal import Checksums
 package import MeshCore
 
 /// A job's tensors in memory: what the store keeps in files.

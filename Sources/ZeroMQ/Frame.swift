@@ -23,7 +23,8 @@ package struct Frame: ~Copyable, Sendable {
 
   /// A frame with a copy of the bytes.
   package init(_ bytes: [UInt8]) {
-    self.init(count: bytes.count) { target in bytes.withUnsafeBytes { target.copyMemory(from: $0) } }
+    self.init(count: bytes.count) { target in bytes.withUnsafeBytes { target.copyMemory(from: $0) }
+    }
   }
 
   /// A frame that is written in place, so packing needs no second copy.

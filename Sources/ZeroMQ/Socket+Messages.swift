@@ -16,6 +16,17 @@ extension Socket {
   ///   at a ROUTER and nowhere else.
   /// - Throws: nothing that can happen to a live socket.
   package borrowing func send(_ message: inout Message) throws(ZeroMQError) -> SendResult {
+    let result = try sendOnce(&message)
+    if result == .sent { return result }
+    // A send looks for news of room and of peers once in a millisecond at most and refuses out
+    // of ignorance in between. Asking for the events makes it look: the second answer is true.
+    _ = try events
+    return try sendOnce(&message)
+  }
+
+  private borrowing func sendOnce(
+    _ message: inout Message
+  ) throws(ZeroMQError) -> SendResult {
     let routed = message.routingID != nil
     precondition(routed == (kind == .router), "a routing id belongs to a ROUTER's messages")
     if let routingID = message.routingID {

@@ -47,6 +47,9 @@ package struct Socket: ~Copyable {
 extension Socket {
   /// Listens at an endpoint.
   ///
+  /// The file of an `ipc` endpoint stays behind when the socket closes; whoever made its directory
+  /// removes it.
+  ///
   /// - Returns: the endpoint in use, with the port that a `*` was replaced by.
   /// - Throws: `EADDRINUSE`, `EADDRNOTAVAIL`, `ENODEV`, `EACCES`; `EINVAL`, `EPROTONOSUPPORT` or
   ///   `ENAMETOOLONG` for a malformed endpoint.

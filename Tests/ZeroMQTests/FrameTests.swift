@@ -88,7 +88,8 @@ extension ZeroMQTests {
     @Test("retained memory is released with its last copy and not before")
     func releaseWithLastCopy() throws {
       let released = try Mailbox<Int>(capacity: 8)
-      var stored: StoredFrame? = StoredFrame(TrackedBuffer.frame(count: 1 << 20, released: released))
+      var stored: StoredFrame? = StoredFrame(
+        TrackedBuffer.frame(count: 1 << 20, released: released))
       var twin = stored?.copy()
       stored = nil
       #expect(released.drain().isEmpty)
@@ -99,9 +100,11 @@ extension ZeroMQTests {
       #expect(released.drain().count == 1)
     }
 
-    @Test("retained memory is sent without a copy and released once", arguments: [
-      "tcp://127.0.0.1:*", "inproc://retained",
-    ])
+    @Test(
+      "retained memory is sent without a copy and released once",
+      arguments: [
+        "tcp://127.0.0.1:*", "inproc://retained",
+      ])
     func releaseAfterSend(endpoint: String) throws {
       let released = try Mailbox<Int>(capacity: 64)
       let context = try Context()

@@ -33,7 +33,11 @@ final class TemporaryDirectory {
     self.path = try #require(path)
   }
 
-  deinit { rmdir(path) }
+  deinit {
+    // libzmq leaves the socket's file where it was bound.
+    unlink("\(path)/socket")
+    rmdir(path)
+  }
 }
 
 /// A ROUTER and a DEALER that are connected and have exchanged a greeting.
@@ -105,17 +109,6 @@ extension OwnedSocket {
     var message = Message(header: Frame(Array(text.utf8)))
     if let payload { message.payload = Frame(payload) }
     #expect(try socket.send(&message) == .sent)
-  }
-
-  /// Sends as soon as the peer has room; a ROUTER has no readiness that tells.
-  func sendWithRetries(_ header: [UInt8], to peer: String) throws {
-    var message = Message(routingID: Array(peer.utf8), header: Frame(header))
-    let deadline = MonotonicClock.now + patience
-    while try socket.send(&message) != .sent {
-      try #require(MonotonicClock.now < deadline, "no room")
-      // Asking makes the socket take notice of what its peer has read.
-      _ = try socket.events
-    }
   }
 
   /// The next message; the test fails when none comes.

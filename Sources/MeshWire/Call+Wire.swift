@@ -1,0 +1,226 @@
+internal import CMeshWire
+internal import MeshCore
+
+// Calls and the parts of replies that are the same on both sockets.
+
+extension Arena {
+  private func call(
+    _ header: CallHeader, method: UInt8
+  ) -> UnsafeMutablePointer<Mesh__V1__Call> {
+    let message = make(mesh__v1__call__init)
+    message.pointee.request_high = header.request.high
+    message.pointee.request_low = header.request.low
+    message.pointee.role = Mesh__V1__Role(UInt32(header.role.rawValue))
+    message.pointee.client = name(header.client)
+    message.pointee.method = UInt32(method)
+    message.pointee.remaining_ms = header.remaining.wireMilliseconds
+    return message
+  }
+
+  func call(
+    _ header: CallHeader, _ request: Result<CallRequest, CallFailure>
+  ) -> UnsafeMutablePointer<Mesh__V1__Call> {
+    guard case .success(let request) = request else { return call(header, method: header.method) }
+    let message = call(header, method: request.method.rawValue)
+    switch request {
+    case .submit(let request):
+      let submit = make(mesh__v1__submit_request__init)
+      submit.pointee.spec = spec(request.spec)
+      submit.pointee.deadline_seconds = request.deadlineSeconds
+      message.pointee.arguments_case = MESH__V1__CALL__ARGUMENTS_SUBMIT
+      message.pointee.submit = submit
+    case .start(let job), .status(let job), .cancel(let job), .result(let job), .discard(let job):
+      let reference = make(mesh__v1__job_reference__init)
+      reference.pointee.job = self.job(job)
+      message.pointee.arguments_case = MESH__V1__CALL__ARGUMENTS_JOB
+      message.pointee.job = reference
+    case .events(let request):
+      let events = make(mesh__v1__events_request__init)
+      events.pointee.after = request.after
+      events.pointee.job = request.job.map { self.job($0) }
+      message.pointee.arguments_case = MESH__V1__CALL__ARGUMENTS_EVENTS
+      message.pointee.events = events
+    case .list, .workers:
+      break
+    }
+    return message
+  }
+
+  func call(
+    _ header: CallHeader, _ request: Result<StoreRequest, CallFailure>
+  ) -> UnsafeMutablePointer<Mesh__V1__Call> {
+    guard case .success(let request) = request else { return call(header, method: header.method) }
+    let message = call(header, method: request.method.rawValue)
+    switch request {
+    case .upload(let request):
+      let upload = make(mesh__v1__upload_request__init)
+      upload.pointee.job = job(request.job)
+      upload.pointee.tensor = Mesh__V1__InputTensor(UInt32(request.tensor.rawValue))
+      upload.pointee.offset = wire64(request.offset)
+      message.pointee.arguments_case = MESH__V1__CALL__ARGUMENTS_UPLOAD
+      message.pointee.upload = upload
+    case .read(let request):
+      let read = make(mesh__v1__read_request__init)
+      read.pointee.job = job(request.job)
+      read.pointee.tensor = Mesh__V1__OutputTensor(UInt32(request.tensor.rawValue))
+      read.pointee.offset = wire64(request.offset)
+      read.pointee.count = wire64(request.count)
+      message.pointee.arguments_case = MESH__V1__CALL__ARGUMENTS_READ
+      message.pointee.read = read
+    }
+    return message
+  }
+
+  /// A reply without its result.
+  func reply(
+    _ request: RequestID, failure: CallFailure? = nil
+  ) -> UnsafeMutablePointer<Mesh__V1__Reply> {
+    let message = make(mesh__v1__reply__init)
+    message.pointee.request_high = request.high
+    message.pointee.request_low = request.low
+    if let failure {
+      // A failure with code OK would be read as a result.
+      message.pointee.status = (failure.code == .ok ? .unknown : failure.code).wire
+      message.pointee.message = text(failure.message, maximum: Limits.textBytesMaximum)
+    }
+    return message
+  }
+}
+
+extension Duration {
+  /// Whole milliseconds, from none to the longest a call may take.
+  fileprivate var wireMilliseconds: UInt64 {
+    let duration = min(max(self, .zero), Limits.callTimeMaximum)
+    let (seconds, attoseconds) = duration.components
+    return UInt64(clamping: seconds * 1_000 + attoseconds / 1_000_000_000_000_000)
+  }
+}
+
+extension CallHeader {
+  init(_ message: Mesh__V1__Call, version: Int) throws(WireError) {
+    // Longer than an hour means an hour, so no sum of times overflows.
+    let milliseconds = min(message.remaining_ms, Limits.callTimeMaximum.wireMilliseconds)
+    self.init(
+      version: version,
+      request: RequestID(high: message.request_high, low: message.request_low),
+      role: try enumeration(message.role.rawValue, "role"),
+      client: try name(message.client, "client"),
+      // 0 and 255 are no methods.
+      method: UInt8(clamping: message.method), remaining: .milliseconds(milliseconds))
+  }
+
+  /// The method of a call that this build can read; else the answer to it.
+  fileprivate func knownMethod(isBulk: Bool) -> Result<Method, CallFailure> {
+    guard version == protocolVersion else {
+      let text = "protocol version \(version); this side has version \(protocolVersion)"
+      return .failure(CallFailure(.failedPrecondition, text))
+    }
+    guard let method = Method(rawValue: method) else {
+      return .failure(CallFailure(.unimplemented, "method \(method) is not known"))
+    }
+    guard method.isBulk == isBulk else {
+      let socket = method.isBulk ? "data" : "control"
+      let text = "\(method.name) is served on the \(socket) socket"
+      return .failure(CallFailure(.unimplemented, text))
+    }
+    return .success(method)
+  }
+}
+
+extension CallRequest {
+  static func received(
+    _ message: Mesh__V1__Call, _ header: CallHeader
+  ) -> Result<CallRequest, CallFailure> {
+    header.knownMethod(isBulk: false).flatMap { method in
+      do throws(WireError) {
+        return .success(try CallRequest(message, method))
+      } catch {
+        return .failure(CallFailure(.invalidArgument, error.description))
+      }
+    }
+  }
+
+  private init(_ message: Mesh__V1__Call, _ method: Method) throws(WireError) {
+    let arguments = message.arguments_case
+    switch method {
+    case .submit where arguments == MESH__V1__CALL__ARGUMENTS_SUBMIT:
+      let submit = try required(message.submit, "submit")
+      self = .submit(
+        SubmitRequest(
+          spec: try AttentionJob(required: submit.spec),
+          deadlineSeconds: try seconds(
+            submit.deadline_seconds, "deadline", maximum: WireCaps.deadlineSecondsMaximum)))
+    case .start, .status, .cancel, .result, .discard:
+      guard arguments == MESH__V1__CALL__ARGUMENTS_JOB else { throw .missingField("job") }
+      let job = try JobID(required: try required(message.job, "job").job)
+      switch method {
+      case .start: self = .start(job)
+      case .status: self = .status(job)
+      case .cancel: self = .cancel(job)
+      case .result: self = .result(job)
+      default: self = .discard(job)
+      }
+    case .events where arguments == MESH__V1__CALL__ARGUMENTS_EVENTS:
+      let events = try required(message.events, "events")
+      self = .events(
+        EventsRequest(after: events.after, job: events.job.map { JobID($0.pointee) }))
+    case .list:
+      self = .list
+    case .workers:
+      self = .workers
+    default:
+      throw .missingField("arguments of \(method.name)")
+    }
+  }
+}
+
+extension StoreRequest {
+  static func received(
+    _ message: Mesh__V1__Call, _ header: CallHeader
+  ) -> Result<StoreRequest, CallFailure> {
+    header.knownMethod(isBulk: true).flatMap { method in
+      do throws(WireError) {
+        return .success(try StoreRequest(message, method))
+      } catch {
+        return .failure(CallFailure(.invalidArgument, error.description))
+      }
+    }
+  }
+
+  private init(_ message: Mesh__V1__Call, _ method: Method) throws(WireError) {
+    switch (method, message.arguments_case) {
+    case (.upload, MESH__V1__CALL__ARGUMENTS_UPLOAD):
+      let upload = try required(message.upload, "upload")
+      self = .upload(
+        UploadRequest(
+          job: try JobID(required: upload.job),
+          tensor: try enumeration(upload.tensor.rawValue, "tensor"),
+          offset: try byteCount(upload.offset, "offset")))
+    case (.read, MESH__V1__CALL__ARGUMENTS_READ):
+      let read = try required(message.read, "read")
+      self = .read(
+        ReadRequest(
+          job: try JobID(required: read.job),
+          tensor: try enumeration(read.tensor.rawValue, "tensor"),
+          offset: try byteCount(read.offset, "offset"),
+          count: try number(read.count, in: 1...Limits.payloadBytesMaximum, "count")))
+    default:
+      throw .missingField("arguments of \(method.name)")
+    }
+  }
+}
+
+extension RequestID {
+  init(_ reply: Mesh__V1__Reply) {
+    self.init(high: reply.request_high, low: reply.request_low)
+  }
+}
+
+extension CallFailure {
+  /// Why the call wasn't done; nil when it was.
+  init?(_ reply: Mesh__V1__Reply) throws(WireError) {
+    let code = StatusCode(reply.status)
+    guard code != .ok else { return nil }
+    self.init(code, try text(reply.message, maximum: Limits.textBytesMaximum, "message"))
+  }
+}

@@ -1,0 +1,180 @@
+internal import Checksums
+internal import CMeshWire
+internal import MeshCore
+
+extension Arena {
+  func summary(_ summary: JobSummary) -> UnsafeMutablePointer<Mesh__V1__JobSummary> {
+    let message = make(mesh__v1__job_summary__init)
+    message.pointee.job = job(summary.job)
+    message.pointee.client = name(summary.client)
+    message.pointee.state = Mesh__V1__JobState(UInt32(summary.state.rawValue))
+    message.pointee.reason = text(summary.reason, maximum: Limits.textBytesMaximum)
+    message.pointee.spec = spec(summary.spec)
+    message.pointee.folded = wire64(summary.folded)
+    message.pointee.total = wire64(summary.total)
+    message.pointee.age_seconds = summary.ageSeconds
+    message.pointee.wall_seconds = summary.wallSeconds
+    return message
+  }
+
+  func status(_ status: JobStatus) -> UnsafeMutablePointer<Mesh__V1__JobStatus> {
+    let message = make(mesh__v1__job_status__init)
+    message.pointee.summary = summary(status.summary)
+    message.pointee.queue_position = wire32(status.queuePosition)
+    message.pointee.vrank_count = wire32(status.vrankCount)
+    message.pointee.plan_hash = digest(status.planHash)
+    (message.pointee.n_ranks, message.pointee.ranks) = list(status.ranks) {
+      let rank = make(mesh__v1__rank_status__init)
+      rank.pointee.vrank = wire32($0.vrank.index)
+      rank.pointee.epoch = epoch($0.epoch)
+      rank.pointee.worker = name($0.worker)
+      rank.pointee.next = wire32($0.next)
+      rank.pointee.needed = wire32($0.needed)
+      rank.pointee.is_final = $0.isFinal ? 1 : 0
+      return rank
+    }
+    (message.pointee.n_workers, message.pointee.workers) = list(status.workers) {
+      let worker = make(mesh__v1__job_worker__init)
+      worker.pointee.name = name($0.name)
+      worker.pointee.level = name($0.level)
+      worker.pointee.threads = wire32($0.threads)
+      worker.pointee.traffic = traffic($0.traffic)
+      worker.pointee.resident_bytes = wire64($0.residentBytes)
+      return worker
+    }
+    message.pointee.needed_bytes = wire64(status.neededBytes)
+    message.pointee.worker_bytes = wire64(status.workerBytes)
+    message.pointee.output_digest = digest(status.outputDigest)
+    message.pointee.log_sum_exp_digest = digest(status.logSumExpDigest)
+    return message
+  }
+
+  func worker(_ worker: WorkerStatus) -> UnsafeMutablePointer<Mesh__V1__WorkerStatus> {
+    let message = make(mesh__v1__worker_status__init)
+    message.pointee.worker = worker.worker.incarnation
+    message.pointee.name = name(worker.name)
+    message.pointee.process_id = wire32(worker.processID)
+    message.pointee.numerics = name(worker.numerics)
+    message.pointee.level = name(worker.level)
+    message.pointee.threads = wire32(worker.threads)
+    message.pointee.memory_bytes = wire64(worker.memoryBytes)
+    message.pointee.resident_bytes = wire64(worker.residentBytes)
+    message.pointee.endpoint = endpoint(worker.endpoint)
+    message.pointee.silent_seconds = worker.silentSeconds
+    message.pointee.job = worker.job.map { job($0) }
+    (message.pointee.n_vranks, message.pointee.vranks) = numbers(
+      worker.vranks.map { wire32($0.index) })
+    return message
+  }
+
+  func event(_ event: RecordedEvent) -> UnsafeMutablePointer<Mesh__V1__Event> {
+    let observation = event.observation
+    let message = make(mesh__v1__event__init)
+    message.pointee.sequence = event.sequence
+    message.pointee.seconds = event.seconds
+    message.pointee.kind = Mesh__V1__EventKind(UInt32(observation.kind.rawValue))
+    message.pointee.job = observation.job.map { job($0) }
+    if let worker = observation.worker {
+      message.pointee.has_worker_case = MESH__V1__EVENT__HAS_WORKER_WORKER
+      message.pointee.worker = name(worker)
+    }
+    if let vrank = observation.vrank {
+      message.pointee.has_vrank_case = MESH__V1__EVENT__HAS_VRANK_VRANK
+      message.pointee.vrank = wire32(vrank.index)
+    }
+    message.pointee.detail = text(observation.detail, maximum: WireCaps.detailBytesMaximum)
+    return message
+  }
+}
+
+extension JobSummary {
+  init(message: Mesh__V1__JobSummary) throws(WireError) {
+    self.init(
+      job: try JobID(required: message.job), client: try name(message.client, "client"),
+      state: try enumeration(message.state.rawValue, "job state"),
+      reason: try text(message.reason, maximum: Limits.textBytesMaximum, "reason"),
+      spec: try AttentionJob(required: message.spec),
+      folded: try byteCount(message.folded, "folded tiles"),
+      total: try byteCount(message.total, "tiles"),
+      ageSeconds: try seconds(message.age_seconds, "age"),
+      wallSeconds: try seconds(message.wall_seconds, "wall time"))
+  }
+}
+
+extension JobStatus {
+  init(required message: UnsafeMutablePointer<Mesh__V1__JobStatus>?) throws(WireError) {
+    let message = try MeshWire.required(message, "job status")
+    self.init(
+      summary: try JobSummary(message: try MeshWire.required(message.summary, "summary")),
+      queuePosition: try number(
+        message.queue_position, in: 0...Limits.jobsMaximum, "queue position"),
+      vrankCount: try number(message.vrank_count, in: 0...Limits.vranksMaximum, "virtual ranks"),
+      planHash: try Digest.optional(message.plan_hash),
+      ranks: try list(message.n_ranks, message.ranks, RankStatus.init(message:)),
+      workers: try list(message.n_workers, message.workers, JobWorkerStatus.init(message:)),
+      neededBytes: try byteCount(message.needed_bytes, "needed bytes"),
+      workerBytes: try byteCount(message.worker_bytes, "worker bytes"),
+      outputDigest: try Digest.optional(message.output_digest),
+      logSumExpDigest: try Digest.optional(message.log_sum_exp_digest))
+  }
+}
+
+extension RankStatus {
+  init(message: Mesh__V1__RankStatus) throws(WireError) {
+    self.init(
+      vrank: try VRank(wire: message.vrank), epoch: try Epoch(required: message.epoch),
+      worker: try name(message.worker, "worker"),
+      next: try number(message.next, in: 0...WireCaps.keyTilesMaximum, "next"),
+      needed: try number(message.needed, in: 0...WireCaps.keyTilesMaximum, "needed"),
+      isFinal: message.is_final != 0)
+  }
+}
+
+extension JobWorkerStatus {
+  init(message: Mesh__V1__JobWorker) throws(WireError) {
+    self.init(
+      name: try MeshWire.name(message.name, "name"),
+      level: try MeshWire.name(message.level, "level"),
+      threads: try number(message.threads, in: 0...WireCaps.threadsMaximum, "threads"),
+      traffic: try Traffic(required: message.traffic),
+      residentBytes: try byteCount(message.resident_bytes, "resident bytes"))
+  }
+}
+
+extension WorkerStatus {
+  init(message: Mesh__V1__WorkerStatus) throws(WireError) {
+    var vranks: [VRank] = []
+    if let indices = message.vranks {
+      for index in 0..<message.n_vranks { vranks.append(try VRank(wire: indices[index])) }
+    }
+    self.init(
+      worker: try WorkerID(sender: message.worker), name: try MeshWire.name(message.name, "name"),
+      processID: try number(message.process_id, in: 0...WireCaps.processIDMaximum, "process id"),
+      numerics: try MeshWire.name(message.numerics, "numerics"),
+      level: try MeshWire.name(message.level, "level"),
+      threads: try number(message.threads, in: 0...WireCaps.threadsMaximum, "threads"),
+      memoryBytes: try byteCount(message.memory_bytes, "memory"),
+      residentBytes: try byteCount(message.resident_bytes, "resident bytes"),
+      endpoint: try MeshWire.endpoint(message.endpoint, "endpoint"),
+      silentSeconds: try seconds(message.silent_seconds, "silence"),
+      job: message.job.map { JobID($0.pointee) }, vranks: vranks)
+  }
+}
+
+extension RecordedEvent {
+  init(message: Mesh__V1__Event) throws(WireError) {
+    var observation = Observation(try enumeration(message.kind.rawValue, "kind of event"))
+    observation.job = message.job.map { JobID($0.pointee) }
+    if message.has_worker_case == MESH__V1__EVENT__HAS_WORKER_WORKER {
+      observation.worker = try name(message.worker, "worker")
+    }
+    if message.has_vrank_case == MESH__V1__EVENT__HAS_VRANK_VRANK {
+      observation.vrank = try VRank(wire: message.vrank)
+    }
+    observation.detail = try text(
+      message.detail, maximum: WireCaps.detailBytesMaximum, "detail")
+    self.init(
+      sequence: message.sequence, seconds: try MeshWire.seconds(message.seconds, "time"),
+      observation: observation)
+  }
+}

@@ -1,0 +1,127 @@
+internal import Checksums
+internal import CMeshWire
+internal import ElementTypes
+internal import MeshCore
+
+// Values that several messages contain: packing in Arena, rules in initialisers.
+
+extension Arena {
+  func job(_ job: JobID) -> UnsafeMutablePointer<Mesh__V1__JobId> {
+    let message = make(mesh__v1__job_id__init)
+    message.pointee.high = job.high
+    message.pointee.low = job.low
+    return message
+  }
+
+  func epoch(_ epoch: Epoch) -> UnsafeMutablePointer<Mesh__V1__Epoch> {
+    let message = make(mesh__v1__epoch__init)
+    message.pointee.term = epoch.term
+    message.pointee.counter = epoch.counter
+    return message
+  }
+
+  func spec(_ spec: AttentionJob) -> UnsafeMutablePointer<Mesh__V1__JobSpec> {
+    let message = make(mesh__v1__job_spec__init)
+    message.pointee.batch = wire32(spec.batch)
+    message.pointee.query_heads = wire32(spec.queryHeads)
+    message.pointee.key_value_heads = wire32(spec.keyValueHeads)
+    message.pointee.query_tokens = wire32(spec.queryTokens)
+    message.pointee.key_tokens = wire32(spec.keyTokens)
+    message.pointee.head_dimension = wire32(spec.headDimension)
+    message.pointee.element = Mesh__V1__ElementType(UInt32(spec.element.rawValue))
+    message.pointee.mask = Mesh__V1__Mask(UInt32(spec.mask.rawValue))
+    message.pointee.scale = spec.scale
+    message.pointee.layout = Mesh__V1__Layout(UInt32(spec.layout.rawValue))
+    message.pointee.vranks = wire32(spec.vranks)
+    return message
+  }
+
+  func traffic(_ traffic: Traffic) -> UnsafeMutablePointer<Mesh__V1__Traffic> {
+    let message = make(mesh__v1__traffic__init)
+    message.pointee.tile_bytes = wire64(traffic.tileBytes)
+    message.pointee.input_bytes = wire64(traffic.inputBytes)
+    message.pointee.result_bytes = wire64(traffic.resultBytes)
+    message.pointee.dropped = wire64(traffic.dropped)
+    message.pointee.compute_seconds = traffic.computeSeconds
+    message.pointee.wait_seconds = traffic.waitSeconds
+    return message
+  }
+
+  func digest(_ digest: Digest?) -> ProtobufCBinaryData { bytes(digest?.bytes ?? []) }
+}
+
+extension JobID {
+  init(_ message: Mesh__V1__JobId) { self.init(high: message.high, low: message.low) }
+
+  init(required message: UnsafeMutablePointer<Mesh__V1__JobId>?) throws(WireError) {
+    self.init(try MeshWire.required(message, "job"))
+  }
+}
+
+extension Epoch {
+  init(required message: UnsafeMutablePointer<Mesh__V1__Epoch>?) throws(WireError) {
+    let message = try MeshWire.required(message, "epoch")
+    self.init(term: message.term, counter: message.counter)
+  }
+}
+
+extension VRank {
+  init(wire index: UInt32) throws(WireError) {
+    self.init(try number(index, in: 0...(Limits.vranksMaximum - 1), "virtual rank"))
+  }
+}
+
+extension AttentionJob {
+  /// A job that can be computed: nothing multiplies its numbers before `problem` is nil.
+  init(required message: UnsafeMutablePointer<Mesh__V1__JobSpec>?) throws(WireError) {
+    let message = try MeshWire.required(message, "job specification")
+    let spec = AttentionJob(
+      batch: Int(message.batch), queryHeads: Int(message.query_heads),
+      keyValueHeads: Int(message.key_value_heads), queryTokens: Int(message.query_tokens),
+      keyTokens: Int(message.key_tokens), headDimension: Int(message.head_dimension),
+      element: try enumeration(message.element.rawValue, "element type"),
+      mask: try enumeration(message.mask.rawValue, "mask"), scale: message.scale,
+      layout: try enumeration(message.layout.rawValue, "layout"), vranks: Int(message.vranks))
+    if let problem = spec.problem { throw .outOfRange(problem) }
+    self = spec
+  }
+}
+
+extension Traffic {
+  init(required message: UnsafeMutablePointer<Mesh__V1__Traffic>?) throws(WireError) {
+    let message = try MeshWire.required(message, "traffic")
+    self.init()
+    tileBytes = try byteCount(message.tile_bytes, "tile bytes")
+    inputBytes = try byteCount(message.input_bytes, "input bytes")
+    resultBytes = try byteCount(message.result_bytes, "result bytes")
+    dropped = try byteCount(message.dropped, "dropped messages")
+    computeSeconds = try seconds(message.compute_seconds, "compute time")
+    waitSeconds = try seconds(message.wait_seconds, "waiting time")
+  }
+}
+
+extension Digest {
+  init(required data: ProtobufCBinaryData) throws(WireError) {
+    guard let digest = try Self.optional(data) else { throw .missingField("digest") }
+    self = digest
+  }
+
+  /// nil when there are no bytes.
+  static func optional(_ data: ProtobufCBinaryData) throws(WireError) -> Digest? {
+    guard data.len > 0 else { return nil }
+    let bytes = Array(UnsafeBufferPointer(start: data.data, count: data.len))
+    guard let digest = Digest(bytes: bytes) else {
+      throw .outOfRange("a digest of \(data.len) bytes")
+    }
+    return digest
+  }
+}
+
+extension StatusCode {
+  /// As gRPC does: a number that isn't known is an unknown error.
+  init(_ code: Mesh__V1__StatusCode) {
+    self = UInt8(exactly: code.rawValue).flatMap { StatusCode(rawValue: $0) } ?? .unknown
+  }
+
+  var wire: Mesh__V1__StatusCode { Mesh__V1__StatusCode(UInt32(rawValue)) }
+}

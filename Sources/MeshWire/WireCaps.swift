@@ -1,0 +1,35 @@
+internal import CMeshWire
+internal import MeshCore
+
+/// Bounds of the protocol that concern frames only; `Protos/mesh.proto` states each of them.
+package enum WireCaps {
+  /// A data header frame, and a payload frame without its payload.
+  package static let headerBytesMaximum = 4 << 10
+  package static let endpointBytesMaximum = 255
+  /// Detail of an event, so that the longest reply fits one control frame.
+  package static let detailBytesMaximum = 512
+  /// Elements of any repeated field.
+  package static let elementsMaximum = 256
+  /// Jobs that a sender lists; a receiver takes `elementsMaximum`.
+  package static let jobsListed = 200
+  package static let unknownFieldsMaximum = 64
+  static let partsMaximum = Limits.headsMaximum
+  static let queryTilesMaximum = Limits.tokensMaximum / Plan.queryTileRows
+  static let keyTilesMaximum = Limits.tokensMaximum / Plan.keyTileKeys
+  /// Byte counters and sizes: what fits an `Int` with room for sums.
+  static let bytesMaximum = 1 << 60
+  static let threadsMaximum = 65_535
+  static let processIDMaximum = Int(Int32.max)
+  static let deadlineSecondsMaximum = 1e9
+
+  /// Bytes that unpacking `count` bytes may hold: a sub-message of two bytes becomes a structure.
+  static func budget(_ count: Int) -> Int { 8 * count + (64 << 10) }
+}
+
+/// Memory of the budgeted allocator, for tests of its bound.
+package enum WireMemory {
+  /// The most bytes that one unpack of this process ever held.
+  package static var peakBytes: Int { attnmesh_wire_peak() }
+  /// Bytes held now: 0 when no decoding is under way.
+  package static var heldBytes: Int { attnmesh_wire_held() }
+}

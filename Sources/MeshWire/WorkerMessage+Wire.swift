@@ -1,0 +1,115 @@
+internal import CMeshWire
+internal import MeshCore
+
+extension Arena {
+  func fill(_ envelope: UnsafeMutablePointer<Mesh__V1__Envelope>, _ message: WorkerMessage) {
+    switch message {
+    case .hello(let hello):
+      envelope.pointee.version = wire32(hello.version)
+      envelope.pointee.sender = hello.worker.incarnation
+      envelope.pointee.body_case = MESH__V1__ENVELOPE__BODY_HELLO
+      envelope.pointee.hello = self.hello(hello)
+    case .heartbeat(let heartbeat):
+      envelope.pointee.body_case = MESH__V1__ENVELOPE__BODY_HEARTBEAT
+      envelope.pointee.heartbeat = self.heartbeat(heartbeat)
+    case .failed(let job, let vrank, let step, let reason):
+      let failed = make(mesh__v1__worker_failed__init)
+      failed.pointee.job = self.job(job)
+      failed.pointee.vrank = wire32(vrank.index)
+      failed.pointee.step = wire32(step)
+      failed.pointee.reason = text(reason, maximum: Limits.textBytesMaximum)
+      envelope.pointee.body_case = MESH__V1__ENVELOPE__BODY_FAILED
+      envelope.pointee.failed = failed
+    case .goodbye:
+      envelope.pointee.body_case = MESH__V1__ENVELOPE__BODY_GOODBYE
+      envelope.pointee.goodbye = make(mesh__v1__empty__init)
+    }
+  }
+
+  private func hello(_ hello: WorkerMessage.Hello) -> UnsafeMutablePointer<Mesh__V1__Hello> {
+    let message = make(mesh__v1__hello__init)
+    message.pointee.name = name(hello.name)
+    message.pointee.process_id = wire32(hello.processID)
+    message.pointee.numerics = name(hello.numerics)
+    message.pointee.level = name(hello.level)
+    message.pointee.threads = wire32(hello.threads)
+    message.pointee.memory_bytes = wire64(hello.memoryBytes)
+    message.pointee.endpoint = endpoint(hello.endpoint)
+    return message
+  }
+
+  private func heartbeat(
+    _ heartbeat: WorkerMessage.Heartbeat
+  ) -> UnsafeMutablePointer<Mesh__V1__Heartbeat> {
+    let message = make(mesh__v1__heartbeat__init)
+    message.pointee.job = heartbeat.job.map { job($0) }
+    message.pointee.term = heartbeat.term
+    (message.pointee.n_progress, message.pointee.progress) = list(heartbeat.progress) {
+      let progress = make(mesh__v1__progress__init)
+      progress.pointee.vrank = wire32($0.vrank.index)
+      progress.pointee.epoch = epoch($0.epoch)
+      progress.pointee.next = wire32($0.next)
+      progress.pointee.needed = wire32($0.needed)
+      return progress
+    }
+    message.pointee.traffic = traffic(heartbeat.traffic)
+    message.pointee.resident_bytes = wire64(heartbeat.residentBytes)
+    return message
+  }
+}
+
+extension WorkerMessage {
+  /// The message of an envelope other than a hello; nil for another kind.
+  static func received(_ envelope: Mesh__V1__Envelope) throws(WireError) -> WorkerMessage? {
+    switch envelope.body_case {
+    case MESH__V1__ENVELOPE__BODY_HEARTBEAT:
+      return .heartbeat(try Heartbeat(try required(envelope.heartbeat, "heartbeat")))
+    case MESH__V1__ENVELOPE__BODY_FAILED:
+      let failed = try required(envelope.failed, "failure")
+      return .failed(
+        try JobID(required: failed.job), try VRank(wire: failed.vrank),
+        step: try number(failed.step, in: 0...WireCaps.keyTilesMaximum, "step"),
+        reason: try text(failed.reason, maximum: Limits.textBytesMaximum, "reason"))
+    case MESH__V1__ENVELOPE__BODY_GOODBYE:
+      return .goodbye
+    default:
+      return nil
+    }
+  }
+}
+
+extension WorkerMessage.Hello {
+  init(
+    _ pointer: UnsafeMutablePointer<Mesh__V1__Hello>?, from worker: WorkerID, version: Int
+  ) throws(WireError) {
+    let message = try required(pointer, "hello")
+    self.init(
+      worker: worker, name: try MeshWire.name(message.name, "name"),
+      processID: try number(message.process_id, in: 0...WireCaps.processIDMaximum, "process id"),
+      version: version, numerics: try MeshWire.name(message.numerics, "numerics"),
+      level: try MeshWire.name(message.level, "level"),
+      threads: try number(message.threads, in: 0...WireCaps.threadsMaximum, "threads"),
+      memoryBytes: try byteCount(message.memory_bytes, "memory"),
+      endpoint: try MeshWire.endpoint(message.endpoint, "endpoint"))
+  }
+}
+
+extension WorkerMessage.Heartbeat {
+  init(_ message: Mesh__V1__Heartbeat) throws(WireError) {
+    self.init(
+      job: message.job.map { JobID($0.pointee) }, term: message.term,
+      progress: try list(
+        message.n_progress, message.progress, WorkerMessage.Progress.init(message:)),
+      traffic: try Traffic(required: message.traffic),
+      residentBytes: try byteCount(message.resident_bytes, "resident bytes"))
+  }
+}
+
+extension WorkerMessage.Progress {
+  init(message: Mesh__V1__Progress) throws(WireError) {
+    self.init(
+      vrank: try VRank(wire: message.vrank), epoch: try Epoch(required: message.epoch),
+      next: try number(message.next, in: 0...WireCaps.keyTilesMaximum, "next"),
+      needed: try number(message.needed, in: 0...WireCaps.keyTilesMaximum, "needed"))
+  }
+}
