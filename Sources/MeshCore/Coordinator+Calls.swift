@@ -4,7 +4,7 @@ extension Coordinator {
     _ request: CallRequest, header: CallHeader, ticket: Ticket, at now: Duration,
     into effects: inout [Effect]
   ) {
-    if let failure = refusal(of: header, request: request) {
+    if let failure = request.method.refusal(of: header) {
       effects.append(.reply(.failure(failure), to: ticket))
       return
     }
@@ -23,22 +23,6 @@ extension Coordinator {
       }
     }
     perform(request, header: header, ticket: ticket, at: now, into: &effects)
-  }
-
-  private func refusal(of header: CallHeader, request: CallRequest) -> CallFailure? {
-    let method = request.method
-    if header.version != protocolVersion {
-      return CallFailure(
-        .failedPrecondition,
-        "protocol version \(header.version); this coordinator speaks \(protocolVersion)")
-    }
-    if header.remaining <= .zero {
-      return CallFailure(.deadlineExceeded, "\(method.name) arrived after its deadline")
-    }
-    if !method.roles.contains(header.role) {
-      return CallFailure(.permissionDenied, "a \(header.role) may not call \(method.name)")
-    }
-    return nil
   }
 
   private mutating func perform(

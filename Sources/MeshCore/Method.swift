@@ -54,6 +54,24 @@ package enum Method: UInt8, Sendable, CaseIterable {
   }
 }
 
+extension Method {
+  /// Why a call isn't even looked at: another protocol, no time left, or not allowed.
+  package func refusal(of header: CallHeader) -> CallFailure? {
+    if header.version != protocolVersion {
+      return CallFailure(
+        .failedPrecondition,
+        "protocol version \(header.version); this coordinator speaks \(protocolVersion)")
+    }
+    if header.remaining <= .zero {
+      return CallFailure(.deadlineExceeded, "\(name) arrived after its deadline")
+    }
+    if !roles.contains(header.role) {
+      return CallFailure(.permissionDenied, "a \(header.role) may not call \(name)")
+    }
+    return nil
+  }
+}
+
 /// What a caller is to the mesh.
 package enum Role: UInt8, Sendable, CaseIterable {
   case worker = 1

@@ -1,11 +1,10 @@
-package import Checksums
 internal import Glibc
-package import MeshCore
+internal import MeshCore
 
 /// The tensors of one job on the coordinator's disk: Q, K, V as they were sent, O and log-sum-exp as
 /// float32. All files are preallocated, so that a full disk is met at submit and not in mid-run.
-package final class JobFiles {
-  package let spec: AttentionJob
+final class JobFiles {
+  let spec: AttentionJob
   /// O_TMPFILE, which Glibc's module leaves out: a file without a name.
   private static let unnamedFile = O_DIRECTORY | 0o20_000_000
 
@@ -13,7 +12,7 @@ package final class JobFiles {
   private var inputs: [InputTensor: Int32] = [:]
   private var outputs: [OutputTensor: Int32] = [:]
   /// Bytes that have arrived of each input: 0 ..< this.
-  package private(set) var received: [InputTensor: Int] = [:]
+  private(set) var received: [InputTensor: Int] = [:]
 
   /// Creates and preallocates the files.
   ///
@@ -21,18 +20,18 @@ package final class JobFiles {
   ///   - directory: an existing directory.
   ///   - name: of a new directory in it for files that outlive this process; nil for files without
   ///     a name, of which nothing is left when this process ends, however it ends.
-  package init(spec: AttentionJob, in directory: String, name: String?) throws(CallFailure) {
+  init(spec: AttentionJob, in directory: String, name: String?) throws(CallFailure) {
     self.spec = spec
     self.directory = name.map { directory + "/" + $0 }
     if let path = self.directory, mkdir(path, 0o700) != 0 {
-      throw Self.failure("create \(path)", errno)
+      throw storeFailure("create \(path)", errno)
     }
     for tensor in InputTensor.allCases {
-      inputs[tensor] = try create(in: directory, "\(tensor)", bytes: byteCount(tensor))
+      inputs[tensor] = try create(in: directory, "\(tensor)", bytes: reader.byteCount(tensor))
       received[tensor] = 0
     }
     for tensor in OutputTensor.allCases {
-      outputs[tensor] = try create(in: directory, "\(tensor)", bytes: byteCount(tensor))
+      outputs[tensor] = try create(in: directory, "\(tensor)", bytes: reader.byteCount(tensor))
     }
   }
 
@@ -41,13 +40,11 @@ package final class JobFiles {
     for file in outputs.values { close(file) }
   }
 
-  package func byteCount(_ tensor: InputTensor) -> Int {
-    tensor == .query ? spec.queryBytes : spec.keyBytes
-  }
+  /// For the I/O thread; valid until `removeInputs` or `remove`.
+  var reader: JobReader { JobReader(spec: spec, inputs: inputs, outputs: outputs) }
 
-  package func byteCount(_ tensor: OutputTensor) -> Int {
-    tensor == .output ? spec.outputBytes : spec.logSumExpBytes
-  }
+  /// Whether the files have names, and so outlive this process.
+  var isNamed: Bool { directory != nil }
 
   private func create(
     in parent: String, _ name: String, bytes: Int
@@ -55,27 +52,27 @@ package final class JobFiles {
     let path = self.directory.map { $0 + "/" + name } ?? parent
     let flags = self.directory == nil ? Self.unnamedFile | O_RDWR : O_CREAT | O_EXCL | O_RDWR
     let file = open(path, flags | O_CLOEXEC | O_NOFOLLOW, 0o600)
-    guard file >= 0 else { throw Self.failure("create \(path)", errno) }
+    guard file >= 0 else { throw storeFailure("create \(path)", errno) }
     let status = posix_fallocate(file, 0, off_t(bytes))
     guard status == 0 else {
       close(file)
-      throw Self.failure("reserve \(MeshCore.bytes(bytes)) in \(parent)", status)
+      throw storeFailure("reserve \(MeshCore.bytes(bytes)) in \(parent)", status)
     }
     return file
   }
 
   /// Takes the next bytes of an input. Bytes that were taken before are taken again without effect,
   /// so a client may repeat a call.
-  package func append(
+  func append(
     _ bytes: UnsafeRawBufferPointer, to tensor: InputTensor, at offset: Int
   ) throws(CallFailure) {
     let have = received[tensor] ?? 0
     guard offset >= 0, offset <= have else {
       throw CallFailure(.outOfRange, "\(tensor) bytes at \(offset); the next are at \(have)")
     }
-    guard bytes.count <= byteCount(tensor) - offset else {
+    guard bytes.count <= reader.byteCount(tensor) - offset else {
       throw CallFailure(
-        .outOfRange, "\(tensor) has \(byteCount(tensor)) bytes; \(offset + bytes.count) were sent")
+        .outOfRange, "\(tensor) has \(reader.byteCount(tensor)) bytes; \(offset + bytes.count) were sent")
     }
     guard offset + bytes.count > have else { return }
     try write(bytes, to: inputs[tensor], at: offset)
@@ -83,46 +80,15 @@ package final class JobFiles {
   }
 
   /// Why the inputs aren't complete; nil when they are.
-  package var missing: String? {
-    for tensor in InputTensor.allCases where received[tensor] != byteCount(tensor) {
-      return "\(received[tensor] ?? 0) of \(byteCount(tensor)) bytes of \(tensor) have arrived"
+  var missing: String? {
+    for tensor in InputTensor.allCases where received[tensor] != reader.byteCount(tensor) {
+      return "\(received[tensor] ?? 0) of \(reader.byteCount(tensor)) bytes of \(tensor) have arrived"
     }
     return nil
   }
 
-  package func sync() throws(CallFailure) {
-    for file in Array(inputs.values) + Array(outputs.values) where fdatasync(file) != 0 {
-      throw Self.failure("sync", errno)
-    }
-  }
-
-  package func digest(_ tensor: InputTensor) throws(CallFailure) -> Digest {
-    try digest(inputs[tensor], count: byteCount(tensor))
-  }
-
-  package func digest(_ tensor: OutputTensor) throws(CallFailure) -> Digest {
-    try digest(outputs[tensor], count: byteCount(tensor))
-  }
-
-  /// Reads runs of inputs one behind the other into `target`.
-  package func read(
-    _ runs: [ByteRun<InputTensor>], into target: UnsafeMutableRawBufferPointer
-  ) throws(CallFailure) {
-    var start = 0
-    for run in runs {
-      try read(inputs[run.tensor], at: run.offset, into: target, start, run.count)
-      start += run.count
-    }
-  }
-
-  package func read(
-    _ tensor: OutputTensor, at offset: Int, into target: UnsafeMutableRawBufferPointer
-  ) throws(CallFailure) {
-    try read(outputs[tensor], at: offset, into: target, 0, target.count)
-  }
-
   /// Writes a result message to its runs.
-  package func write(
+  func write(
     _ payload: UnsafeRawBufferPointer, to runs: [ByteRun<OutputTensor>]
   ) throws(CallFailure) {
     var start = 0
@@ -134,7 +100,7 @@ package final class JobFiles {
   }
 
   /// Removes the inputs: the job is terminal.
-  package func removeInputs() {
+  func removeInputs() {
     for (tensor, file) in inputs {
       close(file)
       if let directory { unlink(directory + "/\(tensor)") }
@@ -143,7 +109,7 @@ package final class JobFiles {
   }
 
   /// Removes everything.
-  package func remove() {
+  func remove() {
     removeInputs()
     for (tensor, file) in outputs {
       close(file)
@@ -157,12 +123,6 @@ package final class JobFiles {
 // MARK: System calls
 
 extension JobFiles {
-  private static func failure(_ operation: String, _ code: Int32) -> CallFailure {
-    let status: StatusCode = code == ENOSPC || code == EDQUOT ? .resourceExhausted : .unavailable
-    return CallFailure(
-      status, "the coordinator's store can't \(operation): \(String(cString: strerror(code)))")
-  }
-
   private func write(
     _ bytes: UnsafeRawBufferPointer, to file: Int32?, at offset: Int
   ) throws(CallFailure) {
@@ -172,37 +132,8 @@ extension JobFiles {
       let count = pwrite(
         file, bytes.baseAddress?.advanced(by: done), bytes.count - done, off_t(offset + done))
       if count < 0, errno == EINTR { continue }
-      guard count > 0 else { throw Self.failure("write", count < 0 ? errno : EIO) }
+      guard count > 0 else { throw storeFailure("write", count < 0 ? errno : EIO) }
       done += count
     }
-  }
-
-  private func read(
-    _ file: Int32?, at offset: Int, into target: UnsafeMutableRawBufferPointer, _ start: Int,
-    _ length: Int
-  ) throws(CallFailure) {
-    guard let file else { throw CallFailure(.notFound, "the tensor is no longer kept") }
-    var done = 0
-    while done < length {
-      let count = pread(
-        file, target.baseAddress?.advanced(by: start + done), length - done, off_t(offset + done))
-      if count < 0, errno == EINTR { continue }
-      guard count > 0 else { throw Self.failure("read", count < 0 ? errno : EIO) }
-      done += count
-    }
-  }
-
-  private func digest(_ file: Int32?, count: Int) throws(CallFailure) -> Digest {
-    let hasher = SHA256()
-    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 64)
-    defer { buffer.deallocate() }
-    var offset = 0
-    while offset < count {
-      let length = min(buffer.count, count - offset)
-      try read(file, at: offset, into: buffer, 0, length)
-      hasher.update(UnsafeRawBufferPointer(rebasing: buffer[..<length]))
-      offset += length
-    }
-    return hasher.finish()
   }
 }

@@ -1,0 +1,35 @@
+internal import ZeroMQ
+
+/// One thread for what would make a loop late: digests, syncs. Done in order.
+final class BackgroundQueue: Sendable {
+  private struct State {
+    var work: [@Sendable () -> Void] = []
+    var isStopped = false
+  }
+
+  private let state = Monitor(State())
+  private let thread: DedicatedThread
+
+  init(name: String) throws(ZeroMQError) {
+    thread = try DedicatedThread(name: name) { [state] in
+      while true {
+        var next: (@Sendable () -> Void)?
+        state.wait(until: { !$0.work.isEmpty || $0.isStopped }) { state in
+          next = state.work.isEmpty ? nil : state.work.removeFirst()
+        }
+        guard let next else { return }
+        next()
+      }
+    }
+  }
+
+  func run(_ work: @escaping @Sendable () -> Void) {
+    state.update { $0.work.append(work) }
+  }
+
+  /// Ends after the work it has.
+  func stop() {
+    state.update { $0.isStopped = true }
+    thread.join()
+  }
+}

@@ -1,0 +1,102 @@
+package import Checksums
+internal import Glibc
+package import MeshCore
+
+/// Reads a job's open files: on any thread, for as long as whoever opened them keeps them open.
+struct JobReader: Sendable {
+  let spec: AttentionJob
+  let inputs: [InputTensor: Int32]
+  let outputs: [OutputTensor: Int32]
+
+  func byteCount(_ tensor: InputTensor) -> Int {
+    tensor == .query ? spec.queryBytes : spec.keyBytes
+  }
+
+  func byteCount(_ tensor: OutputTensor) -> Int {
+    tensor == .output ? spec.outputBytes : spec.logSumExpBytes
+  }
+
+  func digest(_ tensor: InputTensor) throws(CallFailure) -> Digest {
+    try digest(inputs[tensor], count: byteCount(tensor))
+  }
+
+  func digest(_ tensor: OutputTensor) throws(CallFailure) -> Digest {
+    try digest(outputs[tensor], count: byteCount(tensor))
+  }
+
+  /// SHA-256 over the messages of a rank's result, in order, as they are stored.
+  func digest(of vrank: VRank, plan: Plan) throws(CallFailure) -> Digest {
+    let hasher = SHA256()
+    let buffer = UnsafeMutableRawBufferPointer.allocate(
+      byteCount: Limits.payloadBytesMaximum, alignment: 64)
+    defer { buffer.deallocate() }
+    for tile in plan.queryTiles(of: vrank) {
+      for part in 0..<plan.resultPartCount {
+        for run in plan.outputRuns(queryTile: tile, part: part) {
+          let target = UnsafeMutableRawBufferPointer(rebasing: buffer[..<run.count])
+          try read(run.tensor, at: run.offset, into: target)
+          hasher.update(UnsafeRawBufferPointer(target))
+        }
+      }
+    }
+    return hasher.finish()
+  }
+
+  /// Reads runs of inputs one behind the other into `target`.
+  func read(
+    _ runs: [ByteRun<InputTensor>], into target: UnsafeMutableRawBufferPointer
+  ) throws(CallFailure) {
+    var start = 0
+    for run in runs {
+      let part = UnsafeMutableRawBufferPointer(rebasing: target[start..<start + run.count])
+      try read(inputs[run.tensor], at: run.offset, into: part)
+      start += run.count
+    }
+  }
+
+  func read(
+    _ tensor: OutputTensor, at offset: Int, into target: UnsafeMutableRawBufferPointer
+  ) throws(CallFailure) {
+    try read(outputs[tensor], at: offset, into: target)
+  }
+
+  func sync() throws(CallFailure) {
+    for file in inputs.values where fdatasync(file) != 0 { throw storeFailure("sync", errno) }
+    for file in outputs.values where fdatasync(file) != 0 { throw storeFailure("sync", errno) }
+  }
+
+  private func read(
+    _ file: Int32?, at offset: Int, into target: UnsafeMutableRawBufferPointer
+  ) throws(CallFailure) {
+    guard let file else { throw CallFailure(.notFound, "the tensor is no longer kept") }
+    var done = 0
+    while done < target.count {
+      let count = pread(
+        file, target.baseAddress?.advanced(by: done), target.count - done, off_t(offset + done))
+      if count < 0, errno == EINTR { continue }
+      guard count > 0 else { throw storeFailure("read", count < 0 ? errno : EIO) }
+      done += count
+    }
+  }
+
+  private func digest(_ file: Int32?, count: Int) throws(CallFailure) -> Digest {
+    let hasher = SHA256()
+    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 64)
+    defer { buffer.deallocate() }
+    var offset = 0
+    while offset < count {
+      let part = UnsafeMutableRawBufferPointer(rebasing: buffer[..<min(buffer.count, count - offset)])
+      try read(file, at: offset, into: part)
+      hasher.update(UnsafeRawBufferPointer(part))
+      offset += part.count
+    }
+    return hasher.finish()
+  }
+}
+
+/// What the store can't do, with the system's reason.
+func storeFailure(_ operation: String, _ code: Int32) -> CallFailure {
+  let status: StatusCode = code == ENOSPC || code == EDQUOT ? .resourceExhausted : .unavailable
+  return CallFailure(
+    status, "the coordinator's store can't \(operation): \(String(cString: strerror(code)))")
+}

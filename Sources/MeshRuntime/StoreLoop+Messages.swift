@@ -1,0 +1,237 @@
+internal import Checksums
+internal import MeshCore
+internal import MeshWire
+internal import ZeroMQ
+
+/// What clients and workers ask of the store.
+extension StoreLoop {
+  func receive(
+    _ frame: DataFrame, payload: borrowing Frame?, from link: [UInt8]
+  ) throws(WireError) {
+    switch frame {
+    case .pull(let pull): serve(pull, to: link)
+    case .state(let header):
+      let status = try take(header, payload: payload)
+      guard let message = messageIndex(header) else { return }
+      send(
+        .receipt(
+          ResultReceipt(
+            job: header.job, vrank: header.vrank, epoch: header.epoch, message: message,
+            status: status)),
+        to: link)
+    case .vrankFinal(let end): take(end, from: link)
+    case .call(let header, let request):
+      answer(header, request, payload: payload, to: link)
+    case .answer, .part, .receipt, .reply: break  // The store asks nobody.
+    }
+  }
+
+  // MARK: Tiles
+
+  private func serve(_ pull: Pull, to link: [UInt8]) {
+    let header = PartHeader(job: pull.job, planTag: pull.planTag, tile: pull.tile, part: 0)
+    guard let stored = jobs[pull.job], let run = stored.run, run.planTag == pull.planTag,
+      let checksums = stored.checksums,
+      (0..<run.plan.tileCount(pull.tile.tensor)).contains(pull.tile.index)
+    else { return send(.answer(.no, to: header), to: link) }
+    guard stored.admits(pull.epoch, for: pull.vrank) else {
+      return send(.answer(.stale, to: header), to: link)
+    }
+    send(.answer(.have, to: header), to: link)
+    var credit = pull.creditBytes
+    var part = max(0, pull.firstPart)
+    while part < run.plan.partCount(pull.tile.tensor) {
+      let bytes = run.plan.payloadBytes(of: pull.tile, part: part)
+      guard bytes <= credit else { return }
+      credit -= bytes
+      do throws(CallFailure) {
+        try serve(pull, part: part, plan: run.plan, stored, checksums, to: link)
+      } catch {
+        report(.failed(pull.job, error))
+        return send(.answer(.lost, to: header), to: link)
+      }
+      part += 1
+    }
+  }
+
+  private func serve(
+    _ pull: Pull, part: Int, plan: Plan, _ stored: StoredJob, _ checksums: TileChecksums,
+    to link: [UInt8]
+  ) throws(CallFailure) {
+    let header = PartHeader(job: pull.job, planTag: pull.planTag, tile: pull.tile, part: part)
+    var message = TilePart(
+      header: header, heads: plan.heads(pull.tile.tensor, part: part),
+      tokens: plan.tokens(of: pull.tile), headDimension: plan.job.headDimension,
+      element: plan.job.element, checksum: checksums[pull.tile, part: part])
+    let expected = message.checksum
+    guard let count = message.frameBytes else { return }
+    var failure: CallFailure?
+    let frame = Frame(count: count) { target in
+      message.write(to: target) { payload in
+        do throws(CallFailure) {
+          try stored.files.reader.read(plan.inputRuns(of: pull.tile, part: part), into: payload)
+        } catch {
+          failure = error
+        }
+      }
+    }
+    if let failure { throw failure }
+    guard message.checksum == expected else {
+      throw CallFailure(.dataLoss, "\(pull.tile) was changed on the coordinator's disk")
+    }
+    send(.part(header), payload: frame, to: link)
+  }
+
+  // MARK: Results
+
+  private func messageIndex(_ header: StateHeader) -> Int? {
+    guard let run = jobs[header.job]?.run, run.places.indices.contains(header.queryTile) else {
+      return nil
+    }
+    return run.places[header.queryTile] * run.plan.resultPartCount + header.part
+  }
+
+  private func take(
+    _ header: StateHeader, payload: borrowing Frame?
+  ) throws(WireError) -> StatusCode {
+    guard let stored = jobs[header.job], let run = stored.run, run.planTag == header.planTag,
+      run.places.indices.contains(header.queryTile),
+      (0..<run.plan.resultPartCount).contains(header.part),
+      run.plan.holder(ofQueryTile: header.queryTile) == header.vrank
+    else { return .notFound }
+    guard stored.admits(header.epoch, for: header.vrank) else { return .failedPrecondition }
+    switch payload {
+    case .none: throw .missingField("payload")
+    case .some(let frame):
+      return try frame.withUnsafeBytes { bytes throws(WireError) in
+        try take(bytes, header, run.plan, stored)
+      }
+    }
+  }
+
+  private func take(
+    _ bytes: UnsafeRawBufferPointer, _ header: StateHeader, _ plan: Plan, _ stored: StoredJob
+  ) throws(WireError) -> StatusCode {
+    let frame = try PayloadFrame<SoftmaxState>(decoding: bytes)
+    let state = frame.message
+    guard state.header == header, state.isNormalised,
+      state.heads == plan.resultHeads(part: header.part),
+      state.rows == plan.queryRows(of: header.queryTile),
+      state.headDimension == plan.job.headDimension,
+      state.next == plan.neededKeyTiles(of: header.vrank)
+    else { throw .outOfRange("a result that isn't of its plan") }
+    do throws(WireError) {
+      try frame.verify(in: bytes)
+    } catch {
+      return .dataLoss
+    }
+    do throws(CallFailure) {
+      try stored.files.write(
+        frame.payload(in: bytes),
+        to: plan.outputRuns(queryTile: header.queryTile, part: header.part))
+    } catch {
+      report(.failed(header.job, error))
+      return error.code
+    }
+    return .ok
+  }
+
+  private func take(_ end: VRankFinal, from link: [UInt8]) {
+    guard let stored = jobs[end.job], let run = stored.run,
+      run.epochs.indices.contains(end.vrank.index)
+    else { return receipt(end, .notFound, to: link) }
+    guard stored.admits(end.epoch, for: end.vrank) else {
+      return receipt(end, .failedPrecondition, to: link)
+    }
+    stored.awaitFinal(end.vrank, link: link)
+    if run.isFinal[end.vrank.index] { return receipt(end, .ok, to: link) }
+    verify(end, stored, plan: run.plan)
+  }
+
+  // MARK: Calls
+
+  private func answer(
+    _ header: CallHeader, _ request: Result<StoreRequest, CallFailure>, payload: borrowing Frame?,
+    to link: [UInt8]
+  ) {
+    do throws(CallFailure) {
+      switch try checked(header, request) {
+      case .upload(let upload):
+        let received = try take(upload, payload: payload)
+        send(
+          .reply(header.request, .success(.uploaded(UploadReply(received: received)))), to: link)
+      case .read(let read):
+        try serve(read, header: header, to: link)
+      }
+    } catch {
+      send(.reply(header.request, .failure(error)), to: link)
+    }
+  }
+
+  private func checked(
+    _ header: CallHeader, _ request: Result<StoreRequest, CallFailure>
+  ) throws(CallFailure) -> StoreRequest {
+    let request = try request.get()
+    if let refusal = request.method.refusal(of: header) { throw refusal }
+    return request
+  }
+
+  private func stored(_ job: JobID) throws(CallFailure) -> StoredJob {
+    guard let stored = jobs[job], !stored.isDropped else {
+      throw CallFailure(.notFound, "job \(job) has nothing in the store")
+    }
+    return stored
+  }
+
+  private func take(
+    _ upload: UploadRequest, payload: borrowing Frame?
+  ) throws(CallFailure) -> Int {
+    let stored = try stored(upload.job)
+    guard stored.checksums == nil, stored.pendingWork == 0 else {
+      throw CallFailure(.failedPrecondition, "job \(upload.job) has all its tensors already")
+    }
+    switch payload {
+    case .none: throw CallFailure(.invalidArgument, "an upload without bytes")
+    case .some(let frame):
+      try frame.withUnsafeBytes { bytes throws(CallFailure) in
+        let chunk: PayloadFrame<Chunk>
+        do throws(WireError) {
+          chunk = try PayloadFrame<Chunk>(decoding: bytes)
+          try chunk.verify(in: bytes)
+        } catch {
+          throw CallFailure(.dataLoss, error.description)
+        }
+        try stored.files.append(chunk.payload(in: bytes), to: upload.tensor, at: upload.offset)
+      }
+    }
+    report(.received(upload.job))
+    return stored.files.received[upload.tensor] ?? 0
+  }
+
+  private func serve(
+    _ read: ReadRequest, header: CallHeader, to link: [UInt8]
+  ) throws(CallFailure) {
+    let stored = try stored(read.job)
+    let reader = stored.files.reader
+    let total = reader.byteCount(read.tensor)
+    guard read.offset >= 0, read.offset < total else {
+      throw CallFailure(.outOfRange, "\(read.tensor) has \(total) bytes; none at \(read.offset)")
+    }
+    let count = min(read.count, total - read.offset, Limits.payloadBytesMaximum)
+    var chunk = Chunk(offset: read.offset, count: count, checksum: 0)
+    guard let frameBytes = chunk.frameBytes else { return }
+    var failure: CallFailure?
+    let frame = Frame(count: frameBytes) { target in
+      chunk.write(to: target) { payload in
+        do throws(CallFailure) {
+          try reader.read(read.tensor, at: read.offset, into: payload)
+        } catch {
+          failure = error
+        }
+      }
+    }
+    if let failure { throw failure }
+    let reply = ReadReply(offset: read.offset, total: total)
+    send(.reply(header.request, .success(.read(reply))), payload: frame, to: link)
+  }
+}

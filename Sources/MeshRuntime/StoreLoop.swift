@@ -1,0 +1,224 @@
+internal import Checksums
+internal import MeshCore
+internal import MeshWire
+internal import ZeroMQ
+
+/// The store's half of the coordinator: a thread that owns the data socket and the files. It takes
+/// uploads, serves tiles, takes results; what is slow (digests, syncs) is done on an I/O thread.
+final class StoreLoop {
+  /// What other threads tell it.
+  enum Order: Sendable {
+    case command(StoreCommand)
+    case sealed(JobID, Result<(InputDigests, TileChecksums), CallFailure>)
+    case verified(VRankFinal, Result<Bool, CallFailure>)
+    case finished(JobID, Result<(Digest, Digest), CallFailure>)
+    case stop
+  }
+
+  private let router: OwnedSocket
+  private let orders: Mailbox<Order>
+  private let tell: @Sendable (StoreEvent) -> Void
+  private let directory: StoreDirectory
+  let background: BackgroundQueue
+  var jobs: [JobID: StoredJob] = [:]
+  private var droppedMessages = 0
+
+  /// - Parameters:
+  ///   - router: bound.
+  ///   - tell: posts to the coordinator's core.
+  init(
+    router: OwnedSocket, orders: Mailbox<Order>, directory: StoreDirectory,
+    background: BackgroundQueue, tell: @escaping @Sendable (StoreEvent) -> Void
+  ) {
+    self.router = router
+    self.orders = orders
+    self.directory = directory
+    self.background = background
+    self.tell = tell
+  }
+
+  /// Runs until it is told to stop.
+  func run() throws(ZeroMQError) {
+    var poller = Poller()
+    poller.watch(router)
+    poller.watch(orders)
+    while true {
+      try poller.wait(upTo: nil)
+      for order in orders.drain() {
+        if case .stop = order { return }
+        act(order)
+      }
+      // Bounded turns: orders and uploads take turns.
+      for _ in 0..<16 {
+        guard let message = try router.socket.receive() else { break }
+        receive(message)
+      }
+    }
+  }
+
+  // MARK: Orders
+
+  private func act(_ order: Order) {
+    switch order {
+    case .command(let command): act(command)
+    case .sealed(let job, let outcome):
+      settle(job) { stored in
+        switch outcome {
+        case .success(let (digests, checksums)):
+          stored.checksums = checksums
+          tell(.sealed(job, digests))
+        case .failure(let failure): tell(.failed(job, failure))
+        }
+      }
+    case .verified(let end, let outcome):
+      settle(end.job) { stored in
+        switch outcome {
+        case .success(true): tell(.stored(end.job, end.vrank, end.epoch))
+        case .success(false): receipt(end, .dataLoss, to: stored.run?.finalLinks[end.vrank.index])
+        case .failure(let failure): tell(.failed(end.job, failure))
+        }
+      }
+    case .finished(let job, let outcome):
+      settle(job) { _ in
+        switch outcome {
+        case .success(let (output, logSumExp)):
+          tell(.finished(job, output: output, logSumExp: logSumExp))
+        case .failure(let failure): tell(.failed(job, failure))
+        }
+      }
+    case .stop: break
+    }
+  }
+
+  /// Ends a piece of background work. Files that were dropped in the meantime go now.
+  private func settle(_ job: JobID, _ body: (StoredJob) -> Void) {
+    guard let stored = jobs[job] else { return }
+    stored.pendingWork -= 1
+    guard stored.isDropped else { return body(stored) }
+    remove(job, stored)
+  }
+
+  private func act(_ command: StoreCommand) {
+    switch command {
+    case .create(let job, let spec):
+      do throws(CallFailure) {
+        jobs[job] = StoredJob(files: try directory.create(job, spec))
+        tell(.created(job))
+      } catch {
+        tell(.failed(job, error))
+      }
+    case .seal(let job): seal(job)
+    case .begin(let job, let plan, let planHash, let epochs):
+      jobs[job]?.begin(plan: plan, planHash: planHash, epochs: epochs)
+    case .acknowledge(let job, let vrank, let epoch):
+      let link = jobs[job]?.markFinal(vrank)
+      receipt(VRankFinal.end(job, vrank, epoch), .ok, to: link)
+    case .finish(let job): finish(job)
+    case .drop(let job, let keepResult):
+      guard let stored = jobs[job] else { return }
+      if keepResult, stored.pendingWork == 0 { return stored.files.removeInputs() }
+      stored.isDropped = true
+      remove(job, stored)
+    }
+  }
+
+  private func remove(_ job: JobID, _ stored: StoredJob) {
+    guard stored.pendingWork == 0 else { return }
+    stored.files.remove()
+    jobs[job] = nil
+    tell(.dropped(job))
+  }
+
+  private func seal(_ job: JobID) {
+    guard let stored = jobs[job] else { return }
+    if let missing = stored.files.missing {
+      return tell(.failed(job, CallFailure(.failedPrecondition, missing)))
+    }
+    let (reader, isNamed) = (stored.files.reader, stored.files.isNamed)
+    stored.pendingWork += 1
+    background.run { [orders] in
+      var outcome: Result<(InputDigests, TileChecksums), CallFailure>
+      do throws(CallFailure) {
+        let digests = InputDigests(
+          query: try reader.digest(.query), key: try reader.digest(.key),
+          value: try reader.digest(.value))
+        let checksums = try TileChecksums(reader)
+        if isNamed { try reader.sync() }
+        outcome = .success((digests, checksums))
+      } catch {
+        outcome = .failure(error)
+      }
+      _ = orders.post(.sealed(job, outcome))
+    }
+  }
+
+  private func finish(_ job: JobID) {
+    guard let stored = jobs[job] else { return }
+    let reader = stored.files.reader
+    stored.pendingWork += 1
+    background.run { [orders] in
+      var outcome: Result<(Digest, Digest), CallFailure>
+      do throws(CallFailure) {
+        outcome = .success((try reader.digest(.output), try reader.digest(.logSumExp)))
+      } catch {
+        outcome = .failure(error)
+      }
+      _ = orders.post(.finished(job, outcome))
+    }
+  }
+
+  /// Compares a rank's stored result with the digest that its worker announced.
+  func verify(_ end: VRankFinal, _ stored: StoredJob, plan: Plan) {
+    let (reader, isNamed) = (stored.files.reader, stored.files.isNamed)
+    stored.pendingWork += 1
+    background.run { [orders] in
+      var outcome: Result<Bool, CallFailure>
+      do throws(CallFailure) {
+        let isRight = try reader.digest(of: end.vrank, plan: plan) == end.digest
+        if isRight, isNamed { try reader.sync() }
+        outcome = .success(isRight)
+      } catch {
+        outcome = .failure(error)
+      }
+      _ = orders.post(.verified(end, outcome))
+    }
+  }
+
+  // MARK: Messages
+
+  private func receive(_ message: consuming Message) {
+    guard let link = message.routingID else { return }
+    do throws(WireError) {
+      let frame = try message.header.withUnsafeBytes { bytes throws(WireError) in
+        try DataFrame(decoding: bytes)
+      }
+      try receive(frame, payload: message.payload, from: link)
+    } catch {
+      // Malformed: dropped and counted, never answered, never fatal.
+      droppedMessages += 1
+    }
+  }
+
+  /// Sends what may be lost: whoever misses it asks again.
+  func send(_ frame: DataFrame, payload: consuming Frame? = nil, to link: [UInt8]) {
+    let message = Message(routingID: link, header: Frame(frame.encode()), payload: payload)
+    let result = try? router.socket.send(message)
+    if result != .sent { droppedMessages += 1 }
+  }
+
+  func receipt(_ end: VRankFinal, _ status: StatusCode, to link: [UInt8]?) {
+    guard let link else { return }
+    let receipt = ResultReceipt(
+      job: end.job, vrank: end.vrank, epoch: end.epoch, message: -1, status: status)
+    send(.receipt(receipt), to: link)
+  }
+
+  func report(_ event: StoreEvent) { tell(event) }
+}
+
+extension VRankFinal {
+  /// An end whose digest doesn't matter any more.
+  static func end(_ job: JobID, _ vrank: VRank, _ epoch: Epoch) -> VRankFinal {
+    VRankFinal(job: job, vrank: vrank, epoch: epoch, digest: SHA256.hash([]))
+  }
+}

@@ -1,0 +1,98 @@
+package import Checksums
+internal import ElementTypes
+package import MeshCore
+
+/// One job in the store: its files, what its tiles have to be, and which epochs may write.
+final class StoredJob {
+  let files: JobFiles
+  /// CRC32C of every part of every tile, by tile and part: computed when the job was sealed, carried
+  /// end to end, and checked at every read.
+  var checksums: TileChecksums?
+  private(set) var run: Run?
+  /// Work on the files that is under way on the I/O thread; they stay open until it is done.
+  var pendingWork = 0
+  var isDropped = false
+
+  /// What is known once the job has workers.
+  struct Run {
+    let plan: Plan
+    let planTag: UInt64
+    var epochs: [Epoch]
+    /// Of each query tile, its place among its rank's.
+    let places: [Int]
+    /// Where the receipt for a rank's end goes.
+    var finalLinks: [[UInt8]?]
+    var isFinal: [Bool]
+  }
+
+  init(files: JobFiles) { self.files = files }
+
+  func begin(plan: Plan, planHash: Digest, epochs: [Epoch]) {
+    var places = [Int](repeating: 0, count: plan.queryTileCount)
+    for vrank in plan.vranks {
+      for (place, tile) in plan.queryTiles(of: vrank).enumerated() { places[tile] = place }
+    }
+    run = Run(
+      plan: plan, planTag: planHash.tag, epochs: epochs, places: places,
+      finalLinks: [[UInt8]?](repeating: nil, count: plan.vrankCount),
+      isFinal: [Bool](repeating: false, count: plan.vrankCount))
+  }
+
+  /// Whether something that carries `epoch` may still act for `vrank`. The highest epoch seen is
+  /// remembered; lower ones are refused for ever.
+  func admits(_ epoch: Epoch, for vrank: VRank) -> Bool {
+    guard let known = run?.epochs, known.indices.contains(vrank.index),
+      epoch >= known[vrank.index]
+    else { return false }
+    run?.epochs[vrank.index] = epoch
+    return true
+  }
+
+  func awaitFinal(_ vrank: VRank, link: [UInt8]) { run?.finalLinks[vrank.index] = link }
+
+  func markFinal(_ vrank: VRank) -> [UInt8]? {
+    run?.isFinal[vrank.index] = true
+    return run?.finalLinks[vrank.index]
+  }
+}
+
+/// Checksums of all parts of all tiles of a job.
+struct TileChecksums: Sendable {
+  private let queries: [UInt32]
+  private let keys: [UInt32]
+  private let queryParts: Int
+  private let keyParts: Int
+
+  subscript(tile: TileID, part part: Int) -> UInt32 {
+    tile.tensor == .query
+      ? queries[tile.index * queryParts + part] : keys[tile.index * keyParts + part]
+  }
+
+  /// Reads every tile once.
+  init(_ files: JobReader) throws(CallFailure) {
+    let plan = Plan(job: files.spec, vrankCount: 1)
+    queryParts = plan.partCount(.query)
+    keyParts = plan.partCount(.keyValue)
+    queries = try Self.checksums(.query, plan, files)
+    keys = try Self.checksums(.keyValue, plan, files)
+  }
+
+  private static func checksums(
+    _ tensor: TileTensor, _ plan: Plan, _ files: JobReader
+  ) throws(CallFailure) -> [UInt32] {
+    let buffer = UnsafeMutableRawBufferPointer.allocate(
+      byteCount: Limits.payloadBytesMaximum, alignment: 64)
+    defer { buffer.deallocate() }
+    var found: [UInt32] = []
+    for index in 0..<plan.tileCount(tensor) {
+      let tile = TileID(tensor, index)
+      for part in 0..<plan.partCount(tensor) {
+        let payload = UnsafeMutableRawBufferPointer(
+          rebasing: buffer[..<plan.payloadBytes(of: tile, part: part)])
+        try files.read(plan.inputRuns(of: tile, part: part), into: payload)
+        found.append(crc32c(UnsafeRawBufferPointer(payload)))
+      }
+    }
+    return found
+  }
+}
