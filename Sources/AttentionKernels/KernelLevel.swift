@@ -1,0 +1,45 @@
+internal import CChecksums
+
+/// The CPU levels that the kernels are compiled for, slowest first.
+package enum KernelLevel: Sendable, Comparable, CaseIterable {
+  case baseline
+  case avx2
+  case avx512
+
+  /// The level called `name` ("baseline", "avx2", "avx512"), whether or not this CPU supports it.
+  package init?(name: String) {
+    guard let level = KernelLevel.allCases.first(where: { $0.name == name }) else { return nil }
+    self = level
+  }
+
+  /// The fastest level that this CPU supports.
+  package static var best: KernelLevel {
+    KernelLevel.allCases.last(where: \.isSupported) ?? .baseline
+  }
+
+  package var name: String {
+    switch self {
+    case .baseline: "baseline"
+    case .avx2: "avx2"
+    case .avx512: "avx512"
+    }
+  }
+
+  /// Whether this CPU has the level's instructions.
+  package var isSupported: Bool {
+    switch self {
+    case .baseline: true
+    case .avx2: attnmesh_cpu_has_avx2() != 0
+    case .avx512: attnmesh_cpu_has_avx512() != 0
+    }
+  }
+
+  /// What the bits of a result depend on: two levels of one class give equal bits. Part of a job's
+  /// numerics fingerprint; a new version whenever an operation or its order changes.
+  package var arithmeticClass: String {
+    switch self {
+    case .baseline: "muladd-f32-v1"
+    case .avx2, .avx512: "fma-f32-v1"
+    }
+  }
+}

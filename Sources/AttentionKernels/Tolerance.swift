@@ -1,0 +1,54 @@
+/// How far a head's result may be from the Double reference.
+///
+/// FlashAttention's rule with a floor of rounding: |error of O| <= 2 x the naive float32
+/// computation's largest error + 2^-23 (1 + max |logit|) max |v|, per head; |error of LSE| <=
+/// 2 x naive's largest error + 2^-22 (1 + |LSE|). Never a magic number.
+package struct Tolerance: Sendable {
+  private let reference: [ReferenceAttention.Row]
+  /// Largest error of O that the head may have.
+  package let outputError: Double
+  /// Largest error of the naive LSE over the head's rows.
+  package let naiveLogSumExpError: Double
+
+  /// - Parameters:
+  ///   - reference: rows of one head in Double.
+  ///   - naive: the same rows in naive float32. Elements that overflow there count for nothing.
+  ///   - largestValue: max |v| of the head.
+  package init(
+    reference: [ReferenceAttention.Row], naive: [ReferenceAttention.Row], largestValue: Double
+  ) {
+    precondition(reference.count == naive.count)
+    var output = 0.0
+    var logSumExp = 0.0
+    for (exact, low) in zip(reference, naive) {
+      for (x, y) in zip(exact.output, low.output) where (x - y).isFinite {
+        output = max(output, abs(x - y))
+      }
+      let error = abs(exact.logSumExp - low.logSumExp)
+      if error.isFinite { logSumExp = max(logSumExp, error) }
+    }
+    let largestLogit = reference.reduce(0) { max($0, $1.largestLogit) }
+    self.reference = reference
+    outputError = 2 * output + 0x1p-23 * (1 + largestLogit) * largestValue
+    naiveLogSumExpError = logSumExp
+  }
+
+  /// Why row `index` fails the rule, or nil. Non-finite values must be the reference's own.
+  package func violation(row index: Int, output: [Float], logSumExp: Float) -> String? {
+    let exact = reference[index]
+    guard output.count == exact.output.count else { return "row \(index): \(output.count) columns" }
+    for (column, (got, wanted)) in zip(output, exact.output).enumerated()
+    where !agrees(Double(got), wanted, within: outputError) {
+      return "row \(index) column \(column): \(got), reference \(wanted) ± \(outputError)"
+    }
+    let bound = 2 * naiveLogSumExpError + 0x1p-22 * (1 + abs(exact.logSumExp))
+    if agrees(Double(logSumExp), exact.logSumExp, within: bound) { return nil }
+    return "row \(index): log-sum-exp \(logSumExp), reference \(exact.logSumExp) ± \(bound)"
+  }
+
+  private func agrees(_ got: Double, _ wanted: Double, within bound: Double) -> Bool {
+    if wanted.isNaN { return got.isNaN }
+    if wanted.isInfinite { return got == wanted }
+    return abs(got - wanted) <= bound
+  }
+}

@@ -1,0 +1,37 @@
+/// One fold: a query tile, a K/V tile, the state, and what is visible.
+@usableFromInline
+package struct FoldArguments {
+  /// Q [rowCount][headDimension], times the power of two of `LogitScale`.
+  @usableFromInline package let queries: UnsafePointer<Float>
+  /// What scores are still to be multiplied by: the factor of `LogitScale`.
+  @usableFromInline package let factor: Float
+  /// K panels, then V rows.
+  @usableFromInline package let tile: UnsafePointer<Float>
+  @usableFromInline package let layout: PackedLayout
+  @usableFromInline package let rowCount: Int
+  @usableFromInline package let keyCount: Int
+  @usableFromInline package let visibility: KeyVisibility
+  @usableFromInline package let state: StatePointers
+  /// `PackedLayout.scratchFloats` floats.
+  @usableFromInline package let scratch: UnsafeMutablePointer<Float>
+
+  @_alwaysEmitIntoClient @inline(__always)
+  package init(
+    queries: UnsafePointer<Float>, factor: Float, tile: UnsafePointer<Float>, layout: PackedLayout,
+    rowCount: Int, keyCount: Int, visibility: KeyVisibility, state: StatePointers,
+    scratch: UnsafeMutablePointer<Float>
+  ) {
+    self.queries = queries
+    self.factor = factor
+    self.tile = tile
+    self.layout = layout
+    self.rowCount = rowCount
+    self.keyCount = keyCount
+    self.visibility = visibility
+    self.state = state
+    self.scratch = scratch
+  }
+
+  @_alwaysEmitIntoClient @inline(__always)
+  package func visibleKeys(row: Int) -> Int { visibility.count(row: row, keyCount: keyCount) }
+}

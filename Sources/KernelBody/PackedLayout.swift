@@ -1,0 +1,60 @@
+/// Sizes of packed buffers, in floats. Every buffer starts on a 64-byte boundary.
+///
+/// - K of a tile: panels [ceil(keys / 32)][headDimension][32 keys], the last one filled with zeros.
+/// - V of a tile, right behind K: rows [keys][paddedDimension], filled with zeros.
+/// - Q of a query tile: rows [rows][headDimension], times a power of two (`LogitScale`).
+/// - O~, the accumulator: rows [rows][paddedDimension]; m and l: [rows].
+@usableFromInline
+package struct PackedLayout: Sendable, Equatable {
+  /// Keys of the largest tile.
+  @_alwaysEmitIntoClient @inline(__always)
+  package static var keyCountMaximum: Int { 256 }
+
+  /// Rows of the largest query tile.
+  @_alwaysEmitIntoClient @inline(__always)
+  package static var rowCountMaximum: Int { 64 }
+
+  /// Largest head dimension.
+  @_alwaysEmitIntoClient @inline(__always)
+  package static var headDimensionMaximum: Int { 256 }
+
+  /// Keys of one K panel.
+  @_alwaysEmitIntoClient @inline(__always)
+  package static var panelKeys: Int { 32 }
+
+  /// Floats of the scratch buffer of a fold: scores [8][256] and two vectors. One per thread.
+  @_alwaysEmitIntoClient @inline(__always)
+  package static var scratchFloats: Int { 8 &* 256 &+ 2 &* 16 }
+
+  /// d, 1...256.
+  @usableFromInline package let headDimension: Int
+
+  package init(headDimension: Int) {
+    precondition(
+      (1...PackedLayout.headDimensionMaximum).contains(headDimension),
+      "head dimension \(headDimension) is not in 1...\(PackedLayout.headDimensionMaximum)")
+    self.headDimension = headDimension
+  }
+
+  /// d rounded up to whole vectors of sixteen floats.
+  @_alwaysEmitIntoClient @inline(__always)
+  package var paddedDimension: Int { (headDimension &+ 15) & ~15 }
+
+  /// Floats of the K panels of `keyCount` keys of one head; V starts there.
+  @_alwaysEmitIntoClient @inline(__always)
+  package func keyTileFloats(keyCount: Int) -> Int { ((keyCount &+ 31) & ~31) &* headDimension }
+
+  /// Floats of K and V of `keyCount` keys of one head.
+  @_alwaysEmitIntoClient @inline(__always)
+  package func tileFloats(keyCount: Int) -> Int {
+    keyTileFloats(keyCount: keyCount) &+ keyCount &* paddedDimension
+  }
+
+  /// Floats of `rowCount` packed query rows.
+  @_alwaysEmitIntoClient @inline(__always)
+  package func queryFloats(rowCount: Int) -> Int { rowCount &* headDimension }
+
+  /// Floats of the accumulator O~ of `rowCount` rows.
+  @_alwaysEmitIntoClient @inline(__always)
+  package func accumulatorFloats(rowCount: Int) -> Int { rowCount &* paddedDimension }
+}

@@ -1,0 +1,77 @@
+import AttentionKernels
+
+/// One head to be computed: inputs already rounded to `type`, and what each row sees.
+struct HeadProblem {
+  var headDimension: Int
+  var type: ElementType = .float32
+  var scale: Double
+  /// [rows][headDimension], [keys][headDimension] twice.
+  var queries: [Double]
+  var keys: [Double]
+  var values: [Double]
+  /// nil: every row sees every key. Otherwise row r sees keys 0 ..< causalFirst + r.
+  var causalFirst: Int?
+
+  var rowCount: Int { queries.count / headDimension }
+  var keyCount: Int { keys.count / headDimension }
+  var layout: PackedLayout { PackedLayout(headDimension: headDimension) }
+
+  /// Inputs from N(0, 1), the queries times `spread`.
+  init(
+    headDimension: Int, rows: Int, keys keyCount: Int, type: ElementType = .float32,
+    causalFirst: Int? = nil, spread: Double = 1, seed: UInt64
+  ) {
+    var random = SplitMix64(seed: seed)
+    self.headDimension = headDimension
+    self.type = type
+    self.causalFirst = causalFirst
+    scale = 1 / Double(headDimension).squareRoot()
+    queries = random.normals(rows * headDimension, times: spread).map { type.rounded($0) }
+    keys = random.normals(keyCount * headDimension).map { type.rounded($0) }
+    values = random.normals(keyCount * headDimension).map { type.rounded($0) }
+  }
+
+  func visibleKeys(row: Int) -> Int {
+    guard let causalFirst else { return keyCount }
+    return min(max(causalFirst + row, 0), keyCount)
+  }
+
+  func query(row: Int) -> [Double] {
+    Array(queries[row * headDimension..<(row + 1) * headDimension])
+  }
+
+  /// What each row of the query tile at `row` sees of the K/V tile at `key`.
+  func visibility(row: Int, key: Int) -> KeyVisibility {
+    guard let causalFirst else { return KeyVisibility(first: keyCount, increment: 0) }
+    return KeyVisibility(first: causalFirst + row - key, increment: 1)
+  }
+}
+
+extension ElementType {
+  /// `value` rounded to this type.
+  func rounded(_ value: Double) -> Double {
+    switch self {
+    case .float32: return Double(Float(value))
+    case .float16: return Double(Float16(value))
+    case .bfloat16:
+      let float = Float(value)
+      if !float.isFinite { return Double(float) }
+      let bits = float.bitPattern
+      let even = bits &+ 0x7FFF &+ ((bits &>> 16) & 1)
+      return Double(Float(bitPattern: even & 0xFFFF_0000))
+    }
+  }
+
+  /// Little-endian elements; `values` are of this type already.
+  func bytes(_ values: [Double]) -> [UInt8] {
+    values.flatMap { value -> [UInt8] in
+      switch self {
+      case .float32: return withUnsafeBytes(of: Float(value).bitPattern.littleEndian, Array.init)
+      case .float16: return withUnsafeBytes(of: Float16(value).bitPattern.littleEndian, Array.init)
+      case .bfloat16:
+        let bits = UInt16(truncatingIfNeeded: Float(value).bitPattern &>> 16)
+        return withUnsafeBytes(of: bits.littleEndian, Array.init)
+      }
+    }
+  }
+}
