@@ -34,7 +34,7 @@ let package = Package(
     .target(name: "CChecksums"),
     .target(name: "Checksums", dependencies: ["CChecksums", "CCrypto"], swiftSettings: strict),
     .target(name: "ElementTypes", swiftSettings: strict),
-    .target(name: "KernelBody", swiftSettings: strict),
+    .target(name: "KernelBody", dependencies: ["ElementTypes"], swiftSettings: strict),
     kernelLevel("KernelsBaseline", cpu: nil),
     kernelLevel("KernelsAVX2", cpu: "haswell"),
     kernelLevel("KernelsAVX512", cpu: "skylake-avx512"),
@@ -46,6 +46,11 @@ let package = Package(
     .target(name: "ZeroMQ", dependencies: ["CZeroMQ"], swiftSettings: strict),
     .target(
       name: "MeshCore", dependencies: ["Checksums", "ElementTypes"], swiftSettings: strict),
+    // Generated from Protos/ by Protos/generate.sh, and a budget for its memory.
+    .target(name: "CMeshWire", linkerSettings: [.linkedLibrary("protobuf-c")]),
+    .target(
+      name: "MeshWire", dependencies: ["CMeshWire", "Checksums", "ElementTypes", "MeshCore"],
+      swiftSettings: strict),
     .target(
       name: "FoldEngine", dependencies: ["MeshCore", "AttentionKernels", "Checksums"],
       swiftSettings: strict),
@@ -57,7 +62,7 @@ let package = Package(
       name: "MeshRuntime",
       dependencies: [
         "MeshCore", "FoldEngine", "AttentionKernels", "Checksums", "ElementTypes", "TensorFiles",
-        "ZeroMQ",
+        "MeshWire", "ZeroMQ",
       ],
       swiftSettings: strict),
     .executableTarget(
@@ -75,5 +80,8 @@ let package = Package(
       name: "TensorFilesTests", dependencies: ["TensorFiles", "ElementTypes"], swiftSettings: strict),
     .testTarget(name: "ZeroMQTests", dependencies: ["ZeroMQ"], swiftSettings: strict),
     .testTarget(name: "MeshCoreTests", dependencies: ["MeshCore"], swiftSettings: strict),
+    .testTarget(
+      name: "MeshWireTests", dependencies: ["Checksums", "ElementTypes", "MeshCore", "MeshWire"],
+      swiftSettings: strict),
   ]
 )

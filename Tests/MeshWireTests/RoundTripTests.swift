@@ -1,0 +1,132 @@
+import Checksums
+import ElementTypes
+import MeshCore
+import MeshWire
+import Testing
+
+extension WireTests {
+  @Suite struct RoundTripTests {
+    @Test("every control message decodes to what was encoded", arguments: Samples.controlFrames)
+    func control(frame: ControlFrame) throws {
+      #expect(try decodeControl(frame.encode()) == frame)
+    }
+
+    @Test("every data message decodes to what was encoded", arguments: Samples.dataFrames)
+    func data(frame: DataFrame) throws {
+      let bytes = frame.encode()
+      #expect(bytes.count <= WireCaps.headerBytesMaximum)
+      #expect(try decodeData(bytes) == frame)
+    }
+
+    @Test("the samples cover every method, event and status")
+    func coverage() {
+      let control = Set(Samples.requests.map(\.method))
+      let data = Set(Samples.storeRequests.map(\.method))
+      #expect(control.union(data) == Set(Method.allCases))
+      let kinds = Set(Samples.events(20, detail: "").events.map(\.observation.kind))
+      #expect(kinds == Set(Observation.Kind.allCases))
+    }
+
+    @Test("a hello of another version says its version")
+    func helloOfAnotherVersion() throws {
+      let hello = WorkerMessage.Hello(
+        worker: Samples.worker, name: "w", processID: 1, version: 7, numerics: "n", level: "l",
+        threads: 1, memoryBytes: 1, endpoint: "e")
+      let frame = ControlFrame.worker(.hello(hello), from: Samples.worker)
+      #expect(try decodeControl(frame.encode()) == frame)
+    }
+
+    @Test("fields in any order make the same message")
+    func order() throws {
+      for frame in Samples.controlFrames {
+        let shuffled = Array(fields(of: frame.encode()).reversed().joined())
+        #expect(try decodeControl(shuffled) == frame)
+      }
+    }
+
+    @Test("fields that are not known are skipped, up to 64")
+    func unknownFields() throws {
+      let frame = ControlFrame.coordinator(.beat(term: 4))
+      let unknown = (0..<64).flatMap { Writer.number(1_000 + UInt64($0), 1) }
+      #expect(try decodeControl(frame.encode() + unknown) == frame)
+      let tooMany = frame.encode() + unknown + Writer.bytes(900, [1, 2])
+      #expect(Kind.control.error(tooMany) == .malformed("more than 64 unknown fields"))
+    }
+  }
+
+  @Suite struct CallTests {
+    private func answer(_ bytes: [UInt8]) throws -> (CallHeader, CallFailure?) {
+      guard case .call(let header, let request) = try decodeControl(bytes) else {
+        throw WireError.unknownKind
+      }
+      guard case .failure(let failure) = request else { return (header, nil) }
+      return (header, failure)
+    }
+
+    private func call(_ fields: [[UInt8]], version: UInt64 = 1) -> [UInt8] {
+      let head = [
+        Writer.fixed64(1, 1), Writer.fixed64(2, 2), Writer.number(3, 2), Writer.bytes(4, [97]),
+        Writer.number(6, 500),
+      ]
+      return Writer.number(1, version) + Writer.bytes(30, Array((head + fields).joined()))
+    }
+
+    @Test("a call that can't be read says who asked and what to answer")
+    func unreadable() throws {
+      let job = Writer.bytes(11, Writer.bytes(1, []))
+      let cases: [([[UInt8]], UInt64, StatusCode?)] = [
+        ([Writer.number(5, 3), job], 1, nil),
+        ([Writer.number(5, 99), job], 1, .unimplemented),
+        ([Writer.number(5, 1 << 31), job], 1, .unimplemented),
+        ([job], 1, .unimplemented),
+        ([Writer.number(5, 99), Writer.bytes(55, [1])], 1, .unimplemented),
+        ([Writer.number(5, 10), job], 1, .unimplemented),
+        ([Writer.number(5, 3)], 1, .invalidArgument),
+        ([Writer.number(5, 1), job], 1, .invalidArgument),
+        ([Writer.number(5, 1), Writer.bytes(10, Writer.bytes(1, []))], 1, .invalidArgument),
+        ([Writer.number(5, 3), job], 2, .failedPrecondition),
+      ]
+      for (fields, version, expected) in cases {
+        let (header, failure) = try answer(call(fields, version: version))
+        #expect(header.request == RequestID(high: 1, low: 2))
+        #expect(header.version == Int(version))
+        #expect(failure?.code == expected, "\(failure.debugDescription)")
+      }
+    }
+
+    @Test("a job that can't be computed is an invalid argument, with the reason")
+    func invalidJob() throws {
+      var spec = Samples.spec
+      spec.scale = .nan
+      let submit = CallRequest.submit(SubmitRequest(spec: spec, deadlineSeconds: 0))
+      let (_, failure) = try answer(
+        ControlFrame.call(Samples.header(.submit), .success(submit)).encode())
+      #expect(failure?.code == .invalidArgument)
+      #expect(failure?.message.contains("scale") == true)
+      for deadline in [Double.nan, -1, .infinity, 1e10] {
+        let submit = SubmitRequest(spec: Samples.spec, deadlineSeconds: deadline)
+        let (_, failure) = try answer(
+          ControlFrame.call(Samples.header(.submit), .success(.submit(submit))).encode())
+        #expect(failure?.code == .invalidArgument)
+      }
+    }
+
+    @Test("the remaining time is between none and an hour")
+    func remainingTime() throws {
+      let job = Writer.bytes(11, Writer.bytes(1, []))
+      let method = Writer.number(5, 3)
+      let long = Writer.number(1, 1) + Writer.bytes(
+        30, Writer.number(3, 2) + method + Writer.number(6, .max) + job)
+      #expect(try answer(long).0.remaining == Limits.callTimeMaximum)
+      var header = Samples.header(.status)
+      for (sent, received) in [
+        (Duration.seconds(-5), Duration.zero), (.seconds(Int64.max), Limits.callTimeMaximum),
+        (.microseconds(1_999), .milliseconds(1)),
+      ] {
+        header.remaining = sent
+        let bytes = ControlFrame.call(header, .success(.status(Samples.job))).encode()
+        #expect(try answer(bytes).0.remaining == received)
+      }
+    }
+  }
+}

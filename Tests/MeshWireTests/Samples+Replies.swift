@@ -1,0 +1,143 @@
+import Checksums
+import ElementTypes
+import MeshCore
+import MeshWire
+
+extension Samples {
+  static func summary(_ state: JobState, reason: String = "waits for workers") -> JobSummary {
+    JobSummary(
+      job: job, client: "bob@host", state: state, reason: reason, spec: largestSpec, folded: 3,
+      total: 16_777_216, ageSeconds: 3.25, wallSeconds: 0)
+  }
+
+  static func status(ranks: Int, name: String = "w1") -> JobStatus {
+    JobStatus(
+      summary: summary(.running), queuePosition: 1_000, vrankCount: ranks, planHash: digest(9),
+      ranks: (0..<ranks).map {
+        RankStatus(
+          vrank: VRank($0), epoch: epochs[1], worker: name, next: 65_536, needed: 65_536,
+          isFinal: $0 % 2 == 0)
+      },
+      workers: (0..<ranks).map { _ in
+        JobWorkerStatus(
+          name: name, level: name, threads: 65_535, traffic: traffic, residentBytes: 1 << 60)
+      },
+      neededBytes: 1 << 60, workerBytes: 1 << 40, outputDigest: digest(5),
+      logSumExpDigest: digest(6))
+  }
+
+  static var emptyStatus: JobStatus {
+    JobStatus(
+      summary: summary(.uploading, reason: ""), queuePosition: 0, vrankCount: 0, planHash: nil,
+      ranks: [], workers: [], neededBytes: 0, workerBytes: 0, outputDigest: nil,
+      logSumExpDigest: nil)
+  }
+
+  static func workerStatus(_ index: Int, name: String, endpoint: String, vranks: Int)
+    -> WorkerStatus
+  {
+    WorkerStatus(
+      worker: WorkerID(incarnation: UInt64(index) + 1), name: name, processID: Int(Int32.max),
+      numerics: name, level: name, threads: 65_535, memoryBytes: 1 << 60, residentBytes: 1 << 60,
+      endpoint: endpoint, silentSeconds: 0.125, job: vranks == 0 ? nil : job,
+      vranks: (0..<vranks).map { VRank($0) })
+  }
+
+  static func events(_ count: Int, detail: String) -> EventsReply {
+    let kinds = Observation.Kind.allCases
+    let events = (0..<count).map { index in
+      RecordedEvent(
+        sequence: .max - UInt64(index), seconds: Double(index),
+        observation: Observation(
+          kinds[index % kinds.count], job: index % 2 == 0 ? job : nil,
+          worker: index % 3 == 0 ? nil : index % 3 == 1 ? "" : "w0123456789",
+          vrank: index % 4 == 0 ? nil : VRank(index % 256), detail: detail))
+    }
+    return EventsReply(events: events, next: .max, missed: 3)
+  }
+
+  static var replies: [CallReply] {
+    [
+      .submitted(
+        SubmitReply(
+          job: job, storeEndpoint: "ipc:///tmp/x", workerBytes: 1 << 60, diskBytes: 0)),
+      .status(status(ranks: 3)), .status(emptyStatus), .jobs([]),
+      .jobs(JobState.allCases.map { summary($0) }),
+      .result(ResultReply(status: status(ranks: 1), storeEndpoint: "tcp://10.0.0.1:7000")),
+      .workers([]),
+      .workers([
+        workerStatus(0, name: "a", endpoint: "tcp://h:1", vranks: 0),
+        workerStatus(1, name: "b", endpoint: "tcp://h:2", vranks: 256),
+      ]),
+      .events(EventsReply(events: [], next: 0, missed: 0)), .events(events(20, detail: "why")),
+    ]
+  }
+
+  static var controlFrames: [ControlFrame] {
+    workerMessages.map { .worker($0, from: worker) }
+      + coordinatorMessages.map { .coordinator($0) }
+      + requests.map { .call(header($0.method), .success($0)) }
+      + replies.map { .reply(request, .success($0)) }
+      + StatusCode.allCases.filter { $0 != .ok }
+      .map { .reply(request, .failure(CallFailure($0, "because"))) }
+  }
+
+  static let part = PartHeader(job: job, planTag: .max, tile: .keyValue(65_535), part: 65_535)
+  static let stateHeader = StateHeader(
+    job: job, planTag: 1, vrank: VRank(255), epoch: epochs[1], queryTile: 262_143, part: 0)
+
+  static var storeRequests: [StoreRequest] {
+    InputTensor.allCases.map { .upload(UploadRequest(job: job, tensor: $0, offset: 1 << 60)) }
+      + OutputTensor.allCases.map {
+        .read(ReadRequest(job: job, tensor: $0, offset: 0, count: 1 << 20))
+      }
+  }
+
+  static var dataFrames: [DataFrame] {
+    [
+      .pull(
+        Pull(
+          job: job, planTag: 0, tile: .query(262_143), firstPart: 0, creditBytes: 1 << 60,
+          worker: worker, vrank: VRank(0), epoch: epochs[0])),
+      .part(part), .part(PartHeader(job: jobs[0], planTag: 0, tile: .query(0), part: 0)),
+      .state(stateHeader),
+      .vrankFinal(VRankFinal(job: job, vrank: VRank(1), epoch: epochs[1], digest: digest(8))),
+      .receipt(
+        ResultReceipt(job: job, vrank: VRank(0), epoch: epochs[0], message: -1, status: .ok)),
+      .receipt(
+        ResultReceipt(job: job, vrank: VRank(7), epoch: epoch, message: 0, status: .dataLoss)),
+      .reply(request, .success(.uploaded(UploadReply(received: 1 << 60)))),
+      .reply(request, .success(.read(ReadReply(offset: 0, total: 4_096)))),
+      .reply(request, .failure(CallFailure(.notFound, "no such job"))),
+    ]
+      + PullAnswer.allCases.map { .answer($0, to: part) }
+      + storeRequests.map { .call(header($0.method), .success($0)) }
+  }
+
+  /// 3 heads of 5 tokens, dimension 7.
+  static func tilePart(_ tensor: TileTensor = .keyValue, element: ElementType = .float16)
+    -> TilePart
+  {
+    TilePart(
+      header: PartHeader(job: job, planTag: 5, tile: TileID(tensor, 3), part: 1), heads: 8..<11,
+      tokens: 768..<773, headDimension: 7, element: element, checksum: 0)
+  }
+
+  static func softmaxState(isNormalised: Bool) -> SoftmaxState {
+    SoftmaxState(
+      job: job, planTag: 5, vrank: VRank(2), epoch: epoch, next: 65_536, queryTile: 9, part: 0,
+      heads: 0..<2, rows: 576..<579, headDimension: 5, isNormalised: isNormalised, checksum: 0)
+  }
+
+  /// The frame of a message with a payload of the right size, made in place.
+  static func frame<Message: PayloadMessage>(_ message: Message) -> (Message, [UInt8]) {
+    var message = message
+    var frame = [UInt8](repeating: 0, count: message.frameBytes ?? 0)
+    frame.withUnsafeMutableBytes { frame in
+      message.write(to: frame) { payload in
+        for index in payload.indices { payload[index] = UInt8(truncatingIfNeeded: 31 * index) }
+      }
+    }
+    return (message, frame)
+  }
+}

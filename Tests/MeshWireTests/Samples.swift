@@ -1,0 +1,110 @@
+import Checksums
+import ElementTypes
+import MeshCore
+import MeshWire
+
+/// One message or more of every kind, with ordinary and with extreme values.
+enum Samples {
+  static let jobs = [
+    JobID(high: 0, low: 0), JobID(high: .max, low: .max),
+    JobID(high: 0x0123_4567_89AB_CDEF, low: 0xFEDC_BA98_7654_3210),
+  ]
+  static let job = jobs[2]
+  static let epochs = [
+    Epoch(term: 0, counter: 0), Epoch(term: .max, counter: .max), Epoch(term: 3, counter: 77),
+  ]
+  static let epoch = epochs[2]
+  static let worker = WorkerID(incarnation: 0xDEAD_BEEF_0000_0001)
+  static let request = RequestID(high: 17, low: .max)
+
+  static let spec = AttentionJob(
+    batch: 2, queryHeads: 8, keyValueHeads: 2, queryTokens: 2_048, keyTokens: 4_096,
+    headDimension: 128, element: .bfloat16, mask: .causal, scale: 0.088_388_35, layout: .zigzag,
+    vranks: 6)
+  static let largestSpec = AttentionJob(
+    batch: 1, queryHeads: Limits.headsMaximum, keyValueHeads: Limits.headsMaximum,
+    queryTokens: Limits.tokensMaximum, keyTokens: Limits.tokensMaximum,
+    headDimension: Limits.headDimensionMaximum, element: .float32, mask: .full,
+    scale: -.greatestFiniteMagnitude, layout: .contiguous, vranks: Limits.vranksMaximum)
+  static let smallestSpec = AttentionJob(
+    batch: 1, queryHeads: 1, keyValueHeads: 1, queryTokens: 1, keyTokens: 1, headDimension: 1,
+    element: .float16, mask: .full, scale: 0, layout: .contiguous)
+  static let specs = [spec, largestSpec, smallestSpec]
+
+  static func digest(_ seed: UInt8) -> Digest { SHA256.hash([seed]) }
+
+  static var traffic: Traffic {
+    var traffic = Traffic()
+    traffic.tileBytes = 1 << 60
+    traffic.inputBytes = 1
+    traffic.resultBytes = 123_456_789
+    traffic.dropped = 7
+    traffic.computeSeconds = 12.5
+    traffic.waitSeconds = .leastNonzeroMagnitude
+    return traffic
+  }
+
+  static func assignment(peers: Int, endpoint: String = "tcp://127.0.0.1:7001") -> Assignment {
+    let vranks = min(Limits.vranksMaximum, 3 * peers)
+    return Assignment(
+      job: job, spec: largestSpec,
+      inputs: InputDigests(query: digest(1), key: digest(2), value: digest(3)),
+      vrankCount: vranks, planHash: digest(4),
+      peers: (0..<peers).map {
+        Assignment.Peer(worker: WorkerID(incarnation: .max - UInt64($0)), endpoint: endpoint)
+      },
+      hosts: (0..<vranks).map { Assignment.Host(peer: $0 % peers, epoch: epochs[$0 % 3]) })
+  }
+
+  static func progress(_ count: Int) -> [WorkerMessage.Progress] {
+    (0..<count).map {
+      WorkerMessage.Progress(vrank: VRank($0), epoch: epochs[$0 % 3], next: 65_536, needed: $0)
+    }
+  }
+
+  static var workerMessages: [WorkerMessage] {
+    [
+      .hello(
+        WorkerMessage.Hello(
+          worker: worker, name: "worker-ä", processID: Int(Int32.max), version: protocolVersion,
+          numerics: "fma-f32-v1", level: "avx512", threads: 65_535, memoryBytes: 1 << 60,
+          endpoint: "ipc:///run/attnmesh/w0")),
+      .hello(
+        WorkerMessage.Hello(
+          worker: worker, name: "", processID: 0, version: 2, numerics: "", level: "", threads: 0,
+          memoryBytes: 0, endpoint: "")),
+      .heartbeat(
+        WorkerMessage.Heartbeat(
+          job: nil, term: 0, progress: [], traffic: Traffic(), residentBytes: 0)),
+      .heartbeat(
+        WorkerMessage.Heartbeat(
+          job: job, term: .max, progress: progress(3), traffic: traffic, residentBytes: 1 << 60)),
+      .failed(jobs[0], VRank(0), step: 0, reason: ""),
+      .failed(jobs[1], VRank(255), step: 65_536, reason: "out of memory: 💥"),
+      .goodbye,
+    ]
+  }
+
+  static var coordinatorMessages: [CoordinatorMessage] {
+    [
+      .welcome(term: 9, storeEndpoint: "tcp://[::1]:7000"), .welcome(term: 0, storeEndpoint: ""),
+      .refused(.failedPrecondition, reason: "numerics sse-f32-v1"), .refused(.ok, reason: ""),
+      .beat(term: 0), .beat(term: .max), .assign(assignment(peers: 1), term: 1),
+      .assign(assignment(peers: 4), term: .max), .release(job, term: 5),
+    ]
+  }
+
+  static func header(_ method: Method, version: Int = protocolVersion) -> CallHeader {
+    CallHeader(
+      version: version, request: request, role: .client, client: "ann@host",
+      method: method.rawValue, remaining: .milliseconds(2_500))
+  }
+
+  static var requests: [CallRequest] {
+    specs.map { .submit(SubmitRequest(spec: $0, deadlineSeconds: 1e9)) } + [
+      .submit(SubmitRequest(spec: spec, deadlineSeconds: 0)), .start(job), .status(jobs[0]), .list,
+      .cancel(jobs[1]), .result(job), .discard(job), .workers,
+      .events(EventsRequest(after: 0, job: nil)), .events(EventsRequest(after: .max, job: job)),
+    ]
+  }
+}
