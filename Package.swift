@@ -79,7 +79,15 @@ let package = Package(
     .testTarget(
       name: "TensorFilesTests", dependencies: ["TensorFiles", "ElementTypes"], swiftSettings: strict),
     .testTarget(name: "ZeroMQTests", dependencies: ["ZeroMQ"], swiftSettings: strict),
-    .testTarget(name: "MeshCoreTests", dependencies: ["MeshCore"], swiftSettings: strict),
+    .testTarget(
+      name: "MeshCoreTests", dependencies: ["MeshCore", "Checksums", "ElementTypes"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "MeshSimulationTests",
+      dependencies: [
+        "MeshSimulation", "MeshCore", "AttentionKernels", "Checksums", "ElementTypes",
+      ],
+      swiftSettings: strict),
     .testTarget(
       name: "MeshWireTests", dependencies: ["Checksums", "ElementTypes", "MeshCore", "MeshWire"],
       swiftSettings: strict),

@@ -45,9 +45,10 @@ package struct FoldWork: Sendable {
     let needed = plan.neededKeyTiles(ofQueryTile: tile)
     for key in packed where key.tile < needed {
       kernel.fold(
-        queries: rank.queries(item), tile: key.head(keyHead), layout: rank.layout,
-        rowCount: rows.count, keyCount: key.keys.count, visibility: visibility(rows, key.keys),
-        state: rank.state(item), scratch: scratch.buffer.floats)
+        queries: rank.queries(item), scale: Double(plan.job.scale), tile: key.head(keyHead),
+        layout: rank.layout, rowCount: rows.count, keyCount: key.keys.count,
+        visibility: visibility(rows, key.keys), state: rank.state(item),
+        scratch: scratch.buffer.floats)
     }
   }
 

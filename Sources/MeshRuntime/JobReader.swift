@@ -1,6 +1,6 @@
-package import Checksums
+internal import Checksums
 internal import Glibc
-package import MeshCore
+internal import MeshCore
 
 /// Reads a job's open files: on any thread, for as long as whoever opened them keeps them open.
 struct JobReader: Sendable {

@@ -1,6 +1,6 @@
-package import Checksums
+internal import Checksums
 internal import ElementTypes
-package import MeshCore
+internal import MeshCore
 
 /// One job in the store: its files, what its tiles have to be, and which epochs may write.
 final class StoredJob {

@@ -1,0 +1,167 @@
+internal import MeshCore
+internal import MeshWire
+internal import ZeroMQ
+
+/// The control half of the coordinator: a thread that owns the control socket and the core.
+final class CoordinatorLoop {
+  /// What other threads tell it.
+  enum Notice: Sendable {
+    case store(StoreEvent)
+    /// A local worker's process ended.
+    case processEnded(name: String, reason: String)
+    case stop
+  }
+
+  private var core: Coordinator
+  private let router: OwnedSocket
+  private let notices: Mailbox<Notice>
+  private let orders: Mailbox<StoreLoop.Order>
+  private let context: Context
+  private let log: ObservationLog
+  private var poller = Poller()
+  private var workers: [WorkerID: Peer] = [:]
+  /// Routing ids of callers by number, oldest first; a reply to one that was forgotten is dropped.
+  private var callers: [(number: UInt64, link: [UInt8])] = []
+  private var nextCaller: UInt64 = 1
+  private var droppedMessages = 0
+
+  private struct Peer {
+    var link: [UInt8]
+    var name: String
+    var watch: WatchLink?
+  }
+
+  init(
+    core: Coordinator, router: OwnedSocket, context: Context, notices: Mailbox<Notice>,
+    orders: Mailbox<StoreLoop.Order>, log: ObservationLog
+  ) {
+    self.core = core
+    self.router = router
+    self.context = context
+    self.notices = notices
+    self.orders = orders
+    self.log = log
+  }
+
+  func run() throws(ZeroMQError) {
+    poller.watch(router)
+    poller.watch(notices)
+    let interval = Duration.milliseconds(50)
+    var nextTick = MonotonicClock.now
+    while true {
+      try poller.wait(upTo: max(.zero, nextTick - MonotonicClock.now))
+      for notice in notices.drain() {
+        switch notice {
+        case .stop: return
+        case .store(let event): perform(.store(event))
+        case .processEnded(let name, let reason): processEnded(name, reason)
+        }
+      }
+      noticeBrokenLinks()
+      for _ in 0..<64 {
+        guard let message = try router.socket.receive() else { break }
+        receive(message)
+      }
+      if MonotonicClock.now >= nextTick {
+        perform(.tick)
+        nextTick = MonotonicClock.now + interval
+      }
+    }
+  }
+
+  private func noticeBrokenLinks() {
+    for (worker, peer) in workers where peer.watch?.isBroken() == true {
+      forget(worker)
+      perform(.workerGone(worker, reason: "its connection broke"))
+    }
+  }
+
+  private func processEnded(_ name: String, _ reason: String) {
+    guard let (worker, _) = workers.first(where: { $0.value.name == name }) else { return }
+    forget(worker)
+    perform(.workerGone(worker, reason: reason))
+  }
+
+  private func forget(_ worker: WorkerID) {
+    guard let peer = workers.removeValue(forKey: worker), let watch = peer.watch else { return }
+    poller.forget(watch.monitor.socket)
+  }
+
+  // MARK: In
+
+  private func receive(_ message: consuming Message) {
+    guard let link = message.routingID else { return }
+    do throws(WireError) {
+      let frame = try message.header.withUnsafeBytes { bytes throws(WireError) in
+        try ControlFrame(decoding: bytes)
+      }
+      receive(frame, from: link)
+    } catch {
+      droppedMessages += 1
+    }
+  }
+
+  private func receive(_ frame: ControlFrame, from link: [UInt8]) {
+    switch frame {
+    case .worker(let message, let worker):
+      if case .hello(let hello) = message { greet(hello, link: link) }
+      perform(.message(message, from: worker))
+      if case .goodbye = message { forget(worker) }
+    case .call(let header, let request):
+      switch request {
+      case .failure(let failure): send(.reply(header.request, .failure(failure)), to: link)
+      case .success(let request):
+        let ticket = Coordinator.Ticket(caller: caller(link), request: header.request)
+        perform(.call(header, request, ticket))
+      }
+    case .coordinator, .reply: droppedMessages += 1
+    }
+  }
+
+  /// A worker that comes anew gets a link of its own, so that its loss is noticed at once.
+  private func greet(_ hello: WorkerMessage.Hello, link: [UInt8]) {
+    if workers[hello.worker]?.watch == nil {
+      let watch = try? WatchLink(endpoint: hello.endpoint, context: context)
+      workers[hello.worker] = Peer(link: link, name: hello.name, watch: watch)
+      if let watch { poller.watch(watch.monitor.socket) }
+    } else {
+      workers[hello.worker]?.link = link
+    }
+  }
+
+  private func caller(_ link: [UInt8]) -> UInt64 {
+    if let known = callers.last(where: { $0.link == link }) { return known.number }
+    if callers.count >= 1_024 { callers.removeFirst(512) }
+    callers.append((nextCaller, link))
+    nextCaller += 1
+    return nextCaller - 1
+  }
+
+  // MARK: Out
+
+  private func perform(_ event: Coordinator.Event) {
+    for effect in core.handle(event, at: MonotonicClock.now) {
+      switch effect {
+      case .send(let message, let worker):
+        guard let peer = workers[worker] else { continue }
+        send(.coordinator(message), to: peer.link)
+        if case .refused = message { forget(worker) }
+      case .reply(let outcome, let ticket):
+        guard let caller = callers.last(where: { $0.number == ticket.caller }) else { continue }
+        send(.reply(ticket.request, outcome), to: caller.link)
+      case .store(let command): _ = orders.post(.command(command))
+      case .observe(let observation):
+        if observation.kind == .workerLost {
+          // Its link may be half dead: a worker that is alive says hello again.
+          for (worker, peer) in workers where peer.name == observation.worker { forget(worker) }
+        }
+        log.write(observation)
+      }
+    }
+  }
+
+  private func send(_ frame: ControlFrame, to link: [UInt8]) {
+    let result = try? router.socket.send(Message(routingID: link, header: Frame(frame.encode())))
+    if result != .sent { droppedMessages += 1 }
+  }
+}

@@ -1,0 +1,124 @@
+internal import Glibc
+internal import MeshCore
+internal import ZeroMQ
+
+/// A running coordinator: two threads, one for control and one for the store, so that heartbeats
+/// never wait for a disk.
+package final class CoordinatorService: Sendable {
+  /// How it is set up.
+  package struct Configuration: Sendable {
+    /// Where clients and workers reach the control socket.
+    package var controlEndpoint: String
+    /// Where they reach the store's data socket.
+    package var dataEndpoint: String
+    /// What workers and clients are told of the data socket's address; nil for the bound one.
+    package var advertisedData: String?
+    /// Directory of the store; nil for files without names in the temporary directory.
+    package var store: String?
+    package var diskQuotaBytes: Int
+    package var retention: Duration
+    package var log: ObservationLog
+
+    package init(
+      controlEndpoint: String, dataEndpoint: String, advertisedData: String?, store: String?,
+      diskQuotaBytes: Int, retention: Duration, log: ObservationLog
+    ) {
+      self.controlEndpoint = controlEndpoint
+      self.dataEndpoint = dataEndpoint
+      self.advertisedData = advertisedData
+      self.store = store
+      self.diskQuotaBytes = diskQuotaBytes
+      self.retention = retention
+      self.log = log
+    }
+  }
+
+  package let controlEndpoint: String
+  package let dataEndpoint: String
+  private let notices: Mailbox<CoordinatorLoop.Notice>
+  private let orders: Mailbox<StoreLoop.Order>
+  private let background: BackgroundQueue
+  private let threads: [DedicatedThread]
+
+  /// Binds the sockets and starts the threads.
+  package init(_ configuration: Configuration) throws(MeshError) {
+    let directory = try Self.directory(configuration.store)
+    do throws(ZeroMQError) {
+      let control = try Context()
+      let data = try Context()
+      let controlSocket = SocketBox(
+        try OwnedSocket(.router, context: control, options: Sockets.control))
+      let dataSocket = SocketBox(try OwnedSocket(.router, context: data, options: Sockets.data))
+      controlEndpoint = try controlSocket.socket.socket.bind(configuration.controlEndpoint)
+      dataEndpoint = try dataSocket.socket.socket.bind(configuration.dataEndpoint)
+      let notices = try Mailbox<CoordinatorLoop.Notice>(capacity: Limits.mailboxEventsMaximum)
+      let orders = try Mailbox<StoreLoop.Order>(capacity: Limits.mailboxEventsMaximum)
+      let background = try BackgroundQueue(name: "store-io")
+      var generator = SystemRandomNumberGenerator()
+      let core = Coordinator(
+        configuration: Coordinator.Configuration(
+          term: UInt64(time(nil)), storeEndpoint: configuration.advertisedData ?? dataEndpoint,
+          diskQuotaBytes: configuration.diskQuotaBytes, retention: configuration.retention,
+          seed: generator.next()))
+      let log = configuration.log
+      let controlThread = try DedicatedThread(name: "control") {
+        let loop = CoordinatorLoop(
+          core: core, router: controlSocket.take(), context: control, notices: notices,
+          orders: orders, log: log)
+        end("control loop") { () throws(ZeroMQError) in try loop.run() }
+      }
+      let storeThread = try DedicatedThread(name: "store") {
+        let loop = StoreLoop(
+          router: dataSocket.take(), orders: orders, directory: directory, background: background
+        ) {
+          _ = notices.post(.store($0))
+        }
+        end("store loop") { () throws(ZeroMQError) in try loop.run() }
+      }
+      self.notices = notices
+      self.orders = orders
+      self.background = background
+      threads = [controlThread, storeThread]
+    } catch {
+      throw MeshError(
+        .badInput, "the coordinator can't listen: \(error.description); is the address in use?")
+    }
+  }
+
+  private static func directory(_ path: String?) throws(MeshError) -> StoreDirectory {
+    // The lock's descriptor stays open, and with it the lock, until the process ends.
+    if let path { return try StoreDirectory.open(path).0 }
+    let temporary = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
+    return StoreDirectory(path: temporary, isNamed: false)
+  }
+
+  /// Tells that the process of a local worker ended, before its connection does.
+  package func processEnded(name: String, reason: String) {
+    _ = notices.post(.processEnded(name: name, reason: reason))
+  }
+
+  /// Ends both threads.
+  package func stop() {
+    _ = notices.post(.stop)
+    _ = orders.post(.stop)
+    for thread in threads { thread.join() }
+    background.stop()
+  }
+}
+
+/// Hands a socket over to the thread that owns it from then on: libzmq allows a socket to move to
+/// another thread with a full fence between, and starting the thread is one.
+final class SocketBox: @unchecked Sendable {
+  private(set) var socket: OwnedSocket
+  init(_ socket: OwnedSocket) { self.socket = socket }
+  func take() -> OwnedSocket { socket }
+}
+
+/// Runs a loop. An error of a live socket is a bug or a system at its limits: nothing can go on.
+func end(_ name: String, _ loop: () throws(ZeroMQError) -> Void) {
+  do throws(ZeroMQError) {
+    try loop()
+  } catch {
+    preconditionFailure("\(name): \(error)")
+  }
+}

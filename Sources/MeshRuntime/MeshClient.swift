@@ -1,0 +1,213 @@
+internal import Checksums
+package import MeshCore
+internal import MeshWire
+internal import ZeroMQ
+
+/// Calls a coordinator. Belongs to one thread.
+package final class MeshClient {
+  /// Where the coordinator's control socket is.
+  package let endpoint: String
+  private let context: Context
+  private let control: OwnedSocket
+  private var store: OwnedSocket?
+  private let role: Role
+  private let name: String
+  private var random = SystemRandomNumberGenerator()
+
+  /// - Parameter name: who calls, for people and fair queueing: user@host.
+  package init(endpoint: String, role: Role = .operator, name: String) throws(MeshError) {
+    self.endpoint = endpoint
+    self.role = role
+    self.name = name
+    do throws(ZeroMQError) {
+      context = try Context()
+      var options = Sockets.control
+      options.routingID = Sockets.routingID(random.next(), 0)
+      control = try OwnedSocket(.dealer, context: context, options: options)
+      try control.socket.connect(endpoint)
+    } catch {
+      throw MeshError(.badInput, "\(endpoint): \(error.description); give tcp://HOST:PORT")
+    }
+  }
+
+  private var unreachable: MeshError {
+    MeshError(
+      .unreachable,
+      "no coordinator answers at \(endpoint): is `attnmesh coordinator` running there, and can this"
+        + " machine reach it?")
+  }
+
+  /// Calls a method of the control socket.
+  ///
+  /// - Parameters:
+  ///   - patience: how long the call may take. It is sent again under the same request id when
+  ///     there is no answer, so that a lost message costs a moment and not the call.
+  ///   - isCancelled: asked several times a second.
+  package func call(
+    _ request: CallRequest, patience: Duration = .seconds(10),
+    isCancelled: () -> Bool = { false }
+  ) throws(MeshError) -> CallOutcome {
+    let id = RequestID(high: random.next(), low: random.next())
+    let end = MonotonicClock.now + patience
+    var nextSend = MonotonicClock.now
+    var poller = Poller()
+    poller.watch(control)
+    while MonotonicClock.now < end {
+      if isCancelled() { throw MeshError(.interrupted, "interrupted") }
+      do throws(ZeroMQError) {
+        if MonotonicClock.now >= nextSend {
+          let header = CallHeader(
+            request: id, role: role, client: name, method: request.method.rawValue,
+            remaining: end - MonotonicClock.now)
+          let frame = ControlFrame.call(header, .success(request))
+          let isSent = try control.socket.send(Message(header: Frame(frame.encode()))) == .sent
+          nextSend = MonotonicClock.now + (isSent ? .seconds(2) : .milliseconds(20))
+        }
+        try poller.wait(upTo: min(.milliseconds(50), max(.zero, nextSend - MonotonicClock.now)))
+        while let message = try control.socket.receive() {
+          if let outcome = reply(to: id, in: message) { return outcome }
+        }
+      } catch {
+        throw MeshError(.unreachable, "\(endpoint): \(error.description)")
+      }
+    }
+    throw unreachable
+  }
+
+  private func reply(to id: RequestID, in message: borrowing Message) -> CallOutcome? {
+    let frame = message.header.withUnsafeBytes { try? ControlFrame(decoding: $0) }
+    guard case .reply(id, let outcome) = frame else { return nil }
+    return outcome
+  }
+
+  // MARK: Bulk
+
+  /// Connects to the store that a reply of the coordinator named.
+  package func connectStore(_ endpoint: String) throws(MeshError) {
+    do throws(ZeroMQError) {
+      var options = Sockets.data
+      options.routingID = Sockets.routingID(random.next(), 0)
+      let socket = try OwnedSocket(.dealer, context: context, options: options)
+      try socket.socket.connect(endpoint)
+      store = socket
+    } catch {
+      throw MeshError(.unreachable, "\(endpoint): \(error.description)")
+    }
+  }
+
+  /// Sends bytes of an input tensor; returns how many of it are there.
+  package func upload(
+    _ job: JobID, _ tensor: InputTensor, at offset: Int, _ bytes: UnsafeRawBufferPointer,
+    isCancelled: () -> Bool
+  ) throws(MeshError) -> Int {
+    let request = StoreRequest.upload(UploadRequest(job: job, tensor: tensor, offset: offset))
+    let chunk = Chunk(offset: offset, count: bytes.count, checksum: crc32c(bytes))
+    var received = 0
+    try exchange(request, chunk: { chunk.frame(bytes) }, isCancelled) { reply, _ in
+      guard case .uploaded(let uploaded) = reply else { return false }
+      received = uploaded.received
+      return true
+    }
+    return received
+  }
+
+  /// Reads bytes of a result tensor, verified; returns how many.
+  package func read(
+    _ job: JobID, _ tensor: OutputTensor, at offset: Int, isCancelled: () -> Bool,
+    _ body: (UnsafeRawBufferPointer) throws(MeshError) -> Void
+  ) throws(MeshError) -> Int {
+    let request = StoreRequest.read(
+      ReadRequest(job: job, tensor: tensor, offset: offset, count: Limits.payloadBytesMaximum))
+    var count = 0
+    var problem: MeshError?
+    try exchange(request, chunk: { nil }, isCancelled) { reply, payload in
+      guard case .read(let read) = reply, read.offset == offset,
+        let chunk = try? PayloadFrame<Chunk>(decoding: payload),
+        (try? chunk.verify(in: payload)) != nil
+      else { return false }
+      count = chunk.message.count
+      do throws(MeshError) {
+        try body(chunk.payload(in: payload))
+      } catch {
+        problem = error
+      }
+      return true
+    }
+    if let problem { throw problem }
+    return count
+  }
+
+  /// One call on the data socket: sent again under the same id until it is answered.
+  private func exchange(
+    _ request: StoreRequest, chunk: () -> Frame?, _ isCancelled: () -> Bool,
+    _ accept: (StoreReply, UnsafeRawBufferPointer) -> Bool
+  ) throws(MeshError) {
+    guard let store else { preconditionFailure("the store isn't connected") }
+    let id = RequestID(high: random.next(), low: random.next())
+    let end = MonotonicClock.now + .seconds(30)
+    var nextSend = MonotonicClock.now
+    var poller = Poller()
+    poller.watch(store)
+    while MonotonicClock.now < end {
+      if isCancelled() { throw MeshError(.interrupted, "interrupted") }
+      do throws(ZeroMQError) {
+        if MonotonicClock.now >= nextSend {
+          let header = CallHeader(
+            request: id, role: role, client: name, method: request.method.rawValue,
+            remaining: end - MonotonicClock.now)
+          let frame = DataFrame.call(header, .success(request))
+          let message = Message(header: Frame(frame.encode()), payload: chunk())
+          let isSent = try store.socket.send(message) == .sent
+          nextSend = MonotonicClock.now + (isSent ? .seconds(5) : .milliseconds(20))
+        }
+        try poller.wait(upTo: .milliseconds(50))
+      } catch {
+        throw MeshError(.unreachable, "\(endpoint): \(error.description)")
+      }
+      if try receive(store, id, accept) { return }
+    }
+    throw unreachable
+  }
+
+  private func receive(
+    _ store: OwnedSocket, _ id: RequestID,
+    _ accept: (StoreReply, UnsafeRawBufferPointer) -> Bool
+  ) throws(MeshError) -> Bool {
+    while let message = try? store.socket.receive() {
+      let frame = message.header.withUnsafeBytes { try? DataFrame(decoding: $0) }
+      guard case .reply(id, let outcome) = frame else { continue }
+      switch outcome {
+      case .failure(let failure): throw failure.meshError
+      case .success(let reply):
+        switch message.payload {
+        case .some(let payload):
+          if payload.withUnsafeBytes({ accept(reply, $0) }) { return true }
+        case .none:
+          if accept(reply, UnsafeRawBufferPointer(start: nil, count: 0)) { return true }
+        }
+      }
+    }
+    return false
+  }
+}
+
+extension Chunk {
+  /// The frame in which it travels.
+  func frame(_ bytes: UnsafeRawBufferPointer) -> Frame? {
+    guard let count = frameBytes else { return nil }
+    return Frame(count: count) { write(bytes, to: $0) }
+  }
+}
+
+extension CallFailure {
+  /// What a refused call means to somebody at a terminal.
+  package var meshError: MeshError {
+    switch code {
+    case .invalidArgument, .resourceExhausted, .notFound, .alreadyExists, .failedPrecondition,
+      .outOfRange, .permissionDenied, .unimplemented, .unauthenticated:
+      MeshError(.badInput, message)
+    case .unavailable, .deadlineExceeded: MeshError(.unreachable, message)
+    default: MeshError(.jobFailed, message)
+    }
+  }
+}

@@ -1,0 +1,35 @@
+internal import Glibc
+package import MeshCore
+
+/// Writes observations to standard error, a line each, or not at all.
+package struct ObservationLog: Sendable {
+  private let isOn: Bool
+
+  package init(isOn: Bool) { self.isOn = isOn }
+
+  package func write(_ observation: Observation) {
+    guard isOn else { return }
+    var now = timespec()
+    clock_gettime(CLOCK_REALTIME, &now)
+    var parts = tm()
+    gmtime_r(&now.tv_sec, &parts)
+    var buffer = [CChar](repeating: 0, count: 32)
+    strftime(&buffer, buffer.count, "%Y-%m-%dT%H:%M:%SZ", &parts)
+    let time = buffer.withUnsafeBytes { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+    let line = "\(time) \(observation.line)\n"
+    // One write a line, so that lines of several processes don't mix.
+    _ = line.withCString { Glibc.write(STDERR_FILENO, $0, strlen($0)) }
+  }
+}
+
+extension Observation {
+  /// One line for a person.
+  package var line: String {
+    var line = kind.name
+    if let job { line += " job=\(job)" }
+    if let worker { line += " worker=\(worker)" }
+    if let vrank { line += " vrank=\(vrank)" }
+    if !detail.isEmpty { line += " " + detail }
+    return line
+  }
+}

@@ -1,0 +1,53 @@
+internal import MeshCore
+internal import ZeroMQ
+
+/// How the mesh's sockets are set. Control sockets carry small messages only; data sockets carry
+/// parts of up to a mebibyte. What may be in flight is bounded by credit; the water marks are above
+/// what credit allows, so that a full queue means a peer that broke the rules or died.
+enum Sockets {
+  static var control: SocketOptions {
+    SocketOptions(
+      sendHighWaterMark: 256, receiveHighWaterMark: 256,
+      maximumFrameBytes: Limits.controlFrameBytesMaximum)
+  }
+
+  static var data: SocketOptions {
+    SocketOptions(
+      sendHighWaterMark: 256, receiveHighWaterMark: 256,
+      maximumFrameBytes: Limits.dataFrameBytesMaximum)
+  }
+
+  /// A routing id that names its connection for all time: who, and a number raised for each one.
+  /// The id of a connection that may still be half open is never used again.
+  static func routingID(_ owner: UInt64, _ number: UInt64) -> [UInt8] {
+    // libzmq reserves ids that begin with a zero byte.
+    [UInt8(ascii: "m")] + withUnsafeBytes(of: owner.bigEndian) { Array($0) }
+      + withUnsafeBytes(of: number.bigEndian) { Array($0) }
+  }
+
+  /// Bytes that a frame takes on the wire: ZMTP puts two bytes before a short one, nine before
+  /// others.
+  static func wireBytes(_ frameBytes: Int) -> Int { frameBytes + (frameBytes <= 255 ? 2 : 9) }
+}
+
+/// A control link to a worker, kept only to be told at once when it breaks.
+final class WatchLink {
+  let socket: OwnedSocket
+  let monitor: SocketMonitor
+  private(set) var wasConnected = false
+
+  init(endpoint: String, context: Context) throws(ZeroMQError) {
+    socket = try OwnedSocket(.dealer, context: context, options: Sockets.control)
+    monitor = try SocketMonitor(socket)
+    try socket.socket.connect(endpoint)
+  }
+
+  /// Whether the connection was there and broke.
+  func isBroken() -> Bool {
+    while let event = try? monitor.next() {
+      if event.kind == .handshakeSucceeded { wasConnected = true }
+      if event.kind == .disconnected, wasConnected { return true }
+    }
+    return false
+  }
+}
