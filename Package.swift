@@ -31,6 +31,7 @@ let package = Package(
     // Leaves: C shims and pure code.
     .systemLibrary(name: "CZeroMQ"),
     .systemLibrary(name: "CCrypto"),
+    .systemLibrary(name: "CSystem"),
     .target(name: "CChecksums"),
     .target(name: "Checksums", dependencies: ["CChecksums", "CCrypto"], swiftSettings: strict),
     .target(name: "ElementTypes", swiftSettings: strict),
@@ -62,7 +63,7 @@ let package = Package(
       name: "MeshRuntime",
       dependencies: [
         "MeshCore", "FoldEngine", "AttentionKernels", "Checksums", "ElementTypes", "TensorFiles",
-        "MeshWire", "ZeroMQ",
+        "MeshWire", "ZeroMQ", "CSystem",
       ],
       swiftSettings: strict),
     .executableTarget(

@@ -2,7 +2,7 @@ package import FoldEngine
 internal import Glibc
 internal import MeshCore
 internal import Synchronization
-internal import ZeroMQ
+package import ZeroMQ
 
 /// The compute threads of one process. Work is done in the order in which it is given; the items of
 /// one piece of work are shared out among the threads, which meet at its end.
@@ -40,7 +40,7 @@ package final class ComputePool: Sendable {
 
   /// - Parameter nice: how much the threads yield to others; ten, so that the thread that answers
   ///   peers and sends heartbeats never waits for them.
-  package init(threads count: Int, nice: Int = 10) throws {
+  package init(threads count: Int, nice: Int = 10) throws(ZeroMQError) {
     precondition(count >= 1, "\(count) compute threads")
     threadCount = count
     for index in 0..<count {
