@@ -116,25 +116,26 @@ extension CPULevel {
     _: Tile.Type, _ fold: FoldArguments, _ row: Int, block r: Int,
     keys first: Int, _ end: Int, _ factors: UnsafePointer<Float>
   ) {
-    let stride = fold.layout.paddedDimension
+    let padded = fold.layout.paddedDimension
     let p = UnsafePointer(fold.scratch) + r &* 256 + first
-    let v = fold.tile + fold.layout.keyTileFloats(keyCount: fold.keyCount) + first &* stride
-    let o = fold.state.accumulator + row &* stride
+    let o = fold.state.accumulator + row &* padded
     var column = 0
-    while column &+ Tile.Columns.width <= stride {
-      var tile = Tile(loading: o + column, stride: stride, factors: factors)
+    while column &+ Tile.Columns.width <= padded {
+      let v = fold.valueColumn(column, key: first)
+      var tile = Tile(loading: o + column, stride: padded, factors: factors)
       multiply(
-        Self.self, into: &tile, left: p, leftStride: 256, right: v + column, rightStride: stride,
+        Self.self, into: &tile, left: p, leftStride: 256, right: v.start, rightStride: v.stride,
         count: end &- first)
-      tile.store(to: o + column, stride: stride)
+      tile.store(to: o + column, stride: padded)
       column &+= Tile.Columns.width
     }
-    if column < stride {
-      var tile = Tile.Narrow(loading: o + column, stride: stride, factors: factors)
+    if column < padded {
+      let v = fold.valueColumn(column, key: first)
+      var tile = Tile.Narrow(loading: o + column, stride: padded, factors: factors)
       multiply(
-        Self.self, into: &tile, left: p, leftStride: 256, right: v + column, rightStride: stride,
+        Self.self, into: &tile, left: p, leftStride: 256, right: v.start, rightStride: v.stride,
         count: end &- first)
-      tile.store(to: o + column, stride: stride)
+      tile.store(to: o + column, stride: padded)
     }
   }
 }

@@ -119,6 +119,7 @@ where Upper.Columns == Lower.Columns {
 }
 
 @usableFromInline package typealias TwoRows<C: ColumnVectors> = Stack<OneRow<C>, OneRow<C>>
+@usableFromInline package typealias ThreeRows<C: ColumnVectors> = Stack<TwoRows<C>, OneRow<C>>
 @usableFromInline package typealias FourRows<C: ColumnVectors> = Stack<TwoRows<C>, TwoRows<C>>
 @usableFromInline package typealias SixRows<C: ColumnVectors> = Stack<FourRows<C>, TwoRows<C>>
 @usableFromInline package typealias EightRows<C: ColumnVectors> = Stack<FourRows<C>, FourRows<C>>
