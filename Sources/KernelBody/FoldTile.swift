@@ -2,9 +2,9 @@ extension CPULevel {
   /// Folds one K/V tile into every row of a query tile (FlashAttention's loop body, Dao 2023,
   /// algorithm 1, with the un-normalised accumulator).
   ///
-  /// Rows go in blocks of `Tile.rows`, the rest in blocks of 4, 2 and 1. Per row, the operations and
-  /// their order are the same in every block height, and only keys that the row sees take part, so a
-  /// row's bits depend on nothing but the row and the tile.
+  /// Rows go in blocks of `Tile.rows`, the rest in blocks of 4, 2 and 1. Per row, the operations
+  /// and their order are the same in every block height, and only keys that the row sees take part,
+  /// so a row's bits depend on nothing but the row and the tile.
   @_alwaysEmitIntoClient @inline(__always)
   package static func foldTile<Tile: RegisterTile>(_: Tile.Type, _ fold: FoldArguments) {
     var row = 0
@@ -30,7 +30,8 @@ extension CPULevel {
     }
   }
 
-  /// S [rows][256] = Q [rows][d] K^T, not yet times `factor`, for the panels that the block's last row sees.
+  /// S [rows][256] = Q [rows][d] K^T, not yet times `factor`, for the panels that the block's last
+  /// row sees.
   @_alwaysEmitIntoClient @inline(__always)
   package static func scoreBlock<Tile: RegisterTile>(
     _: Tile.Type, _ fold: FoldArguments, _ row: Int
@@ -84,8 +85,8 @@ extension CPULevel {
     }
   }
 
-  /// O~ = 2^(m - m') O~ + P V. A row takes exactly the keys that it sees: those that all rows of the
-  /// block see go through the block's register tile, the rest row by row.
+  /// O~ = 2^(m - m') O~ + P V. A row takes exactly the keys that it sees: those that all rows of
+  /// the block see go through the block's register tile, the rest row by row.
   @_alwaysEmitIntoClient @inline(__always)
   package static func valueBlock<Tile: RegisterTile>(
     _: Tile.Type, _ fold: FoldArguments, _ row: Int

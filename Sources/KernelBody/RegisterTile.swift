@@ -126,8 +126,8 @@ where Upper.Columns == Lower.Columns {
 
 /// tile[rows][columns] += left[rows][count] * right[count][columns], `count` in index order.
 ///
-/// `left` has rows `leftStride` floats apart, `right` rows `rightStride` floats apart and aligned to
-/// 64 bytes. The one micro-kernel of Q K^T and of P V.
+/// `left` has rows `leftStride` floats apart, `right` rows `rightStride` floats apart and aligned
+/// to 64 bytes. The one micro-kernel of Q K^T and of P V.
 @_alwaysEmitIntoClient @inline(__always)
 package func multiply<Level: CPULevel, Tile: RegisterTile>(
   _: Level.Type, into tile: inout Tile,
