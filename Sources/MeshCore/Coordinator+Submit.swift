@@ -117,7 +117,7 @@ extension Coordinator {
       guard let index = index(of: job), jobs[index].state == .finishing else { return }
       jobs[index].outputDigest = output
       jobs[index].logSumExpDigest = logSumExp
-      end(index, as: .done, "", at: now, into: &effects)
+      endIfFinished(index, at: now, into: &effects)
     case .dropped: break
     case .failed(let job, let failure):
       guard let index = index(of: job), !jobs[index].state.isTerminal else { return }

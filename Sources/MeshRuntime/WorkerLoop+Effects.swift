@@ -8,7 +8,7 @@ extension WorkerLoop {
   func act(_ effect: Worker.Effect) {
     switch effect {
     case .send(let message): send(message)
-    case .beat(let id, let term, let progress): beat(id, term, progress)
+    case .beat(let id, let term, let progress, let isLast): beat(id, term, progress, isLast)
     case .begin(let assignment, let hosted): begin(assignment, hosted)
     case .release: release()
     case .observe(let observation): configuration.log.write(observation)
@@ -50,12 +50,14 @@ extension WorkerLoop {
     _ = try? control.socket.send(Message(header: Frame(frame.encode())))
   }
 
-  private func beat(_ id: JobID?, _ term: UInt64, _ progress: [WorkerMessage.Progress]) {
+  private func beat(
+    _ id: JobID?, _ term: UInt64, _ progress: [WorkerMessage.Progress], _ isLast: Bool
+  ) {
     send(
       .heartbeat(
         WorkerMessage.Heartbeat(
           job: id, term: term, progress: progress, traffic: job?.traffic ?? Traffic(),
-          residentBytes: ProcessMemory.residentBytes)))
+          residentBytes: ProcessMemory.peakBytes, isLast: isLast)))
   }
 
   private func begin(_ assignment: Assignment, _ hosted: [VRank]) {

@@ -146,9 +146,10 @@ package struct InProcessMesh {
     let worker = hosts[index].core.hello.worker
     switch effect {
     case .send(let message): queue.append(.coordinator(.message(message, from: worker)))
-    case .beat(let job, let term, let progress):
+    case .beat(let job, let term, let progress, let isLast):
       let beat = WorkerMessage.Heartbeat(
-        job: job, term: term, progress: progress, traffic: Traffic(), residentBytes: 0)
+        job: job, term: term, progress: progress, traffic: Traffic(), residentBytes: 0,
+        isLast: isLast)
       queue.append(.coordinator(.message(.heartbeat(beat), from: worker)))
     case .begin(let assignment, let hosted):
       let plan = Plan(job: assignment.spec, vrankCount: assignment.vrankCount)

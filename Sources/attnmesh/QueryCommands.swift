@@ -95,7 +95,7 @@ struct Workers: ParsableCommand {
     if json { return printJSON(workers.map { WorkerView($0) }) }
     if workers.isEmpty { return print("no workers") }
     printTable(
-      ["WORKER", "PROCESS", "CPU", "THREADS", "MEMORY", "RESIDENT", "HEARD", "JOB", "RANKS"],
+      ["WORKER", "PROCESS", "CPU", "THREADS", "MEMORY", "PEAK", "HEARD", "JOB", "RANKS"],
       workers.map { worker in
         [
           worker.name, "\(worker.processID)", worker.level, "\(worker.threads)",

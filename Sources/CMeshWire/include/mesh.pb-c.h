@@ -768,10 +768,14 @@ struct  Mesh__V1__Heartbeat
   Mesh__V1__Progress **progress;
   Mesh__V1__Traffic *traffic;
   uint64_t resident_bytes;
+  /*
+   * Answers a release: the last word about the job, with the final counters.
+   */
+  protobuf_c_boolean is_last;
 };
 #define MESH__V1__HEARTBEAT__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&mesh__v1__heartbeat__descriptor) \
-    , NULL, 0, 0,NULL, NULL, 0 }
+    , NULL, 0, 0,NULL, NULL, 0, 0 }
 
 
 struct  Mesh__V1__Progress
