@@ -90,6 +90,13 @@ let package = Package(
       ],
       swiftSettings: strict),
     .testTarget(
+      name: "MeshIntegrationTests",
+      dependencies: [
+        "attnmesh", "MeshRuntime", "MeshCore", "AttentionKernels", "Checksums", "ElementTypes",
+        "TensorFiles", "ZeroMQ",
+      ],
+      exclude: ["Fixtures"], swiftSettings: strict),
+    .testTarget(
       name: "MeshWireTests", dependencies: ["Checksums", "ElementTypes", "MeshCore", "MeshWire"],
       swiftSettings: strict),
   ]

@@ -111,7 +111,7 @@ package final class LocalMesh: Sendable {
     let running = children.read { Array($0.keys) }
     for process in running { kill(process, SIGTERM) }
     // Their last words take milliseconds; one that is stopped or stuck is not waited for.
-    let end = MonotonicClock.now + .seconds(2)
+    let end = MonotonicClock.now + .milliseconds(500)
     while children.read({ !$0.isEmpty }), MonotonicClock.now < end { usleep(2_000) }
     for process in children.read({ Array($0.keys) }) { kill(process, SIGKILL) }
     supervisor.join()
