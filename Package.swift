@@ -41,7 +41,9 @@ let package = Package(
     kernelLevel("KernelsAVX512", cpu: "skylake-avx512"),
     .target(
       name: "AttentionKernels",
-      dependencies: ["KernelBody", "KernelsBaseline", "KernelsAVX2", "KernelsAVX512", "CChecksums"],
+      dependencies: [
+        "KernelBody", "KernelsBaseline", "KernelsAVX2", "KernelsAVX512", "CChecksums",
+      ],
       swiftSettings: strict),
     .target(name: "TensorFiles", dependencies: ["ElementTypes"], swiftSettings: strict),
     .target(name: "ZeroMQ", dependencies: ["CZeroMQ"], swiftSettings: strict),
@@ -78,7 +80,8 @@ let package = Package(
     .testTarget(
       name: "AttentionKernelsTests", dependencies: ["AttentionKernels"], swiftSettings: strict),
     .testTarget(
-      name: "TensorFilesTests", dependencies: ["TensorFiles", "ElementTypes"], swiftSettings: strict),
+      name: "TensorFilesTests", dependencies: ["TensorFiles", "ElementTypes"], swiftSettings: strict
+    ),
     .testTarget(name: "ZeroMQTests", dependencies: ["ZeroMQ"], swiftSettings: strict),
     .testTarget(
       name: "MeshCoreTests", dependencies: ["MeshCore", "Checksums", "ElementTypes"],

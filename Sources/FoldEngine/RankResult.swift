@@ -44,7 +44,8 @@ package final class RankResult: Sendable {
     for (index, head) in heads.enumerated() {
       kernel.finish(
         rank.state(rank.item(head: head, place: place)), rowCount: rows, layout: rank.layout,
-        output: outputs + index * rows * plan.job.headDimension, logSumExp: logSumExp + index * rows)
+        output: outputs + index * rows * plan.job.headDimension, logSumExp: logSumExp + index * rows
+      )
     }
   }
 

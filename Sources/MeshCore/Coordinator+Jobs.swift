@@ -170,13 +170,15 @@ extension Coordinator {
       let job = jobs[index]
       if let deadline = job.deadline, !job.state.isTerminal, now >= deadline {
         fail(
-          index, "its deadline of \(tenths(deadline - job.submittedAt)) s passed while it was"
+          index,
+          "its deadline of \(tenths(deadline - job.submittedAt)) s passed while it was"
             + " \(job.state.name)",
           at: now, into: &effects)
       } else if job.state == .uploading, now - job.lastUpload >= Limits.uploadTimeout {
         fail(
           index, "no tensor bytes for \(tenths(now - job.lastUpload)) s", at: now, into: &effects)
-      } else if job.state == .done, let ended = job.endedAt, now - ended >= configuration.retention {
+      } else if job.state == .done, let ended = job.endedAt, now - ended >= configuration.retention
+      {
         drop(index, at: now, into: &effects)
       }
     }

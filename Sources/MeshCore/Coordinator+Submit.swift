@@ -13,7 +13,8 @@ extension Coordinator {
       return reply(.failure(failure), to: ticket, into: &effects)
     }
     let job = JobID(high: random.next(), low: random.next())
-    let deadline = request.deadlineSeconds > 0 && request.deadlineSeconds < 1e9
+    let deadline =
+      request.deadlineSeconds > 0 && request.deadlineSeconds < 1e9
       ? now + .milliseconds(Int64(request.deadlineSeconds * 1_000)) : nil
     var record = JobRecord(
       id: job, client: client, spec: spec, estimate: estimate, at: now, deadline: deadline)

@@ -101,7 +101,11 @@ extension WorkerLoop {
 
   /// Counts bytes written to a source: requests for tiles and inputs, or results.
   func count(_ bytes: Int, on source: Worker.Source) {
-    if source == .store { job?.traffic.inputBytes += bytes } else { job?.traffic.tileBytes += bytes }
+    if source == .store {
+      job?.traffic.inputBytes += bytes
+    } else {
+      job?.traffic.tileBytes += bytes
+    }
   }
 
   // MARK: Peers

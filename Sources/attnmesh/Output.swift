@@ -7,7 +7,8 @@ internal import MeshRuntime
 func printJSON(_ value: some Encodable, isPretty: Bool = true) {
   let encoder = JSONEncoder()
   encoder.keyEncodingStrategy = .convertToSnakeCase
-  encoder.outputFormatting = isPretty
+  encoder.outputFormatting =
+    isPretty
     ? [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
     : [.sortedKeys, .withoutEscapingSlashes]
   encoder.nonConformingFloatEncodingStrategy = .convertToString(
