@@ -16,13 +16,19 @@ extension Coordinator {
         return
       case .joined: return
       case .conflict:
-        let failure = CallFailure(
-          .alreadyExists, "request id \(ticket.request) was used for another request")
-        effects.append(.reply(.failure(failure), to: ticket))
+        effects.append(.reply(.failure(conflict(ticket.request)), to: ticket))
         return
       }
+    } else if replies.holds(ticket.request) {
+      // Its reply would be taken for that of the call which is kept under this id.
+      effects.append(.reply(.failure(conflict(ticket.request)), to: ticket))
+      return
     }
     perform(request, header: header, ticket: ticket, at: now, into: &effects)
+  }
+
+  private func conflict(_ request: RequestID) -> CallFailure {
+    CallFailure(.alreadyExists, "request id \(request) was used for another request")
   }
 
   private mutating func perform(

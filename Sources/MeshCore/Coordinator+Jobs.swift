@@ -198,5 +198,6 @@ func naturalOrder(_ left: String, _ right: String) -> Bool {
     return (name.dropLast(digits), Int(name.suffix(digits)) ?? -1)
   }
   let ((a, m), (b, n)) = (split(left), split(right))
-  return a == b && m != n ? m < n : left < right
+  // Three keys in one order for all: comparing whole names of different stems made circles.
+  return (a, m, Substring(left)) < (b, n, Substring(right))
 }

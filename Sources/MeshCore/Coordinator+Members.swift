@@ -22,14 +22,16 @@ extension Coordinator {
         effects.append(.send(.release(job, term: configuration.term), to: worker))
       }
     case .failed(let job, let vrank, let step, let reason):
-      guard let index = activeIndex, jobs[index].id == job else { return }
-      let needed = jobs[index].run.map { run in
-        run.plan.vranks.contains(vrank) ? run.plan.neededKeyTiles(of: vrank) : 0
-      }
+      // Only the host of a rank knows how it fares.
+      guard let index = activeIndex, jobs[index].id == job, let run = jobs[index].run,
+        run.plan.vranks.contains(vrank),
+        run.peer(of: worker) == run.assignment.hosts[vrank.index].peer
+      else { return }
+      let needed = run.plan.neededKeyTiles(of: vrank)
       fail(
         index,
         "virtual rank \(vrank) on \(members[member].name) failed at K/V tile \(step)"
-          + " of \(needed ?? 0): \(reason)",
+          + " of \(needed): \(reason)",
         at: now, into: &effects)
     case .goodbye:
       lose(worker, reason: "it said goodbye", kind: .workerLeft, at: now, into: &effects)

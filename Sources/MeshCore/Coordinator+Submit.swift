@@ -89,7 +89,12 @@ extension Coordinator {
       jobs[index].advance(to: .sealing)
       jobs[index].waiting = [ticket]
       effects.append(.store(.seal(job)))
-    case .uploading, .sealing:
+    case .uploading:
+      // Those who wait now wait for the reply to the submit.
+      let failure = CallFailure(
+        .unavailable, "the store is still making room for job \(job); try again")
+      reply(.failure(failure), to: ticket, into: &effects)
+    case .sealing:
       jobs[index].waiting.append(ticket)
     case .queued, .running, .finishing, .done, .failed, .cancelled:
       reply(.success(.status(status(of: jobs[index], at: now))), to: ticket, into: &effects)

@@ -100,7 +100,8 @@ package struct EventLog: Sendable {
   /// Events after a position, at most `Limits.eventsPerReplyMaximum`.
   func read(_ request: EventsRequest) -> EventsReply {
     let oldest = events.first?.sequence ?? last + 1
-    let missed = request.after + 1 < oldest ? oldest - request.after - 1 : 0
+    // Any number may be asked for, also the largest there is.
+    let missed = request.after < oldest - 1 ? oldest - 1 - request.after : 0
     var found: [RecordedEvent] = []
     var next = min(max(request.after, oldest - 1), last)
     for event in events.suffix(Int(last - next)) {

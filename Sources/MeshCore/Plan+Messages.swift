@@ -46,7 +46,10 @@ extension Plan {
 
   /// Payload bytes of a whole tile.
   package func payloadBytes(of tile: TileID) -> Int {
-    (0..<partCount(tile.tensor)).reduce(0) { $0 + payloadBytes(of: tile, part: $1) }
+    // Not by parts: admission asks it for every tile of jobs with thousands of parts a tile.
+    let tensors = tile.tensor == .query ? 1 : 2
+    return headCount(tile.tensor) * tokens(of: tile).count * tensors * job.headDimension
+      * job.element.byteCount
   }
 
   /// Query heads in every message of a result but the last: O and log-sum-exp are float32.

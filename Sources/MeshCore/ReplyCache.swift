@@ -41,6 +41,9 @@ struct ReplyCache: Sendable {
     return .joined
   }
 
+  /// Whether a call is under way or kept under this id.
+  func holds(_ request: RequestID) -> Bool { entries.contains { $0.id == request } }
+
   /// Keeps the outcome; returns everyone who waits for it.
   mutating func finish(_ ticket: Coordinator.Ticket, _ outcome: CallOutcome) -> [Coordinator.Ticket]
   {

@@ -39,7 +39,7 @@ extension WorkerRun {
   /// fold; the tile that the rank furthest behind waits for is always let in.
   private mutating func makeRoom(for tile: Int, into effects: inout [Worker.Effect]) -> Bool {
     if foreign.count >= 3 * Limits.windowTiles {
-      if let old = foreign.first(where: { !isInWindow($0) && isResident($0) }) {
+      if let old = foreign.first(where: { !isStillToFold($0) && isResident($0) }) {
         drop(old, into: &effects)
       } else if tile != ranks.compactMap({ $0.window.first }).min() {
         return false
@@ -48,6 +48,11 @@ extension WorkerRun {
     foreign.append(tile)
     foreign.sort()
     return true
+  }
+
+  /// A rank whose rows came late needs again what the others are done with.
+  private func isStillToFold(_ tile: Int) -> Bool {
+    ranks.contains { $0.next <= tile && tile < $0.needed }
   }
 
   func isResident(_ tile: Int) -> Bool {

@@ -1,0 +1,129 @@
+import MeshCore
+import Testing
+
+/// Every plan of small jobs, against what the mask says when it is asked for each pair.
+@Suite struct PlanTests {
+  @Test("each tile is dealt to exactly one rank, evenly", arguments: Layout.allCases)
+  func dealing(layout: Layout) {
+    for tokens in 1...700 {
+      for ranks in 1...9 {
+        // As many K/V tiles as query tiles, so that both grids are dealt in all small numbers.
+        let job = sampleJob(queries: tokens, keys: 4 * tokens, layout: layout)
+        let plan = Plan(job: job, vrankCount: ranks)
+        let problem = dealingProblem(plan)
+        #expect(problem == nil, "\(tokens) tokens, \(ranks) ranks")
+      }
+    }
+  }
+
+  private func dealingProblem(_ plan: Plan) -> String? {
+    let queries = plan.vranks.map(plan.queryTiles(of:))
+    let keys = plan.vranks.map(plan.keyTiles(of:))
+    for (vrank, tiles) in zip(plan.vranks, queries) {
+      for tile in tiles where plan.holder(ofQueryTile: tile) != vrank { return "holder of \(tile)" }
+      if tiles.isEmpty { return "rank \(vrank) has no rows" }
+    }
+    for (vrank, tiles) in zip(plan.vranks, keys) {
+      for tile in tiles where plan.owner(ofKeyTile: tile) != vrank { return "owner of \(tile)" }
+    }
+    if (0..<plan.queryTileCount).contains(where: { plan.queryRows(of: $0).isEmpty }) {
+      return "an empty query tile"
+    }
+    return partitionProblem(queries, count: plan.queryTileCount, plan.job.layout)
+      ?? partitionProblem(keys, count: plan.keyTileCount, plan.job.layout)
+  }
+
+  private func partitionProblem(_ shards: [[Int]], count: Int, _ layout: Layout) -> String? {
+    var seen = [Int](repeating: 0, count: count)
+    for tile in shards.joined() { seen[tile] += 1 }
+    if seen.contains(where: { $0 != 1 }) { return "dealt \(seen)" }
+    if shards.contains(where: { $0 != $0.sorted() }) { return "not ascending: \(shards)" }
+    let sizes = shards.map(\.count)
+    if (sizes.max() ?? 0) - (sizes.min() ?? 0) > 1 { return "sizes \(sizes)" }
+    switch layout {
+    case .contiguous:
+      if sizes != sizes.sorted() { return "a larger shard before a smaller: \(sizes)" }
+    case .zigzag:
+      // The low runs go up, the high ones down; a rank's two may have met.
+      let lows = shards.compactMap(\.first)
+      if lows != lows.sorted() && count >= 2 * shards.count { return "low runs \(lows)" }
+    }
+    return nil
+  }
+
+  @Test("zigzag pairs run r with run 2P − 1 − r, larger runs last")
+  func zigzagRuns() {
+    // 11 tiles in 6 runs: 1, 2, 2, 2, 2, 2.
+    let plan = Plan(job: sampleJob(queries: 11 * 64, layout: .zigzag), vrankCount: 3)
+    #expect(plan.vranks.map(plan.queryTiles(of:)) == [[0, 9, 10], [1, 2, 7, 8], [3, 4, 5, 6]])
+  }
+
+  @Test("needed tiles and visible pairs are what the mask says", arguments: Mask.allCases)
+  func needs(mask: Mask) {
+    var random = SplitMix64(seed: 11)
+    for queries in 1...700 {
+      for keys in [queries, 1 + random.below(700)] {
+        let twin = MaskTwin(mask: mask, queries: queries, keys: keys)
+        for layout in Layout.allCases {
+          let job = sampleJob(queries: queries, keys: keys, mask: mask, layout: layout)
+          let ranks = 1 + random.below(9)
+          let problem = twin.problem(with: Plan(job: job, vrankCount: ranks))
+          #expect(problem == nil, "\(queries) queries, \(keys) keys, \(layout), \(ranks) ranks")
+        }
+      }
+    }
+  }
+
+  @Test("rows that see no key need no tile")
+  func rowsWithoutKeys() {
+    let plan = Plan(job: sampleJob(queries: 300, keys: 10), vrankCount: 5)
+    #expect(plan.vranks.map { plan.neededKeyTiles(of: $0) } == [0, 0, 0, 0, 1])
+    #expect(plan.job.visiblePairs == 55)
+  }
+
+  @Test("causal zigzag shares the work equally", arguments: [2, 4, 8])
+  func balance(ranks: Int) throws {
+    let plan = Plan(job: sampleJob(queries: 8_192, layout: .zigzag), vrankCount: ranks)
+    let work = plan.vranks.map { Double(plan.visiblePairs(of: $0)) }
+    let mean = work.reduce(0, +) / Double(ranks)
+    let most = try #require(work.max())
+    #expect(most / mean <= 1.02, "\(work)")
+    #expect(work.reduce(0, +) == Double(plan.job.visiblePairs))
+  }
+}
+
+/// The mask, asked for every (query, key).
+struct MaskTwin {
+  /// Per query tile: whether some row sees some key of each K/V tile, and how many pairs are seen.
+  var sees: [[Bool]]
+  var pairs: [Int]
+
+  init(mask: Mask, queries: Int, keys: Int) {
+    sees = Array(
+      repeating: Array(repeating: false, count: (keys + 255) / 256), count: (queries + 63) / 64)
+    pairs = Array(repeating: 0, count: sees.count)
+    for query in 0..<queries {
+      for key in 0..<keys where mask == .full || key <= query + keys - queries {
+        sees[query / 64][key / 256] = true
+        pairs[query / 64] += 1
+      }
+    }
+  }
+
+  func problem(with plan: Plan) -> String? {
+    for vrank in plan.vranks {
+      let tiles = plan.queryTiles(of: vrank)
+      let seen = (0..<plan.keyTileCount).filter { key in tiles.contains { sees[$0][key] } }
+      // What is seen is a prefix; otherwise one integer would not tell it.
+      if seen != Array(0..<plan.neededKeyTiles(of: vrank)) { return "rank \(vrank) sees \(seen)" }
+      let counted = tiles.reduce(0) { $0 + pairs[$1] }
+      if plan.visiblePairs(of: vrank) != counted { return "rank \(vrank) has \(counted) pairs" }
+    }
+    for tile in sees.indices
+    where plan.neededKeyTiles(ofQueryTile: tile) != sees[tile].count(where: { $0 }) {
+      return "query tile \(tile)"
+    }
+    let total = pairs.reduce(0, +)
+    return plan.job.visiblePairs == total ? nil : "\(plan.job.visiblePairs) pairs, not \(total)"
+  }
+}

@@ -1,0 +1,106 @@
+import MeshCore
+import Testing
+
+/// Whose turn it is, and what is refused at the door.
+@Suite struct QueueTests {
+  @Test("clients take turns: A's five don't make B wait for all of them")
+  func fairness() throws {
+    let mesh = CoordinatorHarness()
+    mesh.join(1)
+    var names: [JobID: String] = [:]
+    for number in 1...5 { names[try #require(mesh.queue(client: "A"))] = "A\(number)" }
+    names[try #require(mesh.queue(client: "B"))] = "B1"
+    var order: [String] = []
+    var positions: [Int] = []
+    for _ in 0..<6 {
+      guard case .success(.jobs(let list)) = mesh.call(.list) else { break }
+      let active = try #require(list.first { $0.state == .running })
+      order.append(names[active.job] ?? "?")
+      if order.count == 1 {
+        positions = list.reversed().map { mesh.status($0.job)?.queuePosition ?? -1 }
+      }
+      mesh.call(.cancel(active.job))
+    }
+    #expect(order == ["A1", "B1", "A2", "A3", "A4", "A5"])
+    #expect(positions == [0, 2, 3, 4, 5, 1])
+  }
+
+  @Test("without workers a job waits, and starts when one comes")
+  func waiting() throws {
+    let mesh = CoordinatorHarness()
+    let job = try #require(mesh.queue())
+    #expect(mesh.state(job) == .queued && mesh.reason(job) == "waits for workers")
+    mesh.join(1)
+    #expect(mesh.assigned?.job == job)
+    #expect(mesh.state(job) == .running && mesh.reason(job).isEmpty)
+  }
+
+  @Test("a job beyond the store's quota is refused with the numbers")
+  func quota() throws {
+    let spec = sampleJob(queries: 600)
+    let bytes = spec.inputBytes + spec.outputBytes + spec.logSumExpBytes
+    let mesh = CoordinatorHarness(quota: 2 * bytes - 1)
+    _ = try #require(mesh.submit(spec))
+    let refused = mesh.call(.submit(SubmitRequest(spec: spec, deadlineSeconds: 0)))
+    #expect(refused?.code == .resourceExhausted)
+    let size = MeshCore.bytes(bytes)
+    let message = refused?.message ?? ""
+    #expect(message.contains("needs \(size)") && message.contains("where \(size)"), "\(message)")
+    #expect(message.contains("quota of \(MeshCore.bytes(2 * bytes - 1))"), "\(message)")
+  }
+
+  @Test("a job beyond a worker's memory is refused with the numbers")
+  func memory() {
+    let mesh = CoordinatorHarness()
+    mesh.join(1)
+    mesh.join(sampleHello(2, memory: 1 << 20))
+    let refused = mesh.call(
+      .submit(SubmitRequest(spec: sampleJob(queries: 600), deadlineSeconds: 0)))
+    #expect(refused?.code == .resourceExhausted)
+    let message = refused?.message ?? ""
+    #expect(message.contains("worker-2 has 1.00 MiB"), "\(message)")
+    #expect(message.contains("2 workers") && message.contains("needs up to"), "\(message)")
+  }
+
+  @Test("a job that no longer fits when its turn comes fails, and the next one runs")
+  func memoryLater() throws {
+    let mesh = CoordinatorHarness()
+    let job = try #require(mesh.queue())
+    mesh.join(sampleHello(2, memory: 1 << 20))
+    #expect(mesh.state(job) == .failed)
+    #expect(mesh.reason(job).contains("worker-2 has 1.00 MiB"))
+  }
+
+  @Test("a bad job is INVALID_ARGUMENT with the reason", arguments: [0, -1, Int.min, Int.max])
+  func badJob(tokens: Int) {
+    let mesh = CoordinatorHarness()
+    let spec = sampleJob(queries: tokens, keys: 5)
+    let refused = mesh.call(.submit(SubmitRequest(spec: spec, deadlineSeconds: 0)))
+    #expect(refused?.code == .invalidArgument && refused?.message == spec.problem)
+  }
+
+  @Test("a client's jobs are bounded, and so are all jobs")
+  func bounds() {
+    let mesh = CoordinatorHarness()
+    let request = CallRequest.submit(
+      SubmitRequest(spec: sampleJob(queries: 10), deadlineSeconds: 0))
+    for _ in 0..<Limits.queuedJobsPerClientMaximum {
+      #expect(mesh.call(request, client: "A") == nil)
+    }
+    #expect(mesh.call(request, client: "A")?.code == .resourceExhausted)
+    for number in Limits.queuedJobsPerClientMaximum..<Limits.jobsMaximum {
+      #expect(mesh.call(request, client: "B\(number)") == nil)
+    }
+    #expect(mesh.call(request, client: "C")?.code == .resourceExhausted)
+  }
+
+  @Test("the largest job there can be is refused at once, with its size")
+  func largestJob() {
+    let mesh = CoordinatorHarness(quota: 1 << 40)
+    let spec = sampleJob(
+      heads: Limits.headsMaximum, keyHeads: Limits.headsMaximum, queries: Limits.tokensMaximum,
+      dimension: Limits.headDimensionMaximum, vranks: Limits.vranksMaximum)
+    let refused = mesh.call(.submit(SubmitRequest(spec: spec, deadlineSeconds: 0)))
+    #expect(refused?.code == .resourceExhausted)
+  }
+}
