@@ -66,10 +66,17 @@ let package = Package(
         "MeshWire", "ZeroMQ", "CSystem",
       ],
       swiftSettings: strict),
+    .target(
+      name: "MeshBench",
+      dependencies: [
+        "MeshRuntime", "MeshCore", "FoldEngine", "AttentionKernels", "Checksums", "ElementTypes",
+        "TensorFiles", "ZeroMQ",
+      ],
+      swiftSettings: strict),
     .executableTarget(
       name: "attnmesh",
       dependencies: [
-        "MeshRuntime", "MeshCore", "AttentionKernels", "ElementTypes",
+        "MeshBench", "MeshRuntime", "MeshCore", "AttentionKernels", "ElementTypes",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
