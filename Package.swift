@@ -70,7 +70,7 @@ let package = Package(
       name: "MeshBench",
       dependencies: [
         "MeshRuntime", "MeshCore", "FoldEngine", "AttentionKernels", "Checksums", "ElementTypes",
-        "TensorFiles", "ZeroMQ",
+        "TensorFiles",
       ],
       swiftSettings: strict),
     .executableTarget(

@@ -49,8 +49,8 @@ private var machineTicks: (busy: Int, all: Int) {
   guard file >= 0 else { return (0, 0) }
   defer { close(file) }
   var buffer = [UInt8](repeating: 0, count: 512)
-  let line = String(decoding: buffer.prefix(max(0, read(file, &buffer, 512))), as: UTF8.self)
-    .prefix { $0 != "\n" }
+  let count = read(file, &buffer, buffer.count)
+  let line = String(decoding: buffer.prefix(max(0, count)), as: UTF8.self).prefix { $0 != "\n" }
   let fields = line.split(separator: " ").dropFirst().prefix(8).compactMap { Int($0) }
   guard fields.count == 8 else { return (0, 0) }
   let all = fields.reduce(0, +)
