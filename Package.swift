@@ -68,10 +68,17 @@ let package = Package(
         "MeshWire", "ZeroMQ", "CSystem",
       ],
       swiftSettings: strict),
+    .target(
+      name: "MeshBench",
+      dependencies: [
+        "MeshRuntime", "MeshCore", "FoldEngine", "AttentionKernels", "Checksums", "ElementTypes",
+        "TensorFiles",
+      ],
+      swiftSettings: strict),
     .executableTarget(
       name: "attnmesh",
       dependencies: [
-        "MeshRuntime", "MeshCore", "AttentionKernels", "ElementTypes",
+        "MeshBench", "MeshRuntime", "MeshCore", "AttentionKernels", "ElementTypes",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),

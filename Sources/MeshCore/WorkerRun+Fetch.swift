@@ -86,17 +86,21 @@ extension WorkerRun {
         from: source))
   }
 
+  /// Whether a part is the next one of a tile that was asked for. Any source's will do: what comes
+  /// late from one that was given up is as good as what the next one sends.
+  package func takes(_ part: Int, of tile: TileID) -> Bool {
+    guard isKnown(tile), case .requested(let request) = self[tile] else { return false }
+    return request.received == part && part < plan.partCount(tile.tensor)
+  }
+
   /// One more part of a tile. Parts of a tile come in order; anything else was not asked for.
   mutating func receive(
-    _ part: Int, of tile: TileID, from source: Worker.Source, at now: Duration,
-    into effects: inout [Worker.Effect]
+    _ part: Int, of tile: TileID, at now: Duration, into effects: inout [Worker.Effect]
   ) {
-    guard isKnown(tile), case .requested(var request) = self[tile], request.source == source,
-      request.received == part, part < plan.partCount(tile.tensor)
-    else { return }
+    guard takes(part, of: tile), case .requested(var request) = self[tile] else { return }
     request.received += 1
     request.deadline = now + Limits.pullTimeout
-    if source == .store { storeBytes -= plan.payloadBytes(of: tile, part: part) }
+    if request.source == .store { storeBytes -= plan.payloadBytes(of: tile, part: part) }
     if tile.tensor == .keyValue { forward(part, of: tile.index, into: &effects) }
     guard request.received == plan.partCount(tile.tensor) else {
       self[tile] = .requested(request)

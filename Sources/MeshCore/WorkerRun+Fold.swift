@@ -9,8 +9,8 @@ extension WorkerRun {
     case .linkClosed(let link): waiters.removeAll { $0.link == link }
     case .answer(let answer, let job, let tile, let source) where job == self.job:
       receive(answer, about: tile, from: source, at: now, into: &effects)
-    case .part(let job, let tile, let part, let source) where job == self.job:
-      receive(part, of: tile, from: source, at: now, into: &effects)
+    case .part(let job, let tile, let part, _) where job == self.job:
+      receive(part, of: tile, at: now, into: &effects)
     case .badPart(let job, let tile, let source) where job == self.job:
       guard isKnown(tile), case .requested(let request) = self[tile], request.source == source
       else { return }

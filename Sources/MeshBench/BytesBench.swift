@@ -1,0 +1,75 @@
+internal import MeshCore
+package import MeshRuntime
+
+/// What goes over the links between workers, against what has to: counters, so every run gives the
+/// same and one is enough.
+package struct BytesBench {
+  package var workers = [2, 4, 8]
+
+  package init() {}
+
+  package struct Case: Encodable, Sendable {
+    package let workers: Int
+    package let layout: String
+    package let vranks: Int
+    /// Bytes written to sockets for tiles: messages, framing, requests and answers.
+    package let sentBytes: Int
+    /// Payload of the tiles in which some row of a worker that doesn't own them sees a key.
+    package let neededBytes: Int
+    /// Payload of all tiles to all other workers: what a ring without a mask sends.
+    package let fullRingBytes: Int
+    package let sentOverNeeded: Double
+    package let neededOverRing: Double
+    package let dropped: Int
+  }
+
+  package struct Result: Encodable, Sendable {
+    package let tokens: Int
+    package let cases: [Case]
+    package let findings: Findings
+  }
+
+  package func run(
+    _ tensors: BenchTensors, isCancelled: @escaping @Sendable () -> Bool,
+    progress: (String) -> Void
+  ) throws(MeshError) -> Result {
+    var findings = Findings()
+    var cases: [Case] = []
+    let plain = try tensors.inputs(mask: .causal)
+    let expected = try tensors.digest(of: plain, isCancelled: isCancelled)
+    for layout in Layout.allCases {
+      for count in workers {
+        for vranks in [count, Plan.defaultVrankCount(workers: count)] {
+          let inputs = try tensors.inputs(mask: .causal, layout: layout, vranks: vranks)
+          let outcome = try MeshTrial(workers: count, isCancelled: isCancelled).run(inputs)
+          let item = Self.summary(outcome)
+          let name = "\(count) workers, \(layout.name), \(item.vranks) virtual ranks"
+          findings.expect(
+            outcome.report.outputDigest == expected, "\(name): other bits than one process")
+          progress(name)
+          cases.append(item)
+          findings.goals.append(Goal("\(name): sent / needed", item.sentOverNeeded, atMost: 1.01))
+          guard vranks == count else { continue }
+          findings.goals.append(
+            Goal(
+              "\(name): needed / full ring", item.neededOverRing,
+              atMost: layout == .contiguous ? 0.5 : 0.75))
+        }
+      }
+    }
+    return Result(tokens: plain.spec.queryTokens, cases: cases, findings: findings)
+  }
+
+  private static func summary(_ outcome: MeshTrial.Outcome) -> Case {
+    let spec = outcome.status.summary.spec
+    let sent = outcome.report.bytesSent["tiles"] ?? 0
+    let needed = outcome.report.bytesNeeded
+    let ring = 2 * spec.keyBytes * (outcome.report.workers - 1)
+    return Case(
+      workers: outcome.report.workers, layout: spec.layout.name, vranks: outcome.report.vranks,
+      sentBytes: sent, neededBytes: needed, fullRingBytes: ring,
+      sentOverNeeded: Double(sent) / Double(max(1, needed)),
+      neededOverRing: Double(needed) / Double(max(1, ring)),
+      dropped: outcome.status.workers.reduce(0) { $0 + $1.traffic.dropped })
+  }
+}

@@ -1,0 +1,133 @@
+internal import AttentionKernels
+internal import ElementTypes
+internal import FoldEngine
+internal import MeshCore
+internal import TensorFiles
+
+/// One head of float16 tensors in a fold engine: as many queries as keys.
+final class HeadBench {
+  private let plan: Plan
+  private let kernel: AttentionKernel
+  private let engine: FoldEngine
+  private let scratch = FoldScratch()
+  private let rank = VRank(0)
+  /// Elements as they are stored, [tokens][d] each.
+  private let queries: [UInt16]
+  private let keys: [UInt16]
+  private let values: [UInt16]
+  /// K and V of a tile lie together, as they come off the wire.
+  private lazy var keyPayloads: [[UInt16]] = (0..<plan.keyTileCount).map { tile in
+    Array(rows(keys, plan.keys(of: tile))) + rows(values, plan.keys(of: tile))
+  }
+
+  init(kernel: AttentionKernel, headDimension: Int, tokens: Int, mask: Mask) {
+    let job = AttentionJob(
+      batch: 1, queryHeads: 1, keyValueHeads: 1, queryTokens: tokens, keyTokens: tokens,
+      headDimension: headDimension, element: .float16, mask: mask,
+      scale: 1 / Float(headDimension).squareRoot(), layout: .contiguous)
+    self.kernel = kernel
+    plan = Plan(job: job, vrankCount: 1)
+    engine = FoldEngine(plan: plan, kernel: kernel)
+    var random = SplitMix64(seed: UInt64(headDimension))
+    queries = Self.elements(tokens * headDimension, times: 3, &random)
+    keys = Self.elements(tokens * headDimension, times: 1, &random)
+    values = Self.elements(tokens * headDimension, times: 1, &random)
+    engine.host(rank)
+  }
+
+  private static func elements(
+    _ count: Int, times spread: Float, _ random: inout SplitMix64
+  ) -> [UInt16] {
+    let floats = (0..<count).map { _ in random.normal() * spread }
+    var halves = [UInt16](repeating: 0, count: count)
+    halves.withUnsafeMutableBytes { target in
+      floats.withUnsafeBufferPointer { ElementType.float16.encode($0, into: target) }
+    }
+    return halves
+  }
+
+  var flops: Double { plan.job.flops }
+  var keyTileCount: Int { plan.keyTileCount }
+  var queryTileCount: Int { plan.queryTileCount }
+
+  func pack() {
+    packQueries()
+    packKeys()
+  }
+
+  func packQueries() {
+    for tile in 0..<plan.queryTileCount {
+      rows(queries, plan.queryRows(of: tile)).withUnsafeBytes {
+        engine.packQueries(tile: tile, part: 0, payload: $0)
+      }
+    }
+  }
+
+  func packKeys() {
+    for (tile, payload) in keyPayloads.enumerated() {
+      payload.withUnsafeBytes { engine.packKeys(tile: tile, part: 0, payload: $0) }
+    }
+  }
+
+  private func rows(_ elements: [UInt16], _ range: Range<Int>) -> ArraySlice<UInt16> {
+    let d = plan.job.headDimension
+    return elements[range.lowerBound * d..<range.upperBound * d]
+  }
+
+  /// Rows as if nothing had been folded; queries have to be packed again.
+  func reset() {
+    engine.host(rank)
+    packQueries()
+  }
+
+  /// Folds all tiles, a few at a time as a worker does, on this thread.
+  func fold() {
+    for start in stride(from: 0, to: plan.keyTileCount, by: Limits.tilesPerFold) {
+      let end = min(start + Limits.tilesPerFold, plan.keyTileCount)
+      let work = engine.fold(rank, tiles: start..<end)
+      for item in 0..<work.itemCount { work.perform(item, scratch: scratch) }
+    }
+  }
+
+  /// Compares rows from all over the sequence with the reference in Double; gives their number.
+  func verify(_ findings: inout Findings) -> Int {
+    let d = plan.job.headDimension
+    let result = engine.finish(rank)
+    for item in 0..<result.itemCount { result.perform(item) }
+    let reference = ReferenceAttention(
+      keys: keys.map(Self.double), values: values.map(Self.double), headDimension: d,
+      scale: Double(plan.job.scale))
+    let count = min(64, plan.job.queryTokens)
+    let chosen = (0..<count).map { ($0 + 1) * plan.job.queryTokens / count - 1 }
+    let inputs = chosen.map { row in
+      rows(queries, row..<row + 1).map(Self.double)
+    }
+    let visible = chosen.map { plan.job.mask == .causal ? $0 + 1 : plan.job.keyTokens }
+    let tolerance = Tolerance(
+      reference: zip(inputs, visible).map { reference.row(query: $0, visibleKeys: $1) },
+      naive: reference.naiveFloat32Rows(queries: inputs, visibleKeys: visible),
+      largestValue: reference.largestValue)
+    for (index, row) in chosen.enumerated() {
+      let (tile, place) = row.quotientAndRemainder(dividingBy: Plan.queryTileRows)
+      let message = result.payload(tile * plan.resultPartCount)
+      let rowCount = plan.queryRows(of: tile).count
+      let output = (0..<d).map { message.load(fromByteOffset: (place * d + $0) * 4, as: Float.self) }
+      let logSumExp = message.load(fromByteOffset: (rowCount * d + place) * 4, as: Float.self)
+      let violation = tolerance.violation(row: index, output: output, logSumExp: logSumExp)
+      findings.expect(
+        violation == nil,
+        "\(kernel.level.name), d \(d), \(plan.job.mask.name), token \(row): \(violation ?? "")")
+    }
+    return count
+  }
+
+  private static func double(_ half: UInt16) -> Double {
+    var value: Float = 0
+    withUnsafeBytes(of: half) { bytes in
+      withUnsafeMutablePointer(to: &value) {
+        ElementType.float16.decode(bytes, into: UnsafeMutableBufferPointer(start: $0, count: 1))
+      }
+    }
+    return Double(value)
+  }
+}

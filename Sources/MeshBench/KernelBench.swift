@@ -1,0 +1,108 @@
+package import AttentionKernels
+internal import FoldEngine
+internal import Glibc
+package import MeshCore
+package import MeshRuntime
+
+/// One thread's folds, as a worker does them, against the multiply-add peak of the same core, taken
+/// in turn in the same run.
+package struct KernelBench {
+  package var headDimensions = [64, 128]
+  package var masks = Mask.allCases
+  package var tokens = 4_096
+  package var repetitions = 11
+  package var levels: [KernelLevel]
+
+  package init(levels: [KernelLevel]) { self.levels = levels }
+
+  package struct Case: Encodable, Sendable {
+    package let level: String
+    package let headDimension: Int
+    package let mask: String
+    /// Of useful operations: 4 · d for each (query, key) pair that the mask lets through.
+    package let gflopsPerSecond: Spread
+    package let peakGflopsPerSecond: Spread
+    /// Of neighbours in time.
+    package let shareOfPeak: Spread
+    /// To bring one head of a K/V tile, or of a query tile, into the kernel's layout.
+    package let packKeyTileMicroseconds: Spread
+    package let packQueryTileMicroseconds: Spread
+    package let rowsVerified: Int
+  }
+
+  package struct Result: Encodable, Sendable {
+    package let tokens: Int
+    package let cases: [Case]
+    package let findings: Findings
+  }
+
+  package func run(
+    isCancelled: () -> Bool, progress: (String) -> Void
+  ) throws(MeshError) -> Result {
+    var findings = Findings()
+    var cases: [Case] = []
+    for level in levels {
+      for dimension in headDimensions {
+        for mask in masks {
+          if isCancelled() { throw MeshError(.interrupted, "interrupted") }
+          let item = measure(level, dimension, mask, &findings)
+          cases.append(item)
+          let name = "\(level.name), d \(dimension), \(mask.name)"
+          progress(name)
+          guard level == .best, dimension == 64 || dimension == 128 else { continue }
+          findings.goals.append(
+            Goal("\(name): share of peak", item.shareOfPeak.median, atLeast: 0.6))
+        }
+      }
+    }
+    return Result(tokens: tokens, cases: cases, findings: findings)
+  }
+
+  private func measure(
+    _ level: KernelLevel, _ dimension: Int, _ mask: Mask, _ findings: inout Findings
+  ) -> Case {
+    let kernel = AttentionKernel(level: level)
+    let head = HeadBench(kernel: kernel, headDimension: dimension, tokens: tokens, mask: mask)
+    head.pack()
+    head.fold()
+    let verified = head.verify(&findings)
+    // A tenth of a second or more: the peak is that of the clock rate the folds ran at.
+    let steps = max(1, Int(head.flops / Double(kernel.peakFlopsPerIteration)))
+    var (folds, peaks): ([Double], [Double]) = ([], [])
+    var checksum: Float = 0
+    for repetition in 0..<repetitions {
+      let peak = {
+        peaks.append(
+          Double(steps * kernel.peakFlopsPerIteration) / 1e9
+            / seconds { checksum += kernel.fmaPeakLoop(iterations: steps) })
+      }
+      if repetition % 2 == 0 { peak() }
+      head.reset()
+      folds.append(head.flops / 1e9 / seconds { head.fold() })
+      if repetition % 2 == 1 { peak() }
+    }
+    findings.expect(checksum.isFinite, "the peak loop gave \(checksum)")
+    var (keys, queries): ([Double], [Double]) = ([], [])
+    for _ in 0..<repetitions {
+      keys.append(seconds { head.packKeys() } * 1e6 / Double(head.keyTileCount))
+      queries.append(seconds { head.packQueries() } * 1e6 / Double(head.queryTileCount))
+    }
+    return Case(
+      level: level.name, headDimension: dimension, mask: mask.name, gflopsPerSecond: Spread(folds),
+      peakGflopsPerSecond: Spread(peaks), shareOfPeak: Spread(zip(folds, peaks).map { $0 / $1 }),
+      packKeyTileMicroseconds: Spread(keys), packQueryTileMicroseconds: Spread(queries),
+      rowsVerified: verified)
+  }
+}
+
+/// Processor time that some work takes on this thread: what others take of the core doesn't count.
+func seconds(_ work: () -> Void) -> Double {
+  func now() -> Double {
+    var time = timespec()
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+    return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
+  }
+  let start = now()
+  work()
+  return max(now() - start, 1e-9)
+}

@@ -1,0 +1,78 @@
+internal import ArgumentParser
+internal import AttentionKernels
+internal import MeshBench
+internal import MeshCore
+internal import MeshRuntime
+
+/// `attnmesh bench kernel`.
+struct BenchKernel: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "kernel",
+    abstract: "One thread's folds against the multiply-add peak of the core.")
+
+  @Option(name: .customLong("head-dim"), help: "Head dimensions, such as 64,128.")
+  var headDimension: [String] = []
+
+  @Option(help: "full, causal or both: full,causal.")
+  var mask: [String] = []
+
+  @Option(help: "CPU levels, such as avx512,avx2,baseline. (default: the best one here)")
+  var level: [String] = []
+
+  @Option(help: "Queries, and as many keys.")
+  var tokens = 4_096
+
+  @Option(help: "Pairs of fold and peak, measured in turn.")
+  var repetitions = 11
+
+  @OptionGroup var options: BenchOptions
+
+  func run() throws {
+    var bench = KernelBench(
+      levels: try list(level, "--level", or: [try KernelLevel.chosen()]) {
+        (text) throws(MeshError) in
+        guard let level = KernelLevel(name: text), level.isSupported else {
+          throw MeshError(.badInput, "--level \(text): this CPU or program has no such level")
+        }
+        return level
+      })
+    bench.headDimensions = try list(headDimension, "--head-dim", or: bench.headDimensions) {
+      (text) throws(MeshError) in
+      try number(text, "--head-dim", in: 1...Limits.headDimensionMaximum)
+    }
+    bench.masks = try masks(mask, or: bench.masks)
+    bench.tokens = try number("\(tokens)", "--tokens", in: 256...65_536)
+    bench.repetitions = try number("\(repetitions)", "--repetitions", in: 1...1_000)
+    let interruption = Interruption()
+    let result = try bench.run(
+      isCancelled: { interruption.isRequested }, progress: { options.tell($0) })
+    if options.json {
+      printJSON(result)
+    } else {
+      show(result)
+    }
+    try options.conclude(result.findings)
+  }
+
+  private func show(_ result: KernelBench.Result) {
+    print(
+      "one thread, one head, float16, \(result.tokens) queries × \(result.tokens) keys,"
+        + " \(repetitions) pairs; verified against the reference")
+    printTable(
+      ["LEVEL", "D", "MASK", "GFLOP/S", "PEAK", "SHARE OF PEAK", "PACK K/V µs", "PACK Q µs"],
+      result.cases.map { item in
+        [
+          item.level, "\(item.headDimension)", item.mask, item.gflopsPerSecond.text(1),
+          item.peakGflopsPerSecond.text(1), item.shareOfPeak.text(3),
+          item.packKeyTileMicroseconds.text(1), item.packQueryTileMicroseconds.text(1),
+        ]
+      })
+  }
+}
+
+/// Masks on the command line.
+func masks(_ texts: [String], or standard: [Mask]) throws(MeshError) -> [Mask] {
+  try list(texts, "--mask", or: standard) { (text) throws(MeshError) in
+    try choice(text, "--mask", of: Mask.allCases, named: \.name)
+  }
+}
