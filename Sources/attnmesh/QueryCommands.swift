@@ -128,7 +128,7 @@ struct Events: ParsableCommand {
     while true {
       let patience: Duration = follow ? .seconds(30) : .milliseconds(300)
       let outcome = try client.call(
-        .events(EventsRequest(after: position, job: id)), patience: patience,
+        .events(EventsRequest(after: position, job: id)), patience: patience, grace: .seconds(10),
         isCancelled: { interruption.isRequested })
       guard case .events(let reply) = try outcome.orThrow() else { return }
       if reply.missed > 0 { Attnmesh.complain("\(reply.missed) older events are no longer kept") }
