@@ -44,6 +44,8 @@ struct Job: ParsableCommand {
     var last: JobState?
     do {
       let status = try remote.wait { status in
+        // A reader at the other end of a pipe wants to follow too.
+        defer { fflush(nil) }
         if json { return printJSON(JobView(status), isPretty: false) }
         bar.show(status)
         if status.summary.state != last, isatty(STDERR_FILENO) == 0 {
