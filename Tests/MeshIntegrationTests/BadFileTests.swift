@@ -24,11 +24,15 @@ extension Integration {
       Case("empty.npy") { NpyFile.write($0, []) },
       Case("text.npy") { NpyFile.write($0, Array("1 2 3\n4 5 6\n".utf8)) },
       Case("tensor.txt", ".npy") { NpyFile.write($0, shape: [2, 8, 4]) },
-      Case("double.npy", "<f8") { NpyFile.write($0, type: "<f8", shape: [2, 8, 4], elementBytes: 8) },
+      Case("double.npy", "<f8") {
+        NpyFile.write($0, type: "<f8", shape: [2, 8, 4], elementBytes: 8)
+      },
       Case("integer.npy", "<i4") { NpyFile.write($0, type: "<i4", shape: [2, 8, 4]) },
       Case("big-endian.npy", ">f4") { NpyFile.write($0, type: ">f4", shape: [2, 8, 4]) },
       Case("fortran.npy", "Fortran") { NpyFile.write($0, order: "True", shape: [2, 8, 4]) },
-      Case("rank-2.npy", "[8, 4]", "[heads, tokens, head_dim]") { NpyFile.write($0, shape: [8, 4]) },
+      Case("rank-2.npy", "[8, 4]", "[heads, tokens, head_dim]") {
+        NpyFile.write($0, shape: [8, 4])
+      },
       Case("rank-5.npy", "[heads, tokens, head_dim]") { NpyFile.write($0, shape: [1, 1, 2, 8, 4]) },
       Case("rank-0.npy") { NpyFile.write($0, shape: []) },
       Case("no-tokens.npy", "zero") { NpyFile.write($0, shape: [2, 0, 4]) },
@@ -38,13 +42,13 @@ extension Integration {
         truncate(path, off_t(contents(of: path).count - 1))
       },
       Case("longer.npy", "goes on") { path in
-        NpyFile.write(path, contents(of: path) + [])
         NpyFile.write(path, shape: [2, 8, 4])
         NpyFile.write(path, contents(of: path) + [0])
       },
       Case("claims-more.npy", "larger") {
         NpyFile.write(
-          $0, header: "{'descr': '<f4', 'fortran_order': False, 'shape': (4611686018427387904, 4, 8), }",
+          $0,
+          header: "{'descr': '<f4', 'fortran_order': False, 'shape': (4611686018427387904, 4, 8), }",
           dataBytes: 64)
       },
       Case("header-bomb.npy") {

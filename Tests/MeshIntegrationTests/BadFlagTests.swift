@@ -5,7 +5,7 @@ extension Integration {
   /// Flags that are wrong: exit code 2, one line, and nothing computed.
   @Suite struct BadFlags {
     /// Flags after those of a job that is fine, and what the error says.
-    static let attend: [([String], String)] = [
+    static let attendFlags: [([String], String)] = [
       (["--workers", "0"], "--workers 0: it must be 1 to 256"),
       (["--workers", "100000"], "--workers 100000: it must be 1 to 256"),
       (["--workers", "2", "--coordinator", "tcp://127.0.0.1:1"], "--coordinator"),
@@ -34,7 +34,7 @@ extension Integration {
       (["--lse", "missing/lse.npy"], "missing/lse.npy"),
     ]
 
-    @Test(arguments: attend)
+    @Test(arguments: attendFlags)
     func attend(flags: [String], says: String) throws {
       try withScratch { scratch in
         let job = try job(scratch, output: "o.npy")
@@ -64,7 +64,8 @@ extension Integration {
     /// The argument parser explains these itself, in a few lines.
     static let usage: [[String]] = [
       ["--unknown"], ["--workers", "-1"], ["--workers", "two"], ["--workers"], ["--scale", "big"],
-      ["--threads", "1.5"], ["--deadline", "soon"], ["stray"], ["--quiet=yes"], ["--query", "a", "b"],
+      ["--threads", "1.5"], ["--deadline", "soon"], ["stray"], ["--quiet=yes"],
+      ["--query", "a", "b"],
     ]
 
     @Test(arguments: usage)

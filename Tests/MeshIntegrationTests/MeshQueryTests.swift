@@ -22,7 +22,8 @@ extension Integration {
         #expect(last?["state"] as? String == "done")
         let status = try mesh.status(job)
         #expect((status["output_digest"] as? String)?.count == 64)
-        #expect((status["ranks"] as? [[String: Any]])?.allSatisfy { $0["final"] as? Bool == true } == true)
+        let ranks = try #require(status["ranks"] as? [[String: Any]])
+        #expect(ranks.allSatisfy { $0["final"] as? Bool == true })
         let jobs = try json(mesh.output(["jobs", "--json"])) as? [[String: Any]]
         #expect(jobs?.map { $0["job"] as? String } == [job])
         let workers = try json(mesh.output(["workers", "--json"])) as? [[String: Any]]
@@ -108,7 +109,8 @@ extension Integration {
           try mesh.run(["result", cancelled] + output), code: 1, "cancelled by", cancelled)
         let late = try mesh.submit(flags + ["--deadline", "0.3"])
         let result = try mesh.run(["result", late] + output)
-        expectRefusal(result, code: 1, late, "failed: its deadline of 0.3 s passed while it was queued")
+        expectRefusal(
+          result, code: 1, late, "failed: its deadline of 0.3 s passed while it was queued")
         #expect(!scratch.exists("o.npy"))
       }
     }

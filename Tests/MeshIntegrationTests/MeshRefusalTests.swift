@@ -31,7 +31,8 @@ extension Integration {
         let job = try mesh.submit(flags)
         _ = try mesh.result(job)
         // The inputs are gone, the result isn't.
-        expectRefusal(try mesh.run(["submit"] + flags + ["--quiet"]), code: 2, "of a quota of 2.00 MiB")
+        let refused = try mesh.run(["submit", "--quiet"] + flags)
+        expectRefusal(refused, code: 2, "of a quota of 2.00 MiB")
         try mesh.output(["result", job, "--discard", "--quiet", "--output", scratch.file("o.npy")])
         _ = try mesh.result(mesh.submit(flags))
       }
@@ -91,7 +92,8 @@ extension Integration {
             expectRefusal(run, code: 2, "--listen \(address)", "--insecure")
           }
         }
-        let insecure = try scratch.start(["coordinator", "--listen", "tcp://0.0.0.0:*", "--insecure"])
+        let insecure = try scratch.start(
+          ["coordinator", "--listen", "tcp://0.0.0.0:*", "--insecure"])
         try eventually("the coordinator") { insecure.errors.contains("coordinator at tcp://") }
         #expect(insecure.errors.contains("warning"))
         insecure.signal(SIGTERM)

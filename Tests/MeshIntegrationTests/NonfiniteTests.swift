@@ -40,7 +40,7 @@ extension Integration {
           tensors.write(to: scratch) + job.flags + ["--workers", "2"])
         let seen = 299 * 8 * 4
         #expect(found.output.bytes[..<seen] == clean.output.bytes[..<seen])
-        #expect(found.output.floats[(299 * 8)...].allSatisfy(\.isNaN))
+        #expect(found.output.floats[(299 * 8)...].allSatisfy { $0.isNaN })
       }
     }
 

@@ -1,3 +1,4 @@
+import ElementTypes
 import Testing
 
 extension Integration {
@@ -16,7 +17,8 @@ extension Integration {
 
     @Test func aPrimeNumberOfTokensOnFourWorkers() throws {
       try check(
-        RandomJob(workers: 4, heads: 4, keyHeads: 2, tokens: 2_999, headDimension: 48, mask: "causal"),
+        RandomJob(
+          workers: 4, heads: 4, keyHeads: 2, tokens: 2_999, headDimension: 48, mask: "causal"),
         seed: 102)
     }
 

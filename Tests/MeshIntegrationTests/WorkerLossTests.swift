@@ -91,7 +91,8 @@ extension Integration {
       let job = try mesh.submit(writeLargeInputs(to: mesh.scratch))
       try mesh.waitUntilFolding(job)
       harm()
-      let result = try mesh.run(["result", job, "--quiet", "--output", mesh.scratch.file("lost.npy")])
+      let result = try mesh.run(
+        ["result", job, "--quiet", "--output", mesh.scratch.file("lost.npy")])
       #expect(try result.wait() == .code(1))
       #expect(!mesh.scratch.exists("lost.npy"))
       #expect(try mesh.state(job) == "failed")
@@ -100,7 +101,8 @@ extension Integration {
 
     private func expectOneLine(_ program: Program, worker: String) {
       #expect(program.errorLines.count == 1)
-      let pattern = /attnmesh: job [0-9a-f]{32} failed: virtual rank \d+ on (\S+) .*K\/V tile \d+ of \d+.*/
+      let pattern =
+        /attnmesh: job [0-9a-f]+ failed: virtual rank \d+ on (\S+) .*K\/V tile \d+ of \d+.*/
       let match = program.errorLines.first?.wholeMatch(of: pattern)
       #expect(match.map { String($0.1) } == worker, "\(program.errors)")
     }

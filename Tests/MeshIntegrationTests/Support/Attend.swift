@@ -8,7 +8,7 @@ struct Attended: Equatable {
 }
 
 extension Scratch {
-  /// Runs `attend` with these flags and reads what it wrote. The format is that of the inputs' type.
+  /// Runs `attend` with these flags and reads what it wrote.
   func attend(
     _ flags: [String], _ environment: [String: String] = [:], name: String = "o"
   ) throws -> Attended {

@@ -18,7 +18,8 @@ enum NpyFile {
   }
 
   static func write(
-    _ path: String, type: String = "<f4", order: String = "False", shape: [Int], elementBytes: Int = 4
+    _ path: String, type: String = "<f4", order: String = "False", shape: [Int],
+    elementBytes: Int = 4
   ) {
     let dimensions = shape.map { "\($0), " }.joined()
     write(

@@ -32,14 +32,15 @@ final class Program {
     posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
     posix_spawn_file_actions_addopen(&actions, 1, outputPath, flags, 0o600)
     posix_spawn_file_actions_addopen(&actions, 2, errorPath, flags, 0o600)
-    posix_spawn_file_actions_addchdir_np(&actions, directory)
     let binary = try Program.binary()
     let texts = environment.map { "\($0)=\($1)" }
-    var words = ([binary] + arguments).map { strdup($0) } + [nil]
+    // There is no portable way to ask posix_spawn for another directory.
+    let command = ["/usr/bin/env", "-C", directory, binary] + arguments
+    var words = command.map { strdup($0) } + [nil]
     var variables = texts.map { strdup($0) } + [nil]
     defer { for pointer in words + variables { free(pointer) } }
     var process = pid_t()
-    let status = posix_spawn(&process, binary, &actions, nil, &words, &variables)
+    let status = posix_spawn(&process, command[0], &actions, nil, &words, &variables)
     guard status == 0 else {
       throw HarnessError("\(binary): \(String(cString: strerror(status)))")
     }

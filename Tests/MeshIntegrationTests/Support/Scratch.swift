@@ -51,11 +51,13 @@ final class Scratch {
 
   /// Living processes with this test's environment, with their arguments.
   var processes: [(process: pid_t, arguments: [String])] {
-    let mark = Array("TMPDIR=\(temporary)\0".utf8)
+    let mark = Array("TMPDIR=\(temporary)".utf8)
     return entries(of: "/proc").compactMap { name in
       guard let process = pid_t(name), process != getpid() else { return nil }
       let environment = contents(of: "/proc/\(name)/environ")
-      guard contains(mark, in: environment), !isZombie(name) else { return nil }
+      guard environment.split(separator: 0).contains(where: { $0.elementsEqual(mark) }),
+        !isZombie(name)
+      else { return nil }
       let line = String(decoding: contents(of: "/proc/\(name)/cmdline"), as: UTF8.self)
       return (process, line.split(separator: "\0").map(String.init))
     }
@@ -117,11 +119,4 @@ private func entries(of directory: String) -> [String] {
     if name != ".", name != ".." { names.append(name) }
   }
   return names.sorted()
-}
-
-private func contains(_ pattern: [UInt8], in bytes: [UInt8]) -> Bool {
-  guard bytes.count >= pattern.count else { return false }
-  return bytes.withUnsafeBytes { haystack in
-    memmem(haystack.baseAddress, haystack.count, pattern, pattern.count) != nil
-  }
 }

@@ -1,8 +1,8 @@
 import Glibc
 import Synchronization
 
-/// Passes TCP connections on to another port of this machine, until it is told to stop copying or to
-/// cut them.
+/// Passes TCP connections on to another port of this machine, until it is told to stop copying or
+/// to cut them.
 final class TCPProxy: Sendable {
   private enum Mode { case copying, stalled, cut }
 
@@ -93,7 +93,7 @@ final class TCPProxy: Sendable {
     var done = 0
     while done < count, !isOver {
       let sent = buffer.withUnsafeBytes {
-        send(target, $0.baseAddress?.advanced(by: done), count - done, Int32(MSG_NOSIGNAL.rawValue))
+        send(target, $0.baseAddress?.advanced(by: done), count - done, Int32(MSG_NOSIGNAL))
       }
       guard sent > 0 else { return false }
       done += sent
