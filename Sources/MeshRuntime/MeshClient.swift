@@ -42,13 +42,16 @@ package final class MeshClient {
   /// - Parameters:
   ///   - patience: how long the call may take. It is sent again under the same request id when
   ///     there is no answer, so that a lost message costs a moment and not the call.
+  ///   - grace: how much longer to wait for the answer. A call that asks for events is answered
+  ///     within its short patience, but not by a coordinator that is late itself.
   ///   - isCancelled: asked several times a second.
   package func call(
-    _ request: CallRequest, patience: Duration = .seconds(10),
+    _ request: CallRequest, patience: Duration = .seconds(10), grace: Duration = .zero,
     isCancelled: () -> Bool = { false }
   ) throws(MeshError) -> CallOutcome {
     let id = RequestID(high: random.next(), low: random.next())
-    let end = MonotonicClock.now + patience
+    let answerDue = MonotonicClock.now + patience
+    let end = answerDue + grace
     var nextSend = MonotonicClock.now
     var poller = Poller()
     poller.watch(control)
@@ -58,7 +61,7 @@ package final class MeshClient {
         if MonotonicClock.now >= nextSend {
           let header = CallHeader(
             request: id, role: role, client: name, method: request.method.rawValue,
-            remaining: end - MonotonicClock.now)
+            remaining: max(.milliseconds(100), answerDue - MonotonicClock.now))
           let frame = ControlFrame.call(header, .success(request))
           let isSent = try control.socket.send(Message(header: Frame(frame.encode()))) == .sent
           nextSend = MonotonicClock.now + (isSent ? .seconds(2) : .milliseconds(20))
@@ -97,7 +100,7 @@ package final class MeshClient {
       // Returns as soon as one more joins.
       let request = EventsRequest(after: position, job: nil)
       let outcome = try call(
-        .events(request), patience: .seconds(2), isCancelled: isCancelled)
+        .events(request), patience: .seconds(2), grace: .seconds(10), isCancelled: isCancelled)
       if case .success(.events(let reply)) = outcome { position = reply.next }
     }
     throw MeshError(.jobFailed, "only \(found) of \(count) workers started within 30 s")

@@ -100,7 +100,8 @@ package struct RemoteJob {
       // Returns at the next event of the job, or soon enough to redraw progress.
       let request = EventsRequest(after: position, job: id)
       let outcome = try client.call(
-        .events(request), patience: .milliseconds(400), isCancelled: isCancelled)
+        .events(request), patience: .milliseconds(400), grace: .seconds(10),
+        isCancelled: isCancelled)
       if case .success(.events(let reply)) = outcome { position = reply.next }
     }
   }

@@ -37,14 +37,25 @@ package struct ResultFiles: ~Copyable {
 
   /// Finds out before long work whether the files could be written.
   package static func check(
-    output: String, element: ElementType, logSumExp: String?
+    output: String, element: ElementType, logSumExp: String?, report: String?
   ) throws(MeshError) {
+    var targets: [OutputTarget] = []
     do throws(TensorFileError) {
       try TensorWriter.checkWritable(output, element: element)
-      if let logSumExp { try TensorWriter.checkWritable(logSumExp) }
+      targets.append(OutputTarget(flag: "--output", path: try TensorLocation.parse(output).path))
+      if let logSumExp {
+        try TensorWriter.checkWritable(logSumExp)
+        targets.append(OutputTarget(flag: "--lse", path: try TensorLocation.parse(logSumExp).path))
+      }
     } catch {
       throw MeshError(.badInput, error.description)
     }
+    if let report {
+      let target = OutputTarget(flag: "--report", path: report)
+      try target.checkWritable()
+      targets.append(target)
+    }
+    try OutputTarget.checkDistinct(targets)
   }
 
   /// Takes float32 bytes of an output tensor; `offset` is in bytes of float32.

@@ -42,7 +42,7 @@ struct Attend: ParsableCommand {
       throw MeshError(.badInput, "--threads \(threads): it must be 1 to 1024")
     }
     _ = try checkedDeadline(deadline)
-    try result.check()
+    try result.check(report: self.report)
     let inputs = try job.inputs()
     let report: JobReport
     if let workers {

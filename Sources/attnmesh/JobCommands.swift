@@ -83,7 +83,7 @@ struct ResultCommand: ParsableCommand {
   var quiet = false
 
   func run() throws {
-    try result.check()
+    try result.check(report: self.report)
     let client = try mesh.client()
     let interruption = Interruption()
     let remote = RemoteJob(

@@ -73,9 +73,10 @@ struct OutputOptions: ParsableArguments {
     try choice(outputDtype, "--output-dtype", of: ElementType.allCases, named: \.name)
   }
 
-  /// Finds out before long work whether the result could be written.
-  func check() throws(MeshError) {
-    try ResultFiles.check(output: output, element: try element(), logSumExp: lse)
+  /// Finds out before long work whether the result could be written, and a report if one is wanted.
+  func check(report: String?) throws(MeshError) {
+    try ResultFiles.check(
+      output: output, element: try element(), logSumExp: lse, report: report)
   }
 }
 

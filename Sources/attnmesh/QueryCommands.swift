@@ -44,6 +44,8 @@ struct Job: ParsableCommand {
     var last: JobState?
     do {
       let status = try remote.wait { status in
+        // A reader at the other end of a pipe wants to follow too.
+        defer { fflush(nil) }
         if json { return printJSON(JobView(status), isPretty: false) }
         bar.show(status)
         if status.summary.state != last, isatty(STDERR_FILENO) == 0 {
@@ -128,7 +130,7 @@ struct Events: ParsableCommand {
     while true {
       let patience: Duration = follow ? .seconds(30) : .milliseconds(300)
       let outcome = try client.call(
-        .events(EventsRequest(after: position, job: id)), patience: patience,
+        .events(EventsRequest(after: position, job: id)), patience: patience, grace: .seconds(10),
         isCancelled: { interruption.isRequested })
       guard case .events(let reply) = try outcome.orThrow() else { return }
       if reply.missed > 0 { Attnmesh.complain("\(reply.missed) older events are no longer kept") }

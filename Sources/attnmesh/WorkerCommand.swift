@@ -52,8 +52,12 @@ struct WorkerCommand: ParsableCommand {
     if let lifeline { try watchLifeline(directory: lifeline) }
     let process = ProcessInfo.processInfo
     let name = name ?? "\(process.hostName)-\(process.processIdentifier)"
-    guard (1...Limits.nameBytesMaximum).contains(name.utf8.count) else {
-      throw MeshError(.badInput, "--name: it must have 1 to \(Limits.nameBytesMaximum) bytes")
+    guard (1...Limits.nameBytesMaximum).contains(name.utf8.count),
+      name.unicodeScalars.allSatisfy({ $0.properties.generalCategory != .control })
+    else {
+      throw MeshError(
+        .badInput,
+        "--name: it must have 1 to \(Limits.nameBytesMaximum) bytes, on one line")
     }
     let threads = threads ?? process.activeProcessorCount
     guard (1...1_024).contains(threads) else {

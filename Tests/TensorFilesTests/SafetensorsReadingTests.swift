@@ -1,3 +1,4 @@
+import ElementTypes
 import TensorFiles
 import Testing
 

@@ -1,0 +1,149 @@
+import Glibc
+import Testing
+
+extension Integration {
+  /// What a mesh refuses, before anything is sent or computed, and with the numbers.
+  @Suite struct MeshRefusals {
+    private func inputs(_ scratch: Scratch, tokens: Int = 901) throws -> [String] {
+      try JobTensors.fixture(heads: 3, keyHeads: 1, tokens: tokens).write(to: scratch)
+    }
+
+    @Test func moreThanTheQuota() throws {
+      try withScratch { scratch in
+        let mesh = try Mesh(scratch, workers: 1, coordinatorFlags: ["--quota", "1M"])
+        let flags = try inputs(scratch)
+        let output = ["--output", scratch.file("o.npy")]
+        // Q, K, V as float16 and O and log-sum-exp as float32.
+        let needed = "1.24 MiB"
+        for command in [["attend"] + output, ["submit"]] {
+          expectRefusal(
+            try mesh.run(command + flags), code: 2, "needs \(needed)", "0 B of a quota of 1.00 MiB")
+        }
+        #expect(mesh.observed("job-submitted").isEmpty)
+        #expect(!scratch.exists("o.npy"))
+      }
+    }
+
+    @Test func resultsThatAreKeptCountForTheQuota() throws {
+      try withScratch { scratch in
+        let mesh = try Mesh(scratch, workers: 1, coordinatorFlags: ["--quota", "2M"])
+        let flags = try inputs(scratch)
+        let job = try mesh.submit(flags)
+        _ = try mesh.result(job)
+        // The inputs are gone, the result isn't.
+        let refused = try mesh.run(["submit", "--quiet"] + flags)
+        expectRefusal(refused, code: 2, "of a quota of 2.00 MiB")
+        try mesh.output(["result", job, "--discard", "--quiet", "--output", scratch.file("o.npy")])
+        _ = try mesh.result(mesh.submit(flags))
+      }
+    }
+
+    @Test func moreThanAWorkersMemory() throws {
+      try withScratch { scratch in
+        let mesh = try Mesh(scratch, workers: 1)
+        try mesh.startWorker("small", ["--memory", "1M"])
+        let run = try mesh.run(["attend", "--output", scratch.file("o.npy")] + inputs(scratch))
+        expectRefusal(run, code: 2, "of memory per worker with 2 workers; small has 1.00 MiB")
+        #expect(mesh.observed("job-submitted").isEmpty)
+        #expect(!scratch.exists("o.npy"))
+      }
+    }
+
+    @Test func nobodyThere() throws {
+      try withScratch { scratch in
+        let endpoint = "tcp://127.0.0.1:\(TCPProxy.freePort())"
+        let flags = try inputs(scratch)
+        let id = String(repeating: "a", count: 32)
+        let output = ["--output", scratch.file("o.npy")]
+        let commands = [
+          ["attend"] + output + flags, ["submit"] + flags, ["result", id] + output, ["jobs"],
+          ["job", id], ["job", "abcd"], ["job", id, "--follow"], ["workers"], ["cancel", id],
+          ["events"], ["events", "--follow"],
+        ]
+        // All at once: each waits a while before it gives up.
+        let programs = try commands.map { try scratch.start($0 + ["--coordinator", endpoint]) }
+        for program in programs { expectRefusal(program, code: 3, endpoint) }
+        let byVariable = try scratch.run(["jobs"], ["ATTNMESH_COORDINATOR": endpoint])
+        expectRefusal(byVariable, code: 3, endpoint)
+        #expect(!scratch.exists("o.npy"))
+      }
+    }
+
+    @Test func twoWorkersOfOneName() throws {
+      try withScratch { scratch in
+        let mesh = try Mesh(scratch, workers: 1)
+        let second = try scratch.run(["worker", "--name", "w1", "--quiet"] + mesh.flags)
+        expectRefusal(second, code: 2, "a worker named w1 is already here", "--name")
+        // The first one stays, and works.
+        #expect(mesh.joined("w1") == 1)
+        _ = try mesh.result(mesh.submit(inputs(scratch)))
+        mesh.workers["w1"]?.signal(SIGTERM)
+        #expect(try mesh.workers["w1"]?.wait() == .code(0))
+        // Its name is free again.
+        try mesh.startWorker("w1")
+      }
+    }
+
+    @Test func addressesThatOthersReach() throws {
+      try withScratch { scratch in
+        for address in ["tcp://0.0.0.0:*", "tcp://*:*", "tcp://[::]:*", "tcp://eth0:*"] {
+          for role in ["coordinator", "worker"] {
+            let run = try scratch.run([role, "--listen", address])
+            expectRefusal(run, code: 2, "--listen \(address)", "--insecure")
+          }
+        }
+        let insecure = try scratch.start(
+          ["coordinator", "--listen", "tcp://0.0.0.0:*", "--insecure"])
+        try eventually("the coordinator") { insecure.errors.contains("coordinator at tcp://") }
+        #expect(insecure.errors.contains("warning"))
+        insecure.signal(SIGTERM)
+        #expect(try insecure.wait() == .code(0))
+      }
+    }
+
+    @Test func addressesThatAreTaken() throws {
+      try withScratch { scratch in
+        let mesh = try Mesh(scratch, workers: 0)
+        let second = try scratch.run(["coordinator", "--listen", mesh.endpoint])
+        expectRefusal(second, code: 2, "can't listen")
+        let worker = try scratch.run(["worker", "--listen", mesh.endpoint] + mesh.flags)
+        expectRefusal(worker, code: 2, "can't start")
+      }
+    }
+
+    /// One coordinator has a store at a time; what an earlier one left there is removed.
+    @Test func storesOfTwoCoordinators() throws {
+      try withScratch { scratch in
+        let store = ["--store", scratch.file("store")]
+        let first = try Mesh(scratch, workers: 1, coordinatorFlags: store)
+        let flags = try inputs(scratch)
+        let job = try first.submit(flags)
+        #expect(try first.result(job) == scratch.attend(flags, name: "alone"))
+        #expect(scratch.names(in: scratch.file("store")) == [job, "lock"].sorted())
+        let second = try scratch.run(["coordinator", "--listen", "tcp://127.0.0.1:*"] + store)
+        expectRefusal(second, code: 2, "another coordinator has it")
+        first.coordinator.signal(SIGKILL)
+        try first.coordinator.wait()
+        let third = try Mesh(scratch, workers: 0, coordinatorFlags: store)
+        #expect(scratch.names(in: scratch.file("store")) == ["lock"])
+        let gone = try third.run(["result", job, "--output", scratch.file("o.npy")])
+        expectRefusal(gone, code: 2, "no job \(job)")
+      }
+    }
+
+    /// Services end in order when they are told to.
+    @Test(arguments: [SIGINT, SIGTERM])
+    func servicesEndOnASignal(signal: Int32) throws {
+      try withScratch { scratch in
+        let mesh = try Mesh(scratch, workers: 1)
+        let worker = try #require(mesh.workers["w1"])
+        worker.signal(signal)
+        #expect(try worker.wait() == .code(0))
+        try eventually("the news") { !mesh.observed("worker-left worker=w1").isEmpty }
+        mesh.coordinator.signal(signal)
+        #expect(try mesh.coordinator.wait() == .code(0))
+        #expect(scratch.names(in: scratch.temporary) == [])
+      }
+    }
+  }
+}

@@ -1,0 +1,106 @@
+import Foundation
+
+/// A coordinator and workers on loopback, as people start them by hand.
+final class Mesh {
+  let scratch: Scratch
+  let coordinator: Program
+  /// Where the coordinator bound its control socket.
+  let endpoint: String
+  private(set) var workers: [String: Program] = [:]
+
+  /// Starts a coordinator on a port that the system chooses, and `count` workers named w1, w2, …
+  init(_ scratch: Scratch, workers count: Int, coordinatorFlags: [String] = []) throws {
+    self.scratch = scratch
+    let coordinator = try scratch.start(
+      ["coordinator", "--listen", "tcp://127.0.0.1:*"] + coordinatorFlags)
+    self.coordinator = coordinator
+    // Its first line says where it listens.
+    endpoint = try eventually("the coordinator's address") {
+      guard coordinator.isRunning else { throw HarnessError("coordinator: \(coordinator.errors)") }
+      let line = coordinator.errors.split(separator: "\n", omittingEmptySubsequences: false).first
+      guard coordinator.errors.contains("\n"), let line,
+        let start = line.range(of: "tcp://"), let end = line.range(of: ", data at")
+      else { return nil }
+      return String(line[start.lowerBound..<end.lowerBound])
+    }
+    for number in 0..<count { try startWorker("w\(number + 1)") }
+  }
+
+  /// Starts a worker and waits until the coordinator knows it.
+  @discardableResult func startWorker(_ name: String, _ flags: [String] = []) throws -> Program {
+    let count = joined(name)
+    let coordinator = flags.contains("--coordinator") ? [] : ["--coordinator", endpoint]
+    let threads = flags.contains("--threads") ? [] : ["--threads", "1"]
+    let worker = try scratch.start(["worker", "--name", name] + coordinator + threads + flags)
+    workers[name] = worker
+    try eventually("worker \(name)") {
+      guard worker.isRunning else { throw HarnessError("worker \(name): \(worker.errors)") }
+      return joined(name) > count
+    }
+    return worker
+  }
+
+  /// How often the worker has joined so far.
+  func joined(_ name: String) -> Int { observed("worker-joined worker=\(name) ").count }
+
+  /// Lines of the coordinator's log that hold this text.
+  func observed(_ text: String) -> [String] {
+    coordinator.errorLines.filter { $0.contains(text) }
+  }
+
+  /// Flags that lead a client here.
+  var flags: [String] { ["--coordinator", endpoint] }
+
+  /// Runs a command against this mesh.
+  func run(_ arguments: [String], _ environment: [String: String] = [:]) throws -> Program {
+    try scratch.run(arguments + flags, environment)
+  }
+
+  /// Runs a command that must succeed, and gives what it printed.
+  @discardableResult func output(
+    _ arguments: [String], _ environment: [String: String] = [:]
+  ) throws -> String {
+    let program = try run(arguments, environment)
+    guard try program.wait() == .code(0) else {
+      throw HarnessError("\(arguments.joined(separator: " ")): \(program.errors)")
+    }
+    return program.output
+  }
+
+  func submit(_ flags: [String], _ environment: [String: String] = [:]) throws -> String {
+    try output(["submit", "--quiet"] + flags, environment)
+      .trimmingCharacters(in: .whitespacesAndNewlines)
+  }
+
+  func status(_ job: String) throws -> [String: Any] {
+    try jsonObject(try output(["job", job, "--json"]))
+  }
+
+  func summary(_ job: String) throws -> [String: Any] {
+    try status(job)["summary"] as? [String: Any] ?? [:]
+  }
+
+  func state(_ job: String) throws -> String { try summary(job)["state"] as? String ?? "" }
+
+  /// Waits until workers have folded some of the job, and not yet all.
+  func waitUntilFolding(_ job: String) throws {
+    try eventually("folds of job \(job)") {
+      let summary = try summary(job)
+      let state = summary["state"] as? String ?? ""
+      guard ["uploading", "sealing", "queued", "running"].contains(state) else {
+        throw HarnessError("job \(job) is \(state) already: \(summary["reason"] ?? "")")
+      }
+      return (summary["tiles_folded"] as? Int ?? 0) > 0
+    }
+  }
+
+  /// Waits for a job's end and fetches its result.
+  func result(_ job: String, name: String = "result") throws -> Attended {
+    try output(
+      [
+        "result", job, "--quiet", "--output", scratch.file("\(name).npy"), "--lse",
+        scratch.file("\(name)-lse.npy"),
+      ])
+    return try scratch.attended(name)
+  }
+}

@@ -1,0 +1,70 @@
+import AttentionKernels
+
+/// A job as the Double reference sees it.
+struct ReferenceCheck {
+  let tensors: JobTensors
+  let isCausal: Bool
+  let scale: Double
+  let batch: Int
+
+  init(_ tensors: JobTensors, isCausal: Bool, scale: Float? = nil) {
+    self.tensors = tensors
+    self.isCausal = isCausal
+    let shape = tensors.query.shape
+    self.scale = Double(scale ?? 1 / Float(shape[shape.count - 1]).squareRoot())
+    batch = shape.count == 4 ? shape[0] : 1
+  }
+
+  private var headDimension: Int { tensors.query.shape[tensors.query.shape.count - 1] }
+  private var queryTokens: Int { tensors.query.shape[tensors.query.shape.count - 2] }
+  private var keyTokens: Int { tensors.key.shape[tensors.key.shape.count - 2] }
+  private func heads(_ tensor: TensorData) -> Int { batch * tensor.shape[tensor.shape.count - 3] }
+
+  func visibleKeys(_ row: Int) -> Int {
+    isCausal ? min(max(0, row + 1 + keyTokens - queryTokens), keyTokens) : keyTokens
+  }
+
+  /// Rows worth a look: first and last, and both sides of borders between tiles of 64 rows and of
+  /// 256 keys, and of shards, which lie at the former. At most 64.
+  private func sampledRows() -> [Int] {
+    var rows = Set([0, queryTokens - 1, queryTokens / 2])
+    var borders = Array(stride(from: 64, to: queryTokens, by: 64))
+    // Under a causal mask these rows are the first to see another K/V tile.
+    borders += stride(from: 256, to: keyTokens, by: 256).map { $0 - (keyTokens - queryTokens) }
+    let stride = max(1, (borders.count + 29) / 30)
+    for (place, border) in borders.enumerated() where place % stride == 0 {
+      rows.formUnion([border - 1, border])
+    }
+    return rows.filter { (0..<queryTokens).contains($0) }.sorted().prefix(64) + []
+  }
+
+  /// The first breach of the tolerance rule over sampled rows of all heads, or nil.
+  func violation(output: TensorData, logSumExp: TensorData) -> String? {
+    let rows = sampledRows()
+    let d = headDimension
+    let (q, k, v) = (tensors.query.floats, tensors.key.floats, tensors.value.floats)
+    let (o, lse) = (output.floats, logSumExp.floats)
+    let group = heads(tensors.query) / heads(tensors.key)
+    for head in 0..<heads(tensors.query) {
+      let keys = head / group * keyTokens * d..<(head / group + 1) * keyTokens * d
+      let reference = ReferenceAttention(
+        keys: k[keys].map(Double.init), values: v[keys].map(Double.init), headDimension: d,
+        scale: scale)
+      let queries = rows.map { row in
+        q[(head * queryTokens + row) * d..<(head * queryTokens + row + 1) * d].map(Double.init)
+      }
+      let visible = rows.map(visibleKeys)
+      let tolerance = Tolerance(
+        reference: zip(queries, visible).map { reference.row(query: $0, visibleKeys: $1) },
+        naive: reference.naiveFloat32Rows(queries: queries, visibleKeys: visible),
+        largestValue: reference.largestValue)
+      for (place, row) in rows.enumerated() {
+        let at = head * queryTokens + row
+        let reason = tolerance.violation(
+          row: place, output: Array(o[at * d..<(at + 1) * d]), logSumExp: lse[at])
+        if let reason { return "head \(head), token \(row): \(reason)" }
+      }
+    }
+    return nil
+  }
+}
