@@ -122,11 +122,11 @@ extension WorkerRun {
     case .have, .coming:
       request.deadline = now + Limits.pullTimeout
       self[tile] = .requested(request)
-    case .no, .stale:
-      askElsewhere(tile, request, because: "it has it not", at: now, into: &effects)
-    case .lost:
+    case .lost where source == .store:
       fail(
         tile, "the input store's copy is damaged: submit the job again", into: &effects)
+    case .no, .stale, .lost:
+      askElsewhere(tile, request, because: "it has it not", at: now, into: &effects)
     }
   }
 
