@@ -19,7 +19,9 @@ import Testing
     }
     // The walk must have been somewhere.
     let kinds = Set(fuzz.mesh.observed.map(\.kind))
-    #expect(kinds.isSuperset(of: [.jobDone, .jobFailed, .jobCancelled, .workerLost, .jobDiscarded]))
+    #expect(
+      kinds.isSuperset(of: [.jobDone, .jobFailed, .jobCancelled, .workerLost, .jobDiscarded]),
+      "seed \(seed)")
   }
 }
 
@@ -42,7 +44,8 @@ private struct Fuzz {
 
   /// Mostly a recent one.
   private mutating func job() -> JobID {
-    random.below(4) > 0 ? jobs[jobs.count - 1 - random.below(min(4, jobs.count))]
+    random.below(4) > 0
+      ? jobs[jobs.count - 1 - random.below(min(4, jobs.count))]
       : jobs[random.below(jobs.count)]
   }
 
