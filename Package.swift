@@ -31,6 +31,7 @@ let package = Package(
     // Leaves: C shims and pure code.
     .systemLibrary(name: "CZeroMQ"),
     .systemLibrary(name: "CCrypto"),
+    .systemLibrary(name: "CSystem"),
     .target(name: "CChecksums"),
     .target(name: "Checksums", dependencies: ["CChecksums", "CCrypto"], swiftSettings: strict),
     .target(name: "ElementTypes", swiftSettings: strict),
@@ -40,7 +41,9 @@ let package = Package(
     kernelLevel("KernelsAVX512", cpu: "skylake-avx512"),
     .target(
       name: "AttentionKernels",
-      dependencies: ["KernelBody", "KernelsBaseline", "KernelsAVX2", "KernelsAVX512", "CChecksums"],
+      dependencies: [
+        "KernelBody", "KernelsBaseline", "KernelsAVX2", "KernelsAVX512", "CChecksums",
+      ],
       swiftSettings: strict),
     .target(name: "TensorFiles", dependencies: ["ElementTypes"], swiftSettings: strict),
     .target(name: "ZeroMQ", dependencies: ["CZeroMQ"], swiftSettings: strict),
@@ -62,7 +65,7 @@ let package = Package(
       name: "MeshRuntime",
       dependencies: [
         "MeshCore", "FoldEngine", "AttentionKernels", "Checksums", "ElementTypes", "TensorFiles",
-        "MeshWire", "ZeroMQ",
+        "MeshWire", "ZeroMQ", "CSystem",
       ],
       swiftSettings: strict),
     .executableTarget(
@@ -77,7 +80,8 @@ let package = Package(
     .testTarget(
       name: "AttentionKernelsTests", dependencies: ["AttentionKernels"], swiftSettings: strict),
     .testTarget(
-      name: "TensorFilesTests", dependencies: ["TensorFiles", "ElementTypes"], swiftSettings: strict),
+      name: "TensorFilesTests", dependencies: ["TensorFiles", "ElementTypes"], swiftSettings: strict
+    ),
     .testTarget(name: "ZeroMQTests", dependencies: ["ZeroMQ"], swiftSettings: strict),
     .testTarget(
       name: "MeshCoreTests", dependencies: ["MeshCore", "Checksums", "ElementTypes"],
@@ -88,6 +92,13 @@ let package = Package(
         "MeshSimulation", "MeshCore", "AttentionKernels", "Checksums", "ElementTypes",
       ],
       swiftSettings: strict),
+    .testTarget(
+      name: "MeshIntegrationTests",
+      dependencies: [
+        "attnmesh", "MeshRuntime", "MeshCore", "AttentionKernels", "Checksums", "ElementTypes",
+        "TensorFiles", "ZeroMQ",
+      ],
+      exclude: ["Fixtures"], swiftSettings: strict),
     .testTarget(
       name: "MeshWireTests", dependencies: ["Checksums", "ElementTypes", "MeshCore", "MeshWire"],
       swiftSettings: strict),

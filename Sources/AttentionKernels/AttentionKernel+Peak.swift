@@ -6,7 +6,7 @@ extension AttentionKernel {
   /// Runs `iterations` steps of independent full-width multiply-add chains in registers: time it,
   /// and `peakFlopsPerIteration` gives the peak of one core. Returns a checksum to be used.
   ///
-  /// 16 chains for AVX-512, 12 for AVX2, 8 for the baseline (which multiplies, then adds): more
+  /// 16 chains for AVX-512, 12 for AVX2 and for the baseline (which multiplies, then adds): more
   /// than latency times issue width in each case, and they fit the registers.
   package func fmaPeakLoop(iterations: Int) -> Float {
     switch level {

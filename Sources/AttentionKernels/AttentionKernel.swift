@@ -5,10 +5,10 @@ internal import KernelsBaseline
 
 /// The exact-attention kernels of one CPU level: pack, fold, finish.
 ///
-/// One query tile (up to 64 consecutive tokens of one query head) folds K/V tiles (up to 256 keys of
-/// one kv head) in ascending order; `StatePointers` is all that is carried from fold to fold. A row's
-/// bits depend on the row, the tiles and the level's `arithmeticClass` only: not on the height of its
-/// query tile, on its neighbours, on threads, or on how folds are spread over calls.
+/// One query tile (up to 64 consecutive tokens of one query head) folds K/V tiles (up to 256 keys
+/// of one kv head) in ascending order; `StatePointers` is all that is carried from fold to fold. A
+/// row's bits depend on the row, the tiles and the level's `arithmeticClass` only: not on the
+/// height of its query tile, on its neighbours, on threads, or on how folds are spread over calls.
 ///
 /// Float buffers (packed queries and tiles, accumulator, scratch) start on 64-byte boundaries; raw
 /// rows, m, l, output and LSE need none. Distinct arguments don't overlap. Buffers may be shared by
@@ -22,8 +22,8 @@ package struct AttentionKernel: Sendable {
     self.level = level
   }
 
-  /// Packs one head of a K/V tile: `keys` and `values` are rows [keyCount][headDimension] of `type`,
-  /// contiguous, of any alignment. Fills `layout.tileFloats(keyCount:)` floats of `target`.
+  /// Packs one head of a K/V tile: `keys` and `values` are rows [keyCount][headDimension] of
+  /// `type`, contiguous, of any alignment. Fills `layout.tileFloats(keyCount:)` floats of `target`.
   package func packTile(
     keys: UnsafeRawPointer, values: UnsafeRawPointer, type: ElementType, keyCount: Int,
     layout: PackedLayout, into target: UnsafeMutablePointer<Float>
@@ -43,8 +43,8 @@ package struct AttentionKernel: Sendable {
     }
   }
 
-  /// Packs query rows [rowCount][headDimension] of `type` into `layout.queryFloats(rowCount:)` floats
-  /// of `target`, for logits scale * (q . k); `fold` takes the same `scale`.
+  /// Packs query rows [rowCount][headDimension] of `type` into `layout.queryFloats(rowCount:)`
+  /// floats of `target`, for logits scale * (q . k); `fold` takes the same `scale`.
   package func packQueries(
     rows: UnsafeRawPointer, type: ElementType, rowCount: Int, scale: Double,
     layout: PackedLayout, into target: UnsafeMutablePointer<Float>

@@ -1,5 +1,5 @@
-/// Merges two normalised partial results of one query row over disjoint sets of keys. For decode and
-/// for approximate strategies; the exact forward folds tiles in order and never merges.
+/// Merges two normalised partial results of one query row over disjoint sets of keys. For decode
+/// and for approximate strategies; the exact forward folds tiles in order and never merges.
 ///
 ///     M = max(LSEa, LSEb);  wa = exp(LSEa - M);  wb = exp(LSEb - M)
 ///     LSE = M + ln(wa + wb);  O = (wa Oa + wb Ob) / (wa + wb)

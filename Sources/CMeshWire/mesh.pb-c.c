@@ -3778,7 +3778,7 @@ const ProtobufCMessageDescriptor mesh__v1__hello__descriptor =
   (ProtobufCMessageInit) mesh__v1__hello__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor mesh__v1__heartbeat__field_descriptors[5] =
+static const ProtobufCFieldDescriptor mesh__v1__heartbeat__field_descriptors[6] =
 {
   {
     "job",
@@ -3840,8 +3840,21 @@ static const ProtobufCFieldDescriptor mesh__v1__heartbeat__field_descriptors[5] 
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "is_last",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__Heartbeat, is_last),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned mesh__v1__heartbeat__field_indices_by_name[] = {
+  5,   /* field[5] = is_last */
   0,   /* field[0] = job */
   2,   /* field[2] = progress */
   4,   /* field[4] = resident_bytes */
@@ -3851,7 +3864,7 @@ static const unsigned mesh__v1__heartbeat__field_indices_by_name[] = {
 static const ProtobufCIntRange mesh__v1__heartbeat__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 5 }
+  { 0, 6 }
 };
 const ProtobufCMessageDescriptor mesh__v1__heartbeat__descriptor =
 {
@@ -3861,7 +3874,7 @@ const ProtobufCMessageDescriptor mesh__v1__heartbeat__descriptor =
   "Mesh__V1__Heartbeat",
   "mesh.v1",
   sizeof(Mesh__V1__Heartbeat),
-  5,
+  6,
   mesh__v1__heartbeat__field_descriptors,
   mesh__v1__heartbeat__field_indices_by_name,
   1,  mesh__v1__heartbeat__number_ranges,

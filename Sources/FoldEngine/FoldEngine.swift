@@ -71,7 +71,10 @@ package final class FoldEngine {
 
   /// The work of normalising a rank whose last tile is folded.
   package func finish(_ vrank: VRank) -> RankResult {
-    guard let rank = ranks[vrank] else { preconditionFailure("rank \(vrank) isn't hosted") }
+    guard let rank = ranks[vrank]?.withoutQueries() else {
+      preconditionFailure("rank \(vrank) isn't hosted")
+    }
+    ranks[vrank] = rank
     return RankResult(rank: rank, kernel: kernel)
   }
 }

@@ -9,7 +9,7 @@ struct RankBuffers: Sendable {
   let layout: PackedLayout
   /// Query tiles of the rank, ascending, and the place of each in item order.
   let queryTiles: [Int]
-  let queries: AlignedBuffer
+  private(set) var queries: AlignedBuffer
   let accumulator: AlignedBuffer
   let statistics: AlignedBuffer
 
@@ -33,6 +33,13 @@ struct RankBuffers: Sendable {
     for item in 0..<items {
       kernel.resetState(state(item), rowCount: rows, layout: layout)
     }
+  }
+
+  /// The rank without its queries: after the last fold their memory is the result's.
+  func withoutQueries() -> RankBuffers {
+    var rest = self
+    rest.queries = AlignedBuffer(count: 0)
+    return rest
   }
 
   var itemCount: Int { queryTiles.count * plan.job.flatQueryHeads }

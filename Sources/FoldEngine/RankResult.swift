@@ -1,6 +1,7 @@
 internal import AttentionKernels
 package import Checksums
 package import MeshCore
+internal import Synchronization
 
 /// The normalised result of a virtual rank, cut into messages: for each query tile and group of
 /// heads, O [heads][rows][d], then log-sum-exp [heads][rows].
@@ -10,6 +11,7 @@ package final class RankResult: Sendable {
   let rank: RankBuffers
   private let output: AlignedBuffer
   private let offsets: [Int]
+  private let sealed = Mutex<Digest?>(nil)
 
   init(rank: RankBuffers, kernel: AttentionKernel) {
     vrank = rank.vrank
@@ -42,7 +44,8 @@ package final class RankResult: Sendable {
     for (index, head) in heads.enumerated() {
       kernel.finish(
         rank.state(rank.item(head: head, place: place)), rowCount: rows, layout: rank.layout,
-        output: outputs + index * rows * plan.job.headDimension, logSumExp: logSumExp + index * rows)
+        output: outputs + index * rows * plan.job.headDimension, logSumExp: logSumExp + index * rows
+      )
     }
   }
 
@@ -62,8 +65,14 @@ package final class RankResult: Sendable {
     return UnsafeRawBufferPointer(rebasing: payload(message)[start..<start + bytes])
   }
 
-  /// SHA-256 over the payloads in order.
-  package func digest() -> Digest { SHA256.hash(output.bytes) }
+  /// Digests the result, once every message is normalised. Slow: done where folds are done.
+  package func seal() {
+    let digest = SHA256.hash(output.bytes)
+    sealed.withLock { $0 = digest }
+  }
+
+  /// SHA-256 over the payloads in order; nil before `seal`.
+  package var sealedDigest: Digest? { sealed.withLock { $0 } }
 
   /// What a message says about itself.
   package func header(_ message: Int, job: JobID, planTag: UInt64, epoch: Epoch) -> SoftmaxState {

@@ -1,4 +1,5 @@
-/// ln x in Double, within one unit in the last place; stdlib only, so the same bits on every machine.
+/// ln x in Double, within one unit in the last place; stdlib only, so the same bits on every
+/// machine.
 ///
 /// Method of fdlibm's e_log.c (Sun Microsystems 1993): x = 2^k (1 + f) with 1 + f in
 /// [sqrt(1/2), sqrt(2)), s = f / (2 + f), ln(1 + f) as an odd series in s. 0 gives -infinity, a

@@ -8,8 +8,8 @@ extension CPULevel {
     state.sum.update(repeating: 0, count: rowCount)
   }
 
-  /// O = O~ / l as rows [rowCount][d], and the natural-log LSE = m ln 2 + ln l as [rowCount], formed
-  /// in Double and rounded once. Leaves the state as it is.
+  /// O = O~ / l as rows [rowCount][d], and the natural-log LSE = m ln 2 + ln l as [rowCount],
+  /// formed in Double and rounded once. Leaves the state as it is.
   ///
   /// A row that saw no key, or none with a logit above -infinity: O = 0, LSE = -infinity. Every NaN
   /// result is the one quiet NaN 0x7FC00000: payload and sign of a computed NaN depend on the order

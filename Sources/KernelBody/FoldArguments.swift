@@ -34,4 +34,13 @@ package struct FoldArguments {
 
   @_alwaysEmitIntoClient @inline(__always)
   package func visibleKeys(row: Int) -> Int { visibility.count(row: row, keyCount: keyCount) }
+
+  /// Where V has `column` of `key`, and how far apart keys are.
+  @_alwaysEmitIntoClient @inline(__always)
+  package func valueColumn(_ column: Int, key: Int) -> (start: UnsafePointer<Float>, stride: Int) {
+    let panel = column & ~31
+    let stride = layout.valuePanelWidth(column: panel)
+    let values = tile + layout.keyTileFloats(keyCount: keyCount)
+    return (values + panel &* keyCount + key &* stride + (column & 31), stride)
+  }
 }

@@ -2,9 +2,9 @@ extension CPULevel {
   /// Folds one K/V tile into every row of a query tile (FlashAttention's loop body, Dao 2023,
   /// algorithm 1, with the un-normalised accumulator).
   ///
-  /// Rows go in blocks of `Tile.rows`, the rest in blocks of 4, 2 and 1. Per row, the operations and
-  /// their order are the same in every block height, and only keys that the row sees take part, so a
-  /// row's bits depend on nothing but the row and the tile.
+  /// Rows go in blocks of `Tile.rows`, the rest in blocks of 4, 2 and 1. Per row, the operations
+  /// and their order are the same in every block height, and only keys that the row sees take part,
+  /// so a row's bits depend on nothing but the row and the tile.
   @_alwaysEmitIntoClient @inline(__always)
   package static func foldTile<Tile: RegisterTile>(_: Tile.Type, _ fold: FoldArguments) {
     var row = 0
@@ -30,7 +30,8 @@ extension CPULevel {
     }
   }
 
-  /// S [rows][256] = Q [rows][d] K^T, not yet times `factor`, for the panels that the block's last row sees.
+  /// S [rows][256] = Q [rows][d] K^T, not yet times `factor`, for the panels that the block's last
+  /// row sees.
   @_alwaysEmitIntoClient @inline(__always)
   package static func scoreBlock<Tile: RegisterTile>(
     _: Tile.Type, _ fold: FoldArguments, _ row: Int
@@ -84,8 +85,8 @@ extension CPULevel {
     }
   }
 
-  /// O~ = 2^(m - m') O~ + P V. A row takes exactly the keys that it sees: those that all rows of the
-  /// block see go through the block's register tile, the rest row by row.
+  /// O~ = 2^(m - m') O~ + P V. A row takes exactly the keys that it sees: those that all rows of
+  /// the block see go through the block's register tile, the rest row by row.
   @_alwaysEmitIntoClient @inline(__always)
   package static func valueBlock<Tile: RegisterTile>(
     _: Tile.Type, _ fold: FoldArguments, _ row: Int
@@ -116,25 +117,26 @@ extension CPULevel {
     _: Tile.Type, _ fold: FoldArguments, _ row: Int, block r: Int,
     keys first: Int, _ end: Int, _ factors: UnsafePointer<Float>
   ) {
-    let stride = fold.layout.paddedDimension
+    let padded = fold.layout.paddedDimension
     let p = UnsafePointer(fold.scratch) + r &* 256 + first
-    let v = fold.tile + fold.layout.keyTileFloats(keyCount: fold.keyCount) + first &* stride
-    let o = fold.state.accumulator + row &* stride
+    let o = fold.state.accumulator + row &* padded
     var column = 0
-    while column &+ Tile.Columns.width <= stride {
-      var tile = Tile(loading: o + column, stride: stride, factors: factors)
+    while column &+ Tile.Columns.width <= padded {
+      let v = fold.valueColumn(column, key: first)
+      var tile = Tile(loading: o + column, stride: padded, factors: factors)
       multiply(
-        Self.self, into: &tile, left: p, leftStride: 256, right: v + column, rightStride: stride,
+        Self.self, into: &tile, left: p, leftStride: 256, right: v.start, rightStride: v.stride,
         count: end &- first)
-      tile.store(to: o + column, stride: stride)
+      tile.store(to: o + column, stride: padded)
       column &+= Tile.Columns.width
     }
-    if column < stride {
-      var tile = Tile.Narrow(loading: o + column, stride: stride, factors: factors)
+    if column < padded {
+      let v = fold.valueColumn(column, key: first)
+      var tile = Tile.Narrow(loading: o + column, stride: padded, factors: factors)
       multiply(
-        Self.self, into: &tile, left: p, leftStride: 256, right: v + column, rightStride: stride,
+        Self.self, into: &tile, left: p, leftStride: 256, right: v.start, rightStride: v.stride,
         count: end &- first)
-      tile.store(to: o + column, stride: stride)
+      tile.store(to: o + column, stride: padded)
     }
   }
 }

@@ -1,6 +1,7 @@
 /// Sixteen float32 lanes: one AVX-512 register, two AVX2 registers, four SSE or NEON registers.
 ///
-/// Every CPU level computes with these sixteen logical lanes, so lane sums have one order everywhere.
+/// Every CPU level computes with these sixteen logical lanes, so lane sums have one order
+/// everywhere.
 @usableFromInline package typealias Lanes = SIMD16<Float>
 
 /// Reads sixteen floats; `pointer` is aligned to 64 bytes.
@@ -17,7 +18,8 @@ package func storeLanes(_ lanes: Lanes, to pointer: UnsafeMutablePointer<Float>)
 
 /// Sum of the lanes, by halves: lane i + lane i+8, then +4, +2, +1.
 ///
-/// By halves because `sum()` compiles to scalar code; this order is part of the numerics fingerprint.
+/// By halves because `sum()` compiles to scalar code; this order is part of the numerics
+/// fingerprint.
 @_alwaysEmitIntoClient @inline(__always)
 package func laneSum(_ lanes: Lanes) -> Float {
   let eight = lanes.lowHalf + lanes.highHalf

@@ -12,14 +12,12 @@ package struct LogitScale: Sendable {
   @_alwaysEmitIntoClient @inline(__always)
   package init(_ scale: Double) {
     let whole = scale * 1.442_695_040_888_963_4
-    if whole == 0 || !whole.isFinite {
-      queryFactor = whole
-      factor = 1
-      return
-    }
-    let power = Double(sign: whole.sign, exponent: whole.exponent, significand: 1)
-    queryFactor = power
+    // Sign and exponent alone: the power of two. By bits, since `exponent` is a function of the
+    // standard library that would be emitted once for all levels (see `CPULevel`).
+    let power = Double(bitPattern: whole.bitPattern & 0xFFF0_0000_0000_0000)
+    let isNormal = power != 0 && power - power == 0
+    queryFactor = isNormal ? power : whole
     // Rounding may reach 2, which does no harm.
-    factor = Float(whole / power)
+    factor = isNormal ? Float(whole / power) : 1
   }
 }

@@ -16,23 +16,37 @@ extension CPULevel {
     }
   }
 
-  /// Packs one head of a K/V tile, rows [keyCount][d] of `type`: K as panels, then V as padded rows.
+  /// Packs one head of a K/V tile, rows [keyCount][d] of `type`: K as panels, then V as panels.
   @_alwaysEmitIntoClient @inline(__always)
   package static func packTileRows(
     keys: UnsafeRawPointer, values: UnsafeRawPointer, _ type: ElementType, keyCount: Int,
     layout: PackedLayout, into target: UnsafeMutablePointer<Float>
   ) {
-    let d = layout.headDimension
-    let padded = layout.paddedDimension
-    let rowBytes = d &* type.byteCount
     packKeyPanels(keys, type, keyCount: keyCount, layout: layout, into: target)
-    let valueRows = target + layout.keyTileFloats(keyCount: keyCount)
-    var key = 0
-    while key < keyCount {
-      widenRow(
-        values + key &* rowBytes, type, count: d, into: valueRows + key &* padded,
-        paddedCount: padded)
-      key &+= 1
+    packValuePanels(
+      values, type, keyCount: keyCount, layout: layout,
+      into: target + layout.keyTileFloats(keyCount: keyCount))
+  }
+
+  /// V rows [keyCount][d] to panels [ceil(paddedDimension / 32)][keyCount][32 or 16].
+  @_alwaysEmitIntoClient @inline(__always)
+  package static func packValuePanels(
+    _ source: UnsafeRawPointer, _ type: ElementType, keyCount: Int, layout: PackedLayout,
+    into target: UnsafeMutablePointer<Float>
+  ) {
+    let d = layout.headDimension
+    var column = 0
+    while column < d {
+      let width = layout.valuePanelWidth(column: column)
+      let count = d &- column < width ? d &- column : width
+      var key = 0
+      while key < keyCount {
+        widenRow(
+          source + (key &* d &+ column) &* type.byteCount, type, count: count,
+          into: target + column &* keyCount + key &* width, paddedCount: width)
+        key &+= 1
+      }
+      column &+= 32
     }
   }
 

@@ -1,7 +1,9 @@
 /// Sizes of packed buffers, in floats. Every buffer starts on a 64-byte boundary.
 ///
 /// - K of a tile: panels [ceil(keys / 32)][headDimension][32 keys], the last one filled with zeros.
-/// - V of a tile, right behind K: rows [keys][paddedDimension], filled with zeros.
+/// - V of a tile, right behind K: panels [ceil(paddedDimension / 32)][keys][32 columns], the last
+///   one of 16 columns where no more are left; columns beyond the head dimension are zeros. Panels,
+///   since a kernel reads the columns of its register tile key after key: the prefetcher follows.
 /// - Q of a query tile: rows [rows][headDimension], times a power of two (`LogitScale`).
 /// - O~, the accumulator: rows [rows][paddedDimension]; m and l: [rows].
 @usableFromInline
@@ -43,6 +45,10 @@ package struct PackedLayout: Sendable, Equatable {
   /// Floats of the K panels of `keyCount` keys of one head; V starts there.
   @_alwaysEmitIntoClient @inline(__always)
   package func keyTileFloats(keyCount: Int) -> Int { ((keyCount &+ 31) & ~31) &* headDimension }
+
+  /// Columns of the V panel that starts at `column`, a multiple of 32.
+  @_alwaysEmitIntoClient @inline(__always)
+  package func valuePanelWidth(column: Int) -> Int { paddedDimension &- column < 32 ? 16 : 32 }
 
   /// Floats of K and V of `keyCount` keys of one head.
   @_alwaysEmitIntoClient @inline(__always)

@@ -1,7 +1,7 @@
 extension CPULevel {
   /// Runs `iterations` steps of x = x * a + b on every accumulator of a register tile: independent
-  /// chains of full-width multiply-adds without memory access, the ceiling that a kernel is measured
-  /// against. Returns a checksum, so that the work can't be dropped.
+  /// chains of full-width multiply-adds without memory access, the ceiling that a kernel is
+  /// measured against. Returns a checksum, so that the work can't be dropped.
   ///
   /// A step is `peakFlops` floating-point operations.
   @_alwaysEmitIntoClient @inline(__always)

@@ -119,14 +119,15 @@ where Upper.Columns == Lower.Columns {
 }
 
 @usableFromInline package typealias TwoRows<C: ColumnVectors> = Stack<OneRow<C>, OneRow<C>>
+@usableFromInline package typealias ThreeRows<C: ColumnVectors> = Stack<TwoRows<C>, OneRow<C>>
 @usableFromInline package typealias FourRows<C: ColumnVectors> = Stack<TwoRows<C>, TwoRows<C>>
 @usableFromInline package typealias SixRows<C: ColumnVectors> = Stack<FourRows<C>, TwoRows<C>>
 @usableFromInline package typealias EightRows<C: ColumnVectors> = Stack<FourRows<C>, FourRows<C>>
 
 /// tile[rows][columns] += left[rows][count] * right[count][columns], `count` in index order.
 ///
-/// `left` has rows `leftStride` floats apart, `right` rows `rightStride` floats apart and aligned to
-/// 64 bytes. The one micro-kernel of Q K^T and of P V.
+/// `left` has rows `leftStride` floats apart, `right` rows `rightStride` floats apart and aligned
+/// to 64 bytes. The one micro-kernel of Q K^T and of P V.
 @_alwaysEmitIntoClient @inline(__always)
 package func multiply<Level: CPULevel, Tile: RegisterTile>(
   _: Level.Type, into tile: inout Tile,

@@ -1,10 +1,10 @@
 extension CPULevel {
-  /// Widens `count` elements of a row to float32, which is exact, and fills up to `paddedCount` with
-  /// zeros. `source` needs no alignment.
+  /// Widens `count` elements of a row to float32, which is exact, and fills up to `paddedCount`
+  /// with zeros. `source` needs no alignment.
   ///
-  /// Plain loops: they vectorise (to `vcvtph2ps` for float16 where the CPU has it). SIMD conversions
-  /// of the standard library would be emitted as functions of their own under one name per program,
-  /// so that the linker could hand AVX-512 code to the baseline level.
+  /// Plain loops: they vectorise (to `vcvtph2ps` for float16 where the CPU has it). SIMD
+  /// conversions of the standard library would be emitted as functions of their own under one name
+  /// per program, so that the linker could hand AVX-512 code to the baseline level.
   @_alwaysEmitIntoClient @inline(__always)
   package static func widenRow(
     _ source: UnsafeRawPointer, _ type: ElementType, count: Int,

@@ -1,6 +1,7 @@
 package import KernelBody
 
-/// The kernels for CPUs with AVX2 and FMA: register tiles of 6 rows x 16 columns, 12 of 16 registers.
+/// The kernels for CPUs with AVX2 and FMA: register tiles of 6 rows x 16 columns, 12 of 16
+/// registers.
 ///
 /// Every function is a door: the loops are inside, compiled for this level. None may be inlined
 /// into a caller, for that would compile it for the caller's CPU.

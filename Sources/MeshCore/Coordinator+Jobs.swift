@@ -107,7 +107,25 @@ extension Coordinator {
     guard run.isFinal.allSatisfy({ $0 }) else { return }
     if jobs[index].foldedAt == nil { jobs[index].foldedAt = now }
     jobs[index].advance(to: .finishing)
+    jobs[index].finishingAt = now
+    // Nobody needs a tile any more; each worker answers with its final counters.
+    for peer in run.assignment.peers {
+      effects.append(.send(.release(job, term: configuration.term), to: peer.worker))
+    }
     effects.append(.store(.finish(job)))
+  }
+
+  /// A finishing job is done once its result is digested and every worker gave its final counters;
+  /// a worker that doesn't is not waited for long.
+  mutating func endIfFinished(_ index: Int, at now: Duration, into effects: inout [Effect]) {
+    let job = jobs[index]
+    guard job.state == .finishing, job.outputDigest != nil, let run = job.run,
+      let since = job.finishingAt
+    else { return }
+    guard run.hasReported.allSatisfy({ $0 }) || now - since >= Limits.heartbeatTimeout else {
+      return
+    }
+    end(index, as: .done, "", at: now, into: &effects)
   }
 
   mutating func fail(
@@ -148,16 +166,19 @@ extension Coordinator {
 
   mutating func expireJobs(at now: Duration, into effects: inout [Effect]) {
     for index in jobs.indices {
+      endIfFinished(index, at: now, into: &effects)
       let job = jobs[index]
       if let deadline = job.deadline, !job.state.isTerminal, now >= deadline {
         fail(
-          index, "its deadline of \(tenths(deadline - job.submittedAt)) s passed while it was"
+          index,
+          "its deadline of \(tenths(deadline - job.submittedAt)) s passed while it was"
             + " \(job.state.name)",
           at: now, into: &effects)
       } else if job.state == .uploading, now - job.lastUpload >= Limits.uploadTimeout {
         fail(
           index, "no tensor bytes for \(tenths(now - job.lastUpload)) s", at: now, into: &effects)
-      } else if job.state == .done, let ended = job.endedAt, now - ended >= configuration.retention {
+      } else if job.state == .done, let ended = job.endedAt, now - ended >= configuration.retention
+      {
         drop(index, at: now, into: &effects)
       }
     }

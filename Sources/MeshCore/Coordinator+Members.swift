@@ -16,9 +16,9 @@ extension Coordinator {
     case .hello: break
     case .heartbeat(let beat):
       members[member].residentBytes = beat.residentBytes
-      record(beat, from: worker, at: now)
+      record(beat, from: worker, at: now, into: &effects)
       effects.append(.send(.beat(term: configuration.term), to: worker))
-      if let job = beat.job, !isActive(job) {
+      if let job = beat.job, !beat.isLast, !isActive(job) {
         effects.append(.send(.release(job, term: configuration.term), to: worker))
       }
     case .failed(let job, let vrank, let step, let reason):
@@ -81,7 +81,8 @@ extension Coordinator {
 
   /// Takes progress only from the epoch that is committed, and never backwards.
   private mutating func record(
-    _ beat: WorkerMessage.Heartbeat, from worker: WorkerID, at now: Duration
+    _ beat: WorkerMessage.Heartbeat, from worker: WorkerID, at now: Duration,
+    into effects: inout [Effect]
   ) {
     guard let index = activeIndex, jobs[index].id == beat.job, var run = jobs[index].run,
       let peer = run.peer(of: worker)
@@ -96,7 +97,9 @@ extension Coordinator {
     }
     run.traffic[peer] = beat.traffic
     run.residentBytes[peer] = max(run.residentBytes[peer], beat.residentBytes)
+    if beat.isLast { run.hasReported[peer] = true }
     jobs[index].run = run
+    endIfFinished(index, at: now, into: &effects)
     if jobs[index].foldedAt == nil, run.folded == run.total { jobs[index].foldedAt = now }
   }
 
@@ -115,8 +118,12 @@ extension Coordinator {
     guard let place = members.firstIndex(where: { $0.id == worker }) else { return }
     let member = members.remove(at: place)
     observe(Observation(kind, worker: member.name, detail: reason), at: now, into: &effects)
-    guard let index = activeIndex, jobs[index].state == .running, let run = jobs[index].run,
-      let peer = run.peer(of: worker), let rank = run.slowestRank(ofPeer: peer)
+    guard let index = activeIndex, let peer = jobs[index].run?.peer(of: worker) else { return }
+    guard jobs[index].state == .running else {
+      jobs[index].run?.hasReported[peer] = true
+      return endIfFinished(index, at: now, into: &effects)
+    }
+    guard let run = jobs[index].run, let rank = run.slowestRank(ofPeer: peer)
     else { return }
     let step = run.next[rank.index]
     fail(

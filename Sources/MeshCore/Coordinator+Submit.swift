@@ -13,7 +13,8 @@ extension Coordinator {
       return reply(.failure(failure), to: ticket, into: &effects)
     }
     let job = JobID(high: random.next(), low: random.next())
-    let deadline = request.deadlineSeconds > 0 && request.deadlineSeconds < 1e9
+    let deadline =
+      request.deadlineSeconds > 0 && request.deadlineSeconds < 1e9
       ? now + .milliseconds(Int64(request.deadlineSeconds * 1_000)) : nil
     var record = JobRecord(
       id: job, client: client, spec: spec, estimate: estimate, at: now, deadline: deadline)
@@ -122,7 +123,7 @@ extension Coordinator {
       guard let index = index(of: job), jobs[index].state == .finishing else { return }
       jobs[index].outputDigest = output
       jobs[index].logSumExpDigest = logSumExp
-      end(index, as: .done, "", at: now, into: &effects)
+      endIfFinished(index, at: now, into: &effects)
     case .dropped: break
     case .failed(let job, let failure):
       guard let index = index(of: job), !jobs[index].state.isTerminal else { return }

@@ -19,6 +19,7 @@ struct JobRecord: Sendable {
   var run: JobRun?
   var startedAt: Duration?
   var foldedAt: Duration?
+  var finishingAt: Duration?
   var endedAt: Duration?
   var outputDigest: Digest?
   var logSumExpDigest: Digest?
@@ -69,6 +70,8 @@ struct JobRun: Sendable {
   var isFinal: [Bool]
   var traffic: [Traffic]
   var residentBytes: [Int]
+  /// Whether each peer has given its final counters.
+  var hasReported: [Bool]
 
   init(plan: Plan, assignment: Assignment, workers: [WorkerMessage.Hello]) {
     self.plan = plan
@@ -78,6 +81,7 @@ struct JobRun: Sendable {
     isFinal = [Bool](repeating: false, count: plan.vrankCount)
     traffic = [Traffic](repeating: Traffic(), count: workers.count)
     residentBytes = [Int](repeating: 0, count: workers.count)
+    hasReported = [Bool](repeating: false, count: workers.count)
   }
 
   func peer(of worker: WorkerID) -> Int? {

@@ -24,12 +24,13 @@ package struct MemoryEstimate: Hashable, Sendable {
   /// Head dimension as the packed layout rounds it.
   static func padded(_ dimension: Int) -> Int { (dimension + 15) / 16 * 16 }
 
-  /// What one hosted virtual rank takes: its packed queries, O, m, l, and its K/V shard as frames.
+  /// What one hosted virtual rank takes: its packed queries (their room is the result's in the end),
+  /// O, m, l, and its K/V shard as frames.
   static func vrankBytes(plan: Plan, vrank: VRank) -> Int {
     let job = plan.job
     // A query tile is padded to whole blocks of rows.
     let rows = plan.queryTiles(of: vrank).count * Plan.queryTileRows * job.flatQueryHeads
-    let state = rows * (2 * padded(job.headDimension) + 2) * 4
+    let state = rows * (2 * padded(job.headDimension) + 3) * 4
     let frames = plan.keyTiles(of: vrank).reduce(0) {
       $0 + plan.payloadBytes(of: .keyValue($1)) + 256 * plan.partCount(.keyValue)
     }
@@ -42,7 +43,8 @@ package struct MemoryEstimate: Hashable, Sendable {
     let packed = 2 * Plan.keyTileKeys * padded(job.headDimension) * 4 * job.flatKeyValueHeads
     let frames = plan.payloadBytes(of: .keyValue(0))
     let tiles = 3 * Limits.windowTiles + 2
-    let inFlight = Limits.storeCreditBytes
+    let inFlight =
+      Limits.storeCreditBytes
       + 2 * Limits.resultMessagesOutstanding * Limits.dataFrameBytesMaximum
     return tiles * packed + 3 * tiles * frames + inFlight
   }

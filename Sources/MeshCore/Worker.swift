@@ -36,7 +36,7 @@ package struct Worker: Sendable {
   package enum Effect: Sendable {
     case send(WorkerMessage)
     /// A heartbeat: the shell adds its counters.
-    case beat(JobID?, term: UInt64, [WorkerMessage.Progress])
+    case beat(JobID?, term: UInt64, [WorkerMessage.Progress], isLast: Bool)
     /// Make room for the virtual ranks that this worker hosts.
     case begin(Assignment, hosted: [VRank])
     case pull(Pull, from: Source)
@@ -154,6 +154,8 @@ package struct Worker: Sendable {
 
   private mutating func release(into effects: inout [Effect]) {
     guard let job = run?.job else { return }
+    // The last word about the job goes out while its counters are still there.
+    effects.append(.beat(job, term: term, run?.progress ?? [], isLast: true))
     run = nil
     effects.append(.release(job))
     effects.append(.observe(Observation(.released, job: job, worker: hello.name)))
@@ -175,6 +177,6 @@ package struct Worker: Sendable {
   private mutating func beat(at now: Duration, into effects: inout [Effect]) {
     guard isWelcome else { return }
     lastBeat = now
-    effects.append(.beat(run?.job, term: term, run?.progress ?? []))
+    effects.append(.beat(run?.job, term: term, run?.progress ?? [], isLast: false))
   }
 }

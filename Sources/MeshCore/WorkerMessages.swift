@@ -50,16 +50,21 @@ package enum WorkerMessage: Hashable, Sendable {
     package var term: UInt64
     package var progress: [Progress]
     package var traffic: Traffic
+    /// The most bytes that were resident at once.
     package var residentBytes: Int
+    /// Answers a release: the last word about the job, with the final counters.
+    package var isLast: Bool
 
     package init(
-      job: JobID?, term: UInt64, progress: [Progress], traffic: Traffic, residentBytes: Int
+      job: JobID?, term: UInt64, progress: [Progress], traffic: Traffic, residentBytes: Int,
+      isLast: Bool = false
     ) {
       self.job = job
       self.term = term
       self.progress = progress
       self.traffic = traffic
       self.residentBytes = residentBytes
+      self.isLast = isLast
     }
   }
 

@@ -209,7 +209,11 @@ extension WorkerRun {
   subscript(tile: TileID) -> TileState {
     get { tile.tensor == .query ? queries[tile.index] : tiles[tile.index] }
     set {
-      if tile.tensor == .query { queries[tile.index] = newValue } else { tiles[tile.index] = newValue }
+      if tile.tensor == .query {
+        queries[tile.index] = newValue
+      } else {
+        tiles[tile.index] = newValue
+      }
     }
   }
 }

@@ -2,7 +2,7 @@ package import FoldEngine
 internal import Glibc
 internal import MeshCore
 internal import Synchronization
-internal import ZeroMQ
+package import ZeroMQ
 
 /// The compute threads of one process. Work is done in the order in which it is given; the items of
 /// one piece of work are shared out among the threads, which meet at its end.
@@ -40,14 +40,16 @@ package final class ComputePool: Sendable {
 
   /// - Parameter nice: how much the threads yield to others; ten, so that the thread that answers
   ///   peers and sends heartbeats never waits for them.
-  package init(threads count: Int, nice: Int = 10) throws {
+  package init(threads count: Int, nice: Int = 10) throws(ZeroMQError) {
     precondition(count >= 1, "\(count) compute threads")
     threadCount = count
     for index in 0..<count {
       let thread = try DedicatedThread(name: "compute-\(index)", nice: nice) { [state] in
-        Self.run(state, isCancelled: { [weak self] in
-          self?.isCancelled.load(ordering: .relaxed) ?? true
-        })
+        Self.run(
+          state,
+          isCancelled: { [weak self] in
+            self?.isCancelled.load(ordering: .relaxed) ?? true
+          })
       }
       threads.withLock { $0.append(thread) }
     }
@@ -70,7 +72,10 @@ package final class ComputePool: Sendable {
   /// empty: at most as long as one item takes.
   package func cancel() {
     isCancelled.store(true, ordering: .relaxed)
-    state.wait { $0.queue.isEmpty } then: { _ in }
+    state.wait {
+      $0.queue.isEmpty
+    } then: { _ in
+    }
     isCancelled.store(false, ordering: .relaxed)
   }
 
@@ -96,8 +101,9 @@ package final class ComputePool: Sendable {
     while true {
       var work: Work?
       state.wait {
-        $0.isStopped || $0.queue.first.map { $0.nextItem.load(ordering: .relaxed) < $0.itemCount }
-          ?? false
+        $0.isStopped
+          || $0.queue.first.map { $0.nextItem.load(ordering: .relaxed) < $0.itemCount }
+            ?? false
       } then: { state in
         work = state.queue.first
         if work != nil, state.busySince == nil { state.busySince = MonotonicClock.now }

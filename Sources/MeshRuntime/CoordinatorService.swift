@@ -57,7 +57,7 @@ package final class CoordinatorService: Sendable {
       var generator = SystemRandomNumberGenerator()
       let core = Coordinator(
         configuration: Coordinator.Configuration(
-          term: UInt64(time(nil)), storeEndpoint: configuration.advertisedData ?? dataEndpoint,
+          term: directory.term, storeEndpoint: configuration.advertisedData ?? dataEndpoint,
           diskQuotaBytes: configuration.diskQuotaBytes, retention: configuration.retention,
           seed: generator.next()))
       let log = configuration.log
@@ -86,10 +86,9 @@ package final class CoordinatorService: Sendable {
   }
 
   private static func directory(_ path: String?) throws(MeshError) -> StoreDirectory {
-    // The lock's descriptor stays open, and with it the lock, until the process ends.
-    if let path { return try StoreDirectory.open(path).0 }
+    if let path { return try StoreDirectory.open(path) }
     let temporary = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
-    return StoreDirectory(path: temporary, isNamed: false)
+    return .unnamed(in: temporary)
   }
 
   /// Tells that the process of a local worker ended, before its connection does.

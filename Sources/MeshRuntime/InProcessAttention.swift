@@ -116,7 +116,9 @@ package struct InProcessAttention {
   private func outputDigest(_ result: RankResult) throws -> Digest {
     let hasher = SHA256()
     for head in 0..<plan.job.flatQueryHeads {
-      for tile in 0..<plan.queryTileCount { hasher.update(result.rows(queryTile: tile, head: head)) }
+      for tile in 0..<plan.queryTileCount {
+        hasher.update(result.rows(queryTile: tile, head: head))
+      }
     }
     return hasher.finish()
   }

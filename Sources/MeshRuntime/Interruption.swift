@@ -16,4 +16,19 @@ package struct Interruption: Sendable {
   }
 
   package var isRequested: Bool { Self.count.load(ordering: .relaxed) > 0 }
+
+  /// Waits for a signal.
+  package func wait() {
+    let _: Bool? = wait { nil }
+  }
+
+  /// Waits for a signal, or until `event` gives something.
+  package func wait<Result>(_ event: () -> Result?) -> Result? {
+    while !isRequested {
+      if let result = event() { return result }
+      // A signal cuts the wait short.
+      usleep(50_000)
+    }
+    return nil
+  }
 }

@@ -72,7 +72,8 @@ final class JobFiles {
     }
     guard bytes.count <= reader.byteCount(tensor) - offset else {
       throw CallFailure(
-        .outOfRange, "\(tensor) has \(reader.byteCount(tensor)) bytes; \(offset + bytes.count) were sent")
+        .outOfRange,
+        "\(tensor) has \(reader.byteCount(tensor)) bytes; \(offset + bytes.count) were sent")
     }
     guard offset + bytes.count > have else { return }
     try write(bytes, to: inputs[tensor], at: offset)
@@ -82,7 +83,8 @@ final class JobFiles {
   /// Why the inputs aren't complete; nil when they are.
   var missing: String? {
     for tensor in InputTensor.allCases where received[tensor] != reader.byteCount(tensor) {
-      return "\(received[tensor] ?? 0) of \(reader.byteCount(tensor)) bytes of \(tensor) have arrived"
+      return
+        "\(received[tensor] ?? 0) of \(reader.byteCount(tensor)) bytes of \(tensor) have arrived"
     }
     return nil
   }

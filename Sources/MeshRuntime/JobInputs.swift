@@ -35,7 +35,8 @@ package struct JobInputs: Sendable {
     query: String, key: String, value: String, options: Options
   ) throws(MeshError) {
     let (q, k, v) = (try Self.open(query), try Self.open(key), try Self.open(value))
-    for (file, text) in [(q, query), (k, key), (v, value)] where ![3, 4].contains(file.shape.count) {
+    for (file, text) in [(q, query), (k, key), (v, value)] where ![3, 4].contains(file.shape.count)
+    {
       throw MeshError(
         .badInput,
         "\(text): shape \(file.shape); it must be [heads, tokens, head_dim] or"
@@ -74,7 +75,7 @@ package struct JobInputs: Sendable {
     if let problem = spec.problem { throw MeshError(.badInput, problem) }
   }
 
-  private static func open(_ text: String) throws(MeshError) -> TensorFile {
+  static func open(_ text: String) throws(MeshError) -> TensorFile {
     do throws(TensorFileError) {
       return try TensorFile(TensorLocation.parse(text))
     } catch {

@@ -85,7 +85,8 @@ struct JobReader: Sendable {
     defer { buffer.deallocate() }
     var offset = 0
     while offset < count {
-      let part = UnsafeMutableRawBufferPointer(rebasing: buffer[..<min(buffer.count, count - offset)])
+      let part = UnsafeMutableRawBufferPointer(
+        rebasing: buffer[..<min(buffer.count, count - offset)])
       try read(file, at: offset, into: part)
       hasher.update(UnsafeRawBufferPointer(part))
       offset += part.count

@@ -80,6 +80,29 @@ package final class MeshClient {
     return outcome
   }
 
+  /// Waits until so many workers have joined.
+  ///
+  /// - Throws: they didn't within half a minute.
+  package func waitForWorkers(
+    _ count: Int, isCancelled: () -> Bool
+  ) throws(MeshError) {
+    let end = MonotonicClock.now + .seconds(30)
+    var position: UInt64 = 0
+    var found = 0
+    while MonotonicClock.now < end {
+      guard case .workers(let workers) = try call(.workers, isCancelled: isCancelled).orThrow()
+      else { break }
+      found = workers.count
+      if found >= count { return }
+      // Returns as soon as one more joins.
+      let request = EventsRequest(after: position, job: nil)
+      let outcome = try call(
+        .events(request), patience: .seconds(2), isCancelled: isCancelled)
+      if case .success(.events(let reply)) = outcome { position = reply.next }
+    }
+    throw MeshError(.jobFailed, "only \(found) of \(count) workers started within 30 s")
+  }
+
   // MARK: Bulk
 
   /// Connects to the store that a reply of the coordinator named.

@@ -1,3 +1,4 @@
+internal import CSystem
 internal import Glibc
 
 /// Memory of this process, as the kernel counts it.
@@ -27,6 +28,9 @@ package enum ProcessMemory {
     }
     return 1 << 30
   }
+
+  /// Gives memory that was freed back to the system.
+  package static func returnFreeMemory() { attnmesh_return_free_memory() }
 
   /// Small files of /proc; empty when unreadable.
   private static func contents(of path: String) -> String {

@@ -46,9 +46,10 @@ extension InProcessMesh {
     switch effect {
     case .send(let message):
       network.send(.coordinator(.message(message, from: worker)), from: .worker(index))
-    case .beat(let job, let term, let progress):
+    case .beat(let job, let term, let progress, let isLast):
       let beat = WorkerMessage.Heartbeat(
-        job: job, term: term, progress: progress, traffic: Traffic(), residentBytes: 0)
+        job: job, term: term, progress: progress, traffic: Traffic(), residentBytes: 0,
+        isLast: isLast)
       network.send(.coordinator(.message(.heartbeat(beat), from: worker)), from: .worker(index))
     case .pull(let pull, .store): serveFromStore(pull, to: index)
     case .pull(let pull, .peer(let peer)):

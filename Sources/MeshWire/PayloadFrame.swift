@@ -1,13 +1,13 @@
-internal import Checksums
 internal import CMeshWire
+internal import Checksums
 internal import MeshCore
 
 /// What travels in a payload frame: small fields, and a payload of up to a mebibyte.
 package protocol PayloadMessage: Hashable, Sendable {
   /// CRC32C of the payload.
   var checksum: UInt32 { get set }
-  /// Bytes of the payload that the other fields ask for; nil when they ask for none, for too many or
-  /// for nonsense.
+  /// Bytes of the payload that the other fields ask for; nil when they ask for none, for too many
+  /// or for nonsense.
   var payloadBytes: Int? { get }
   /// The message as protobuf, without its payload.
   func packedFields() -> [UInt8]
@@ -24,11 +24,11 @@ package protocol PayloadMessage: Hashable, Sendable {
 
 /// The second frame of a message on a data socket: a protobuf message with one large field.
 ///
-/// protobuf-c copies a field of bytes when it unpacks and again when it packs. Here it never sees the
-/// payload: packing writes it straight into the frame behind the packed fields, and unpacking gives
-/// protobuf-c the bytes around it. So there is one decoder for the schema, and the payload is copied
-/// once in its life at a worker, out of the frame into the layout that the kernel reads. On the wire
-/// the frame is the message that any protobuf library would write.
+/// protobuf-c copies a field of bytes when it unpacks and again when it packs. Here it never sees
+/// the payload: packing writes it straight into the frame behind the packed fields, and unpacking
+/// gives protobuf-c the bytes around it. So there is one decoder for the schema, and the payload is
+/// copied once in its life at a worker, out of the frame into the layout that the kernel reads. On
+/// the wire the frame is the message that any protobuf library would write.
 package struct PayloadFrame<Message: PayloadMessage>: Hashable, Sendable {
   package let message: Message
   /// Where the payload is in the frame.

@@ -1,5 +1,5 @@
-internal import Checksums
 internal import CMeshWire
+internal import Checksums
 internal import MeshCore
 
 extension Arena {
@@ -166,7 +166,8 @@ extension StoreReply {
       let reply = try required(message.read, "read")
       self = .read(
         ReadReply(
-          offset: try byteCount(reply.offset, "offset"), total: try byteCount(reply.total, "total")))
+          offset: try byteCount(reply.offset, "offset"), total: try byteCount(reply.total, "total"))
+      )
     default:
       throw .missingField("result")
     }

@@ -1,5 +1,5 @@
-internal import Checksums
 internal import CMeshWire
+internal import Checksums
 internal import ElementTypes
 internal import MeshCore
 

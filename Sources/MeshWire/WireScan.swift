@@ -2,8 +2,8 @@ internal import CMeshWire
 internal import MeshCore
 
 /// Walks the tags of a frame before protobuf-c sees it, along the descriptors that were generated
-/// from the schema. What passes has a bounded number of fields, each in its wire type and within the
-/// frame; protobuf-c alone would keep any number of unknown fields, at many times their size.
+/// from the schema. What passes has a bounded number of fields, each in its wire type and within
+/// the frame; protobuf-c alone would keep any number of unknown fields, at many times their size.
 struct WireScan {
   /// Where a field of a frame is.
   struct Field {

@@ -54,6 +54,7 @@ extension Arena {
     }
     message.pointee.traffic = traffic(heartbeat.traffic)
     message.pointee.resident_bytes = wire64(heartbeat.residentBytes)
+    message.pointee.is_last = heartbeat.isLast ? 1 : 0
     return message
   }
 }
@@ -101,7 +102,8 @@ extension WorkerMessage.Heartbeat {
       progress: try list(
         message.n_progress, message.progress, WorkerMessage.Progress.init(message:)),
       traffic: try Traffic(required: message.traffic),
-      residentBytes: try byteCount(message.resident_bytes, "resident bytes"))
+      residentBytes: try byteCount(message.resident_bytes, "resident bytes"),
+      isLast: message.is_last != 0)
   }
 }
 

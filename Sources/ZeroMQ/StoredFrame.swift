@@ -21,4 +21,11 @@ package final class StoredFrame {
   ) throws(Failure) -> Result {
     try frame.withBytes(body)
   }
+
+  /// Lends the content to code that needs a pointer; it is valid inside the closure only.
+  package func withUnsafeBytes<Result: ~Copyable, Failure: Error>(
+    _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    try frame.withUnsafeBytes(body)
+  }
 }

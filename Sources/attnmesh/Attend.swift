@@ -16,8 +16,17 @@ struct Attend: ParsableCommand {
   @OptionGroup(title: "Job") var job: JobOptions
   @OptionGroup(title: "Result") var result: OutputOptions
 
-  @Option(help: "Compute threads. (default: all cores, shared out among the workers)")
+  @Option(help: "Compute with a coordinator and this many worker processes on this machine.")
+  var workers: Int?
+
+  @Option(help: "Compute on the mesh of this coordinator: tcp://HOST:PORT.")
+  var coordinator: String?
+
+  @Option(help: "Compute threads per worker. (default: the cores, shared out)")
   var threads: Int?
+
+  @Option(help: "Seconds after which the job fails, whatever its state.")
+  var deadline: Double?
 
   @Option(help: "Write a report to this file, as JSON.")
   var report: String?
@@ -26,9 +35,24 @@ struct Attend: ParsableCommand {
   var quiet = false
 
   func run() throws {
+    guard workers == nil || coordinator == nil else {
+      throw MeshError(.badInput, "--workers and --coordinator exclude each other: give one")
+    }
+    if let threads, !(1...1_024).contains(threads) {
+      throw MeshError(.badInput, "--threads \(threads): it must be 1 to 1024")
+    }
+    _ = try checkedDeadline(deadline)
     try result.check()
     let inputs = try job.inputs()
-    let report = try runInProcess(inputs)
+    let report: JobReport
+    if let workers {
+      report = try runLocally(inputs, workers: workers)
+    } else if let coordinator {
+      let client = try MeshClient(endpoint: coordinator, name: MeshOptions.clientName)
+      report = try run(inputs, client: client, isRemote: true, Interruption())
+    } else {
+      report = try runInProcess(inputs)
+    }
     if let path = self.report { try report.write(to: path) }
     if !quiet { print(report.summary) }
   }
@@ -36,12 +60,7 @@ struct Attend: ParsableCommand {
   private func runInProcess(_ inputs: JobInputs) throws -> JobReport {
     let level = try KernelLevel.chosen()
     let threads = threads ?? ProcessInfo.processInfo.activeProcessorCount
-    guard (1...1_024).contains(threads) else {
-      throw MeshError(.badInput, "--threads \(threads): it must be 1 to 1024")
-    }
-    let files = try ResultFiles(
-      output: result.output, element: try result.element(), logSumExp: result.lse,
-      shape: inputs.shape)
+    let files = try resultFiles(inputs)
     let bar = ProgressBar(isShown: !quiet)
     let interruption = Interruption()
     let run = try InProcessAttention(
@@ -52,5 +71,63 @@ struct Attend: ParsableCommand {
     bar.clear()
     try files.commit()
     return JobReport(inputs.spec, outcome: outcome, level: level, threads: threads)
+  }
+
+  private func resultFiles(_ inputs: JobInputs) throws(MeshError) -> ResultFiles {
+    try ResultFiles(
+      output: result.output, element: try result.element(), logSumExp: result.lse,
+      shape: inputs.shape)
+  }
+
+  private func runLocally(_ inputs: JobInputs, workers: Int) throws -> JobReport {
+    guard (1...Limits.workersMaximum).contains(workers) else {
+      throw MeshError(
+        .badInput, "--workers \(workers): it must be 1 to \(Limits.workersMaximum)")
+    }
+    _ = try KernelLevel.chosen()
+    let interruption = Interruption()
+    let cores = ProcessInfo.processInfo.activeProcessorCount
+    let mesh = try LocalMesh(
+      LocalMesh.Configuration(
+        workers: workers, threadsPerWorker: threads ?? max(1, cores / workers),
+        memoryBytesPerWorker: ProcessMemory.availableBytes / workers))
+    defer { mesh.stop() }
+    let client = try MeshClient(endpoint: mesh.controlEndpoint, name: MeshOptions.clientName)
+    try client.waitForWorkers(workers, isCancelled: { interruption.isRequested })
+    return try run(inputs, client: client, isRemote: false, interruption)
+  }
+
+  /// Submits, follows and fetches. A remote job's id is printed at once: whoever is cut off can come
+  /// back for the result.
+  private func run(
+    _ inputs: JobInputs, client: MeshClient, isRemote: Bool, _ interruption: Interruption
+  ) throws -> JobReport {
+    let files = try resultFiles(inputs)
+    let bar = ProgressBar(isShown: !quiet)
+    defer { bar.clear() }
+    let remote = try RemoteJob(
+      submitting: inputs, deadlineSeconds: deadline ?? 0, client: client,
+      isCancelled: { interruption.isRequested },
+      admitted: { if isRemote, !quiet { Attnmesh.complain("job \($0.job)") } },
+      progress: { bar.show(sent: $0, of: $1) })
+    do throws(MeshError) {
+      _ = try remote.wait { bar.show($0) }
+      let status = try remote.fetch(into: files, withLogSumExp: result.lse != nil) {
+        bar.show(sent: $0, of: $1)
+      }
+      try files.commit()
+      if isRemote { try remote.discard() }
+      return JobReport(status)
+    } catch {
+      if error.kind == .interrupted {
+        try? remote.cancel()
+        throw MeshError(.interrupted, "interrupted; job \(remote.id) was cancelled")
+      }
+      guard error.kind == .unreachable, isRemote else { throw error }
+      throw MeshError(
+        .unreachable,
+        "\(error.message); the job may go on: attnmesh result \(remote.id) --output"
+          + " \(result.output) --coordinator \(client.endpoint)")
+    }
   }
 }

@@ -20,7 +20,10 @@ struct Attnmesh: ParsableCommand {
       130 interrupted.
       """,
     version: "0.1.0",
-    subcommands: [Attend.self])
+    subcommands: [
+      Attend.self, Check.self, Submit.self, ResultCommand.self, Jobs.self, Job.self, Cancel.self,
+      Workers.self, Events.self, CoordinatorCommand.self, WorkerCommand.self,
+    ])
 
   static func main() {
     // A reader that goes away, as in `attnmesh jobs | head`, is no reason to die by signal.

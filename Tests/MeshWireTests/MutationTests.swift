@@ -35,7 +35,9 @@ extension WireTests {
         }
       }
       let growth = residentBytes() - before
-      print("mutations: \(decoded) decoded, \(refused) refused, \(growth >> 10) KiB growth,",
+      #expect(before > 1 << 20)
+      print(
+        "mutations: \(decoded) decoded, \(refused) refused, \(growth >> 10) KiB growth,",
         "peak \(WireMemory.peakBytes >> 10) KiB")
       #expect(decoded > 1_000 && refused > 50_000)
       #expect(WireMemory.heldBytes == 0)
@@ -48,8 +50,10 @@ extension WireTests {
     ) {
       guard var parts = wellFormedFields(of: bytes), !parts.isEmpty else {
         if !bytes.isEmpty {
-          bytes[Int.random(in: bytes.indices, using: &random)] ^= 1 << UInt8.random(
-            in: 0...7, using: &random)
+          bytes[Int.random(in: bytes.indices, using: &random)] ^=
+            1
+            << UInt8.random(
+              in: 0...7, using: &random)
         }
         return
       }

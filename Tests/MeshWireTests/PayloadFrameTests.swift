@@ -65,8 +65,9 @@ extension WireTests {
       other.checksum = 1
       #expect(message.frameBytes == other.frameBytes)
       var frame = [UInt8](repeating: 0, count: message.frameBytes ?? 0)
+      let payload: [UInt8] = [1, 2, 3]
       frame.withUnsafeMutableBytes { frame in
-        [1, 2, 3].withUnsafeBytes { message.write(UnsafeRawBufferPointer(rebasing: $0[..<3]), to: frame) }
+        payload.withUnsafeBytes { message.write($0, to: frame) }
       }
       #expect(Kind.chunk.error(frame) == .checksumMismatch)
     }

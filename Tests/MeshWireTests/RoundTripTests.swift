@@ -115,8 +115,10 @@ extension WireTests {
     func remainingTime() throws {
       let job = Writer.bytes(11, Writer.bytes(1, []))
       let method = Writer.number(5, 3)
-      let long = Writer.number(1, 1) + Writer.bytes(
-        30, Writer.number(3, 2) + method + Writer.number(6, .max) + job)
+      let long =
+        Writer.number(1, 1)
+        + Writer.bytes(
+          30, Writer.number(3, 2) + method + Writer.number(6, .max) + job)
       #expect(try answer(long).0.remaining == Limits.callTimeMaximum)
       var header = Samples.header(.status)
       for (sent, received) in [

@@ -242,7 +242,8 @@ typedef enum _Mesh__V1__LogBase {
 typedef enum _Mesh__V1__Normalisation {
   MESH__V1__NORMALISATION__NORMALISATION_UNSPECIFIED = 0,
   /*
-   * O is the weighted sum; m is the running maximum of the scaled logits, l the running denominator.
+   * O is the weighted sum; m is the running maximum of the scaled logits, l the running
+   * denominator.
    */
   MESH__V1__NORMALISATION__NORMALISATION_RUNNING = 1,
   /*
@@ -767,10 +768,14 @@ struct  Mesh__V1__Heartbeat
   Mesh__V1__Progress **progress;
   Mesh__V1__Traffic *traffic;
   uint64_t resident_bytes;
+  /*
+   * Answers a release: the last word about the job, with the final counters.
+   */
+  protobuf_c_boolean is_last;
 };
 #define MESH__V1__HEARTBEAT__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&mesh__v1__heartbeat__descriptor) \
-    , NULL, 0, 0,NULL, NULL, 0 }
+    , NULL, 0, 0,NULL, NULL, 0, 0 }
 
 
 struct  Mesh__V1__Progress
@@ -1135,8 +1140,8 @@ struct  Mesh__V1__Event
 
 
 /*
- * One part of one tile. Tiles and parts are cut by the plan alone, so all holders of a tile have the
- * same parts and any of them may serve it.
+ * One part of one tile. Tiles and parts are cut by the plan alone, so all holders of a tile have
+ * the same parts and any of them may serve it.
  */
 struct  Mesh__V1__PartHeader
 {
@@ -1224,7 +1229,8 @@ struct  Mesh__V1__TilePart
   uint32_t head_begin;
   uint32_t head_end;
   /*
-   * Global token positions token_begin ..< token_end: at most 64 of a query tile, 256 of a K/V tile.
+   * Global token positions token_begin ..< token_end: at most 64 of a query tile, 256 of a K/V
+   * tile.
    */
   uint32_t token_begin;
   uint32_t token_end;
@@ -1232,7 +1238,8 @@ struct  Mesh__V1__TilePart
   Mesh__V1__ElementType element;
   Mesh__V1__PayloadLayout layout;
   /*
-   * Exactly heads * tokens * head_dimension * element size bytes, for K/V twice that; at most 1 MiB.
+   * Exactly heads * tokens * head_dimension * element size bytes, for K/V twice that; at most 1
+   * MiB.
    */
   ProtobufCBinaryData payload;
   Mesh__V1__TilePart__HasCrc32cCase has_crc32c_case;

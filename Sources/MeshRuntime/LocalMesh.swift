@@ -1,0 +1,195 @@
+internal import Glibc
+internal import MeshCore
+internal import Synchronization
+internal import ZeroMQ
+
+/// A coordinator in this process and worker processes on this machine, connected by sockets in a
+/// private directory. Nothing of it is left when it stops, or when this process is killed: workers
+/// watch a pipe from here, and the last one to go removes the directory.
+package final class LocalMesh: Sendable {
+  /// How many workers, and what each is like.
+  package struct Configuration: Sendable {
+    package var workers: Int
+    package var threadsPerWorker: Int
+    package var memoryBytesPerWorker: Int
+    /// Further arguments of every worker, and of single ones by index.
+    package var arguments: [String]
+    package var argumentsByWorker: [Int: [String]]
+
+    package init(
+      workers: Int, threadsPerWorker: Int, memoryBytesPerWorker: Int, arguments: [String] = [],
+      argumentsByWorker: [Int: [String]] = [:]
+    ) {
+      self.workers = workers
+      self.threadsPerWorker = threadsPerWorker
+      self.memoryBytesPerWorker = memoryBytesPerWorker
+      self.arguments = arguments
+      self.argumentsByWorker = argumentsByWorker
+    }
+  }
+
+  private let directory: String
+  private let coordinator: CoordinatorService
+  private let children: Monitor<[pid_t: String]>
+  private let lifeline: Int32
+  private let supervisor: DedicatedThread
+
+  package var controlEndpoint: String { coordinator.controlEndpoint }
+
+  package init(_ configuration: Configuration) throws(MeshError) {
+    directory = try Self.makeDirectory()
+    do throws(MeshError) {
+      coordinator = try CoordinatorService(
+        CoordinatorService.Configuration(
+          controlEndpoint: "ipc://\(directory)/control", dataEndpoint: "ipc://\(directory)/store",
+          advertisedData: nil, store: nil, diskQuotaBytes: .max, retention: .seconds(3_600),
+          log: ObservationLog(isOn: false)))
+    } catch {
+      removeRunDirectory(directory)
+      throw error
+    }
+    var ends: [Int32] = [0, 0]
+    precondition(pipe(&ends) == 0, "no pipe: \(errno)")
+    for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+    lifeline = ends[1]
+    var started: [pid_t: String] = [:]
+    for index in 0..<configuration.workers {
+      let name = "worker-\(index + 1)"
+      let arguments = Self.arguments(
+        name, index, configuration, directory: directory, coordinator: coordinator.controlEndpoint)
+      if let process = spawn(arguments, lifeline: ends[0]) { started[process] = name }
+    }
+    close(ends[0])
+    let children = Monitor(started)
+    self.children = children
+    let coordinator = self.coordinator
+    do throws(ZeroMQError) {
+      supervisor = try DedicatedThread(name: "supervisor") {
+        supervise(children) { name, reason in
+          coordinator.processEnded(name: name, reason: reason)
+        }
+      }
+    } catch {
+      preconditionFailure("no thread for the supervisor: \(error)")
+    }
+    guard started.count == configuration.workers else {
+      stop()
+      throw MeshError(.jobFailed, "a worker process can't be started: \(errno)")
+    }
+  }
+
+  private static func makeDirectory() throws(MeshError) -> String {
+    // Socket paths are limited to 107 bytes: a long TMPDIR would not do.
+    let temporary = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
+    let parent = temporary.utf8.count < 60 ? temporary : "/tmp"
+    var template = Array("\(parent)/attnmesh-XXXXXX".utf8CString)
+    guard mkdtemp(&template) != nil else {
+      throw MeshError(
+        .badInput, "\(parent): \(String(cString: strerror(errno))); set TMPDIR to a directory")
+    }
+    return template.withUnsafeBytes { String(decoding: $0.dropLast(), as: UTF8.self) }
+  }
+
+  private static func arguments(
+    _ name: String, _ index: Int, _ configuration: Configuration, directory: String,
+    coordinator: String
+  ) -> [String] {
+    [
+      "attnmesh", "worker", "--name", name, "--coordinator", coordinator, "--listen",
+      "ipc://\(directory)/\(name)", "--threads", "\(configuration.threadsPerWorker)", "--memory",
+      "\(configuration.memoryBytesPerWorker)", "--lifeline", directory,
+    ] + configuration.arguments + (configuration.argumentsByWorker[index] ?? [])
+  }
+
+  /// Process ids of the workers that run, by name.
+  package var processes: [String: Int32] {
+    children.read { Dictionary(uniqueKeysWithValues: $0.map { ($1, $0) }) }
+  }
+
+  /// Ends the workers, then the coordinator, and removes the directory.
+  package func stop() {
+    let running = children.read { Array($0.keys) }
+    for process in running { kill(process, SIGTERM) }
+    // Their last words take milliseconds; one that is stopped or stuck is not waited for.
+    let end = MonotonicClock.now + .milliseconds(500)
+    while children.read({ !$0.isEmpty }), MonotonicClock.now < end { usleep(2_000) }
+    for process in children.read({ Array($0.keys) }) { kill(process, SIGKILL) }
+    supervisor.join()
+    coordinator.stop()
+    close(lifeline)
+    removeRunDirectory(directory)
+  }
+}
+
+/// The descriptor at which a worker finds the pipe from its parent.
+package let lifelineDescriptor: Int32 = 3
+
+/// Starts this executable again with other arguments, in a process group of its own: Ctrl-C goes to
+/// the parent alone, which ends its children in order.
+private func spawn(_ arguments: [String], lifeline: Int32) -> pid_t? {
+  var actions = posix_spawn_file_actions_t()
+  var attributes = posix_spawnattr_t()
+  posix_spawn_file_actions_init(&actions)
+  posix_spawnattr_init(&attributes)
+  defer {
+    posix_spawn_file_actions_destroy(&actions)
+    posix_spawnattr_destroy(&attributes)
+  }
+  posix_spawn_file_actions_adddup2(&actions, lifeline, lifelineDescriptor)
+  posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETPGROUP))
+  var process = pid_t()
+  var pointers: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) } + [nil]
+  defer { for pointer in pointers { free(pointer) } }
+  let status = posix_spawn(
+    &process, "/proc/self/exe", &actions, &attributes, &pointers, environ)
+  return status == 0 ? process : nil
+}
+
+/// Waits for children until none is left.
+private func supervise(
+  _ children: Monitor<[pid_t: String]>, ended: (_ name: String, _ reason: String) -> Void
+) {
+  while children.read({ !$0.isEmpty }) {
+    var status: Int32 = 0
+    let process = waitpid(-1, &status, 0)
+    if process < 0 {
+      if errno == EINTR { continue }
+      return children.update { $0 = [:] }
+    }
+    let name = children.update { $0.removeValue(forKey: process) }
+    if let name { ended(name, reason(status)) }
+  }
+}
+
+private func reason(_ status: Int32) -> String {
+  let signal = status & 0x7F
+  if signal == 0 { return "its process ended with code \((status >> 8) & 0xFF)" }
+  return "its process was ended by signal \(signal)"
+}
+
+/// Removes a run directory with the sockets in it. It may be gone already.
+package func removeRunDirectory(_ directory: String) {
+  guard let listing = opendir(directory) else { return }
+  while let entry = readdir(listing) {
+    let name = withUnsafePointer(to: &entry.pointee.d_name) {
+      $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+    }
+    if name != ".", name != ".." { unlink("\(directory)/\(name)") }
+  }
+  closedir(listing)
+  rmdir(directory)
+}
+
+/// Ends this process when the parent that started it is gone: the pipe from it then closes.
+package func watchLifeline(directory: String) throws(MeshError) {
+  do throws(ZeroMQError) {
+    _ = try DedicatedThread(name: "lifeline") {
+      var byte: UInt8 = 0
+      while read(lifelineDescriptor, &byte, 1) < 0, errno == EINTR {}
+      removeRunDirectory(directory)
+      _exit(0)
+    }
+  } catch {
+    throw MeshError(.badInput, "no thread: \(error.description)")
+  }
+}

@@ -1,0 +1,169 @@
+internal import Checksums
+package import MeshCore
+
+/// One job at a coordinator, from submit to result, as a client sees it.
+package struct RemoteJob {
+  private let client: MeshClient
+  private let isCancelled: () -> Bool
+  package let id: JobID
+  package let admission: SubmitReply
+
+  /// Submits a job and sends its tensors.
+  ///
+  /// - Parameters:
+  ///   - progress: told bytes sent and to send.
+  ///   - admitted: told the job's id before the first byte is sent.
+  package init(
+    submitting inputs: JobInputs, deadlineSeconds: Double, client: MeshClient,
+    isCancelled: @escaping () -> Bool, admitted: (SubmitReply) -> Void = { _ in },
+    progress: (Int, Int) -> Void
+  ) throws(MeshError) {
+    self.client = client
+    self.isCancelled = isCancelled
+    let request = SubmitRequest(spec: inputs.spec, deadlineSeconds: deadlineSeconds)
+    let outcome = try client.call(.submit(request), isCancelled: isCancelled)
+    guard case .submitted(let reply) = try outcome.orThrow() else { throw Self.strange }
+    id = reply.job
+    admission = reply
+    admitted(reply)
+    do throws(MeshError) {
+      try client.connectStore(reply.storeEndpoint)
+      try upload(inputs, progress)
+      // Digesting takes a while for large tensors.
+      let patience = Duration.seconds(60 + inputs.spec.inputBytes >> 26)
+      let start = try client.call(.start(id), patience: patience, isCancelled: isCancelled)
+      _ = try start.orThrow()
+    } catch {
+      if error.kind != .unreachable { _ = try? client.call(.cancel(id), patience: .seconds(2)) }
+      throw error
+    }
+  }
+
+  /// Comes back to a job.
+  package init(
+    _ id: JobID, client: MeshClient, isCancelled: @escaping () -> Bool
+  ) {
+    self.id = id
+    self.client = client
+    self.isCancelled = isCancelled
+    admission = SubmitReply(job: id, storeEndpoint: "", workerBytes: 0, diskBytes: 0)
+  }
+
+  private static var strange: MeshError {
+    MeshError(.unreachable, "the coordinator gave an answer to something else")
+  }
+
+  private func upload(_ inputs: JobInputs, _ progress: (Int, Int) -> Void) throws(MeshError) {
+    let total = inputs.spec.inputBytes
+    var sent = 0
+    let buffer = UnsafeMutableRawBufferPointer.allocate(
+      byteCount: Limits.payloadBytesMaximum, alignment: 64)
+    defer { buffer.deallocate() }
+    for tensor in InputTensor.allCases {
+      var offset = 0
+      while offset < inputs.byteCount(tensor) {
+        let part = UnsafeMutableRawBufferPointer(
+          rebasing: buffer[..<min(buffer.count, inputs.byteCount(tensor) - offset)])
+        try inputs.read(tensor, at: offset, into: part)
+        let received = try client.upload(
+          id, tensor, at: offset, UnsafeRawBufferPointer(part), isCancelled: isCancelled)
+        guard received > offset else { throw Self.strange }
+        offset = received
+        progress(sent + offset, total)
+      }
+      sent += inputs.byteCount(tensor)
+    }
+  }
+
+  package func status() throws(MeshError) -> JobStatus {
+    let outcome = try client.call(.status(id), isCancelled: isCancelled)
+    guard case .status(let status) = try outcome.orThrow() else { throw Self.strange }
+    return status
+  }
+
+  /// Follows the job to its end.
+  ///
+  /// - Parameter progress: told the status as it changes.
+  /// - Returns: the last status: done.
+  /// - Throws: the job failed, was cancelled, or the coordinator is gone.
+  package func wait(progress: (JobStatus) -> Void) throws(MeshError) -> JobStatus {
+    var position: UInt64 = 0
+    while true {
+      let status = try status()
+      progress(status)
+      switch status.summary.state {
+      case .done: return status
+      case .failed: throw MeshError(.jobFailed, "job \(id) failed: \(status.summary.reason)")
+      case .cancelled: throw MeshError(.jobFailed, "job \(id) was \(status.summary.reason)")
+      default: break
+      }
+      // Returns at the next event of the job, or soon enough to redraw progress.
+      let request = EventsRequest(after: position, job: id)
+      let outcome = try client.call(
+        .events(request), patience: .milliseconds(400), isCancelled: isCancelled)
+      if case .success(.events(let reply)) = outcome { position = reply.next }
+    }
+  }
+
+  /// Cancels the job.
+  package func cancel() throws(MeshError) {
+    _ = try client.call(.cancel(id), patience: .seconds(2)).orThrow()
+  }
+
+  /// Reads the result of a finished job into files, and checks its digests.
+  package func fetch(
+    into files: borrowing ResultFiles, withLogSumExp: Bool, progress: (Int, Int) -> Void
+  ) throws(MeshError) -> JobStatus {
+    let outcome = try client.call(.result(id), isCancelled: isCancelled)
+    guard case .result(let reply) = try outcome.orThrow() else { throw Self.strange }
+    try client.connectStore(reply.storeEndpoint)
+    let spec = reply.status.summary.spec
+    let total = spec.outputBytes + (withLogSumExp ? spec.logSumExpBytes : 0)
+    try fetch(
+      .output, spec.outputBytes, reply.status.outputDigest, into: files,
+      progress: { progress($0, total) })
+    if withLogSumExp {
+      try fetch(
+        .logSumExp, spec.logSumExpBytes, reply.status.logSumExpDigest, into: files,
+        progress: { progress(spec.outputBytes + $0, total) })
+    }
+    return reply.status
+  }
+
+  private func fetch(
+    _ tensor: OutputTensor, _ count: Int, _ digest: Digest?, into files: borrowing ResultFiles,
+    progress: (Int) -> Void
+  ) throws(MeshError) {
+    let hasher = SHA256()
+    var offset = 0
+    while offset < count {
+      let read = try client.read(id, tensor, at: offset, isCancelled: isCancelled) {
+        (bytes) throws(MeshError) in
+        hasher.update(bytes)
+        try files.write(tensor, at: offset, bytes)
+      }
+      guard read > 0 else { throw Self.strange }
+      offset += read
+      progress(offset)
+    }
+    guard hasher.finish() == digest else {
+      throw MeshError(
+        .jobFailed, "the result of job \(id) was damaged on its way; fetch it again")
+    }
+  }
+
+  /// Lets the coordinator forget the result.
+  package func discard() throws(MeshError) {
+    _ = try client.call(.discard(id), patience: .seconds(5)).orThrow()
+  }
+}
+
+extension CallOutcome {
+  /// The reply, or the refusal as somebody at a terminal should read it.
+  package func orThrow() throws(MeshError) -> CallReply {
+    switch self {
+    case .success(let reply): return reply
+    case .failure(let failure): throw failure.meshError
+    }
+  }
+}

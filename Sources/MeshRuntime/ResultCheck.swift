@@ -1,0 +1,140 @@
+internal import AttentionKernels
+internal import ElementTypes
+internal import MeshCore
+internal import TensorFiles
+
+/// Compares a result on disk with the Double reference, on sampled rows of every head, by the rule
+/// that `Tolerance` states.
+package struct ResultCheck {
+  private let inputs: JobInputs
+  private let output: TensorFile
+  private let logSumExp: TensorFile?
+
+  /// What was found.
+  package struct Finding: Sendable {
+    package var rowsPerHead: Int
+    package var heads: Int
+    /// Largest errors over all rows, of the result and of a naive float32 computation.
+    package var error = 0.0
+    package var naiveError = 0.0
+    package var logSumExpError = 0.0
+    /// The first rows that fail the rule.
+    package var violations: [String] = []
+  }
+
+  package init(inputs: JobInputs, output: String, logSumExp: String?) throws(MeshError) {
+    self.inputs = inputs
+    self.output = try JobInputs.open(output)
+    self.logSumExp = try logSumExp.map { text throws(MeshError) in try JobInputs.open(text) }
+    guard self.output.element == .float32 else {
+      throw MeshError(
+        .badInput, "\(output) is \(self.output.element.name); only float32 results can be checked")
+    }
+    guard self.output.shape == inputs.shape else {
+      throw MeshError(
+        .badInput, "\(output) has shape \(self.output.shape), the query \(inputs.shape)")
+    }
+    if let file = self.logSumExp, file.shape != inputs.logSumExpShape {
+      throw MeshError(
+        .badInput, "\(file.location) has shape \(file.shape); it should be \(inputs.logSumExpShape)"
+      )
+    }
+  }
+
+  /// - Parameter rows: of each head, evenly spread, first and last among them.
+  package func run(rows: Int) throws(MeshError) -> Finding {
+    let spec = inputs.spec
+    let count = min(rows, spec.queryTokens)
+    let sampled = (0..<count).map {
+      count == 1 ? 0 : $0 * (spec.queryTokens - 1) / (count - 1)
+    }
+    var finding = Finding(rowsPerHead: count, heads: spec.flatQueryHeads)
+    for keyHead in 0..<spec.flatKeyValueHeads {
+      let reference = ReferenceAttention(
+        keys: try doubles(.key, head: keyHead, tokens: 0..<spec.keyTokens),
+        values: try doubles(.value, head: keyHead, tokens: 0..<spec.keyTokens),
+        headDimension: spec.headDimension, scale: Double(spec.scale))
+      for group in 0..<spec.queriesPerKeyHead {
+        try check(
+          head: keyHead * spec.queriesPerKeyHead + group, rows: sampled, reference, &finding)
+      }
+    }
+    return finding
+  }
+
+  private func check(
+    head: Int, rows: [Int], _ reference: ReferenceAttention, _ finding: inout Finding
+  ) throws(MeshError) {
+    let spec = inputs.spec
+    let queries = try rows.map { row throws(MeshError) in
+      try doubles(.query, head: head, tokens: row..<row + 1)
+    }
+    let visible = rows.map { row in
+      spec.mask == .full
+        ? spec.keyTokens : min(max(0, row + spec.causalOffset + 1), spec.keyTokens)
+    }
+    let exact = zip(queries, visible).map { reference.row(query: $0, visibleKeys: $1) }
+    let naive = reference.naiveFloat32Rows(queries: queries, visibleKeys: visible)
+    let rule = Tolerance(
+      reference: exact, naive: naive, largestValue: reference.largestValue)
+    for (index, row) in rows.enumerated() {
+      let got = try floats(
+        output, at: (head * spec.queryTokens + row) * spec.headDimension,
+        count: spec.headDimension)
+      var sum = Float(exact[index].logSumExp)
+      if let logSumExp {
+        sum = try floats(logSumExp, at: head * spec.queryTokens + row, count: 1)[0]
+        finding.logSumExpError = max(
+          finding.logSumExpError, distance(Double(sum), exact[index].logSumExp))
+      }
+      for (value, wanted) in zip(got, exact[index].output) {
+        finding.error = max(finding.error, distance(Double(value), wanted))
+      }
+      for (value, wanted) in zip(naive[index].output, exact[index].output) {
+        finding.naiveError = max(finding.naiveError, distance(value, wanted))
+      }
+      if let violation = rule.violation(row: index, output: got, logSumExp: sum),
+        finding.violations.count < 8
+      {
+        finding.violations.append("head \(head), token \(row): \(violation)")
+      }
+    }
+  }
+
+  /// Distance of two numbers; 0 where both are the same infinity or both NaN.
+  private func distance(_ got: Double, _ wanted: Double) -> Double {
+    if got == wanted || (got.isNaN && wanted.isNaN) { return 0 }
+    return abs(got - wanted)
+  }
+
+  private func floats(_ file: TensorFile, at element: Int, count: Int) throws(MeshError) -> [Float]
+  {
+    let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: count * 4, alignment: 64)
+    defer { bytes.deallocate() }
+    do throws(TensorFileError) {
+      try file.read(at: element * 4, into: bytes)
+    } catch {
+      throw MeshError(.badInput, error.description)
+    }
+    return (0..<count).map { bytes.load(fromByteOffset: $0 * 4, as: Float.self) }
+  }
+
+  private func doubles(
+    _ tensor: InputTensor, head: Int, tokens: Range<Int>
+  ) throws(MeshError) -> [Double] {
+    let spec = inputs.spec
+    let length = tensor == .query ? spec.queryTokens : spec.keyTokens
+    let count = tokens.count * spec.headDimension
+    let bytes = UnsafeMutableRawBufferPointer.allocate(
+      byteCount: count * spec.element.byteCount, alignment: 64)
+    let floats = UnsafeMutableBufferPointer<Float>.allocate(capacity: count)
+    defer {
+      bytes.deallocate()
+      floats.deallocate()
+    }
+    let row = head * length + tokens.lowerBound
+    try inputs.read(tensor, at: row * spec.headDimension * spec.element.byteCount, into: bytes)
+    spec.element.decode(UnsafeRawBufferPointer(bytes), into: floats)
+    return floats.map { Double($0) }
+  }
+}

@@ -1,0 +1,196 @@
+internal import FoldEngine
+internal import MeshCore
+internal import MeshWire
+internal import ZeroMQ
+
+/// Carries out what the core decides.
+extension WorkerLoop {
+  func act(_ effect: Worker.Effect) {
+    switch effect {
+    case .send(let message): send(message)
+    case .beat(let id, let term, let progress, let isLast): beat(id, term, progress, isLast)
+    case .begin(let assignment, let hosted): begin(assignment, hosted)
+    case .release: release()
+    case .observe(let observation): configuration.log.write(observation)
+    default: if let job { act(effect, job) }
+    }
+  }
+
+  private func act(_ effect: Worker.Effect, _ job: WorkerJob) {
+    switch effect {
+    case .pull(let pull, let source):
+      send(PullLink.StoredMessage(header: DataFrame.pull(pull).encode(), payload: nil), to: source)
+    case .answer(let answer, let pull, let link):
+      let header = PartHeader(job: pull.job, planTag: pull.planTag, tile: pull.tile, part: 0)
+      sendToPeer(.answer(answer, to: header), nil, link)
+    case .serve(let tile, let part, let link):
+      guard let frame = job.shelf.part(part, of: tile) else { return }
+      let header = PartHeader(job: job.id, planTag: job.planTag, tile: tile, part: part)
+      pacer.add(LinkPacer.Parcel(frame: .part(header), payload: frame, link: link))
+      sendPaced()
+    case .pack(let tile): pack(tile, job)
+    case .unpack(let tile): job.engine.unpack(tile.index)
+    case .forget(let tile): job.shelf.remove(tile)
+    case .fold(let vrank, let tiles): fold(vrank, tiles, job)
+    case .finish(let vrank): finish(vrank, job)
+    case .sendResult(let vrank, let message): sendResult(vrank, message, job)
+    case .sendFinal(let vrank): sendFinal(vrank, job)
+    case .retire(let vrank):
+      job.results[vrank] = nil
+      job.engine.retire(vrank)
+    case .send, .beat, .begin, .release, .observe: break
+    }
+  }
+
+  // MARK: Coordinator
+
+  func send(_ message: WorkerMessage) {
+    let frame = ControlFrame.worker(message, from: core.hello.worker)
+    // Lost when there is no connection: hello and heartbeats come again by themselves.
+    _ = try? control.socket.send(Message(header: Frame(frame.encode())))
+  }
+
+  private func beat(
+    _ id: JobID?, _ term: UInt64, _ progress: [WorkerMessage.Progress], _ isLast: Bool
+  ) {
+    send(
+      .heartbeat(
+        WorkerMessage.Heartbeat(
+          job: id, term: term, progress: progress, traffic: job?.traffic ?? Traffic(),
+          residentBytes: ProcessMemory.peakBytes, isLast: isLast)))
+  }
+
+  private func begin(_ assignment: Assignment, _ hosted: [VRank]) {
+    let job = WorkerJob(
+      assignment, worker: core.hello.worker, kernel: configuration.kernel,
+      busySeconds: pool.busySeconds)
+    for vrank in hosted { job.engine.host(vrank) }
+    self.job = job
+    isPollerStale = true
+  }
+
+  private func release() {
+    pool.cancel()
+    pacer.clear()
+    job = nil
+    peers = []
+    isPollerStale = true
+    ProcessMemory.returnFreeMemory()
+  }
+
+  // MARK: Sources
+
+  private func send(_ message: PullLink.StoredMessage, to source: Worker.Source) {
+    guard let link = link(to: source) else { return }
+    count(link.send(message), on: source)
+  }
+
+  private func link(to source: Worker.Source) -> PullLink? {
+    guard let job else { return nil }
+    if let link = job.links[source] { return link }
+    let id = Sockets.routingID(core.hello.worker.incarnation, nextLink)
+    nextLink += 1
+    // A source that can't even be named stays silent: the core asks the next one.
+    let link = try? PullLink(
+      source: source, endpoint: job.endpoint(of: source, store: storeEndpoint), routingID: id,
+      context: dataContext)
+    job.links[source] = link
+    isPollerStale = true
+    return link
+  }
+
+  /// Counts bytes written to a source: requests for tiles and inputs, or results.
+  func count(_ bytes: Int, on source: Worker.Source) {
+    if source == .store {
+      job?.traffic.inputBytes += bytes
+    } else {
+      job?.traffic.tileBytes += bytes
+    }
+  }
+
+  // MARK: Peers
+
+  private func sendToPeer(_ frame: DataFrame, _ payload: StoredFrame?, _ link: Worker.Link) {
+    guard let peer = peers.first(where: { $0.number == link.number }) else { return }
+    let header = frame.encode()
+    let message = Message(
+      routingID: peer.routingID, header: Frame(header), payload: payload?.copy())
+    switch try? data.socket.send(message) {
+    case .sent?:
+      job?.traffic.tileBytes += Sockets.wireBytes(header.count)
+      job?.traffic.tileBytes += payload.map { Sockets.wireBytes($0.count) } ?? 0
+    case .unroutable?:
+      peers.removeAll { $0.number == link.number }
+      perform(.linkClosed(link))
+    case .wouldBlock?, nil:
+      // Beyond its credit, or dying: it asks again or is gone.
+      job?.traffic.dropped += 1
+    }
+  }
+
+  func sendPaced() {
+    while let parcel = pacer.next(at: MonotonicClock.now) {
+      sendToPeer(parcel.frame, parcel.payload, parcel.link)
+    }
+  }
+
+  // MARK: Compute
+
+  private func pack(_ tile: TileID, _ job: WorkerJob) {
+    job.shelf.forEachPayload(of: tile) { part, payload in
+      switch tile.tensor {
+      case .query: job.engine.packQueries(tile: tile.index, part: part, payload: payload)
+      case .keyValue: job.engine.packKeys(tile: tile.index, part: part, payload: payload)
+      }
+    }
+    if tile.tensor == .query { job.shelf.remove(tile) }
+  }
+
+  private func fold(_ vrank: VRank, _ tiles: Range<Int>, _ job: WorkerJob) {
+    let work = job.engine.fold(vrank, tiles: tiles)
+    let (id, notices) = (job.id, notices)
+    let done: @Sendable () -> Void = {
+      _ = notices.post(.folded(id, vrank, next: tiles.upperBound))
+    }
+    if let model = configuration.model {
+      let seconds = Double(work.visiblePairs) / model.pairsPerSecond
+      pool.submit(itemCount: 1, perform: { _, _ in sleep(seconds: seconds) }, completion: done)
+    } else {
+      pool.submit(
+        itemCount: work.itemCount, perform: { work.perform($0, scratch: $1) }, completion: done)
+    }
+  }
+
+  private func finish(_ vrank: VRank, _ job: WorkerJob) {
+    let result = job.engine.finish(vrank)
+    job.results[vrank] = result
+    let (id, notices) = (job.id, notices)
+    pool.submit(itemCount: result.itemCount) { item, _ in
+      result.perform(item)
+    } completion: {
+      result.seal()
+      _ = notices.post(.finished(id, vrank))
+    }
+  }
+
+  // MARK: Results
+
+  private func sendResult(_ vrank: VRank, _ message: Int, _ job: WorkerJob) {
+    guard let result = job.results[vrank] else { return }
+    let state = result.header(
+      message, job: job.id, planTag: job.planTag, epoch: job.epoch(of: vrank))
+    guard let count = state.frameBytes else { return }
+    let frame = Frame(count: count) { state.write(result.payload(message), to: $0) }
+    guard let link = link(to: .store) else { return }
+    job.traffic.resultBytes += link.send(
+      PullLink.StoredMessage(
+        header: DataFrame.state(state.header).encode(), payload: StoredFrame(frame)))
+  }
+
+  private func sendFinal(_ vrank: VRank, _ job: WorkerJob) {
+    guard let result = job.results[vrank], let digest = result.sealedDigest else { return }
+    let end = VRankFinal(job: job.id, vrank: vrank, epoch: job.epoch(of: vrank), digest: digest)
+    send(
+      PullLink.StoredMessage(header: DataFrame.vrankFinal(end).encode(), payload: nil), to: .store)
+  }
+}

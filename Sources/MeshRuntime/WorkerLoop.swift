@@ -1,0 +1,197 @@
+internal import AttentionKernels
+internal import MeshCore
+internal import MeshWire
+internal import ZeroMQ
+
+/// The thread of a worker that owns all its sockets and never computes: it feeds the core, keeps
+/// frames, answers peers and sends heartbeats.
+final class WorkerLoop {
+  /// What other threads tell it.
+  enum Notice: Sendable {
+    case folded(JobID, VRank, next: Int)
+    case finished(JobID, VRank)
+    case stop
+  }
+
+  /// Why it ended.
+  enum Ending: Sendable {
+    case stopped
+    case refused(String)
+  }
+
+  var core: Worker
+  let configuration: WorkerService.Configuration
+  let pool: ComputePool
+  let notices: Mailbox<Notice>
+  let dataContext: Context
+  let control: OwnedSocket
+  let data: OwnedSocket
+  var job: WorkerJob?
+  var storeEndpoint = ""
+  var poller = Poller()
+  var isPollerStale = true
+  var nextLink: UInt64 = 1
+  /// Routing ids of peers by link number.
+  var peers: [(number: UInt64, routingID: [UInt8])] = []
+  var nextPeer: UInt64 = 1
+  var ending: Ending?
+  var pacer: LinkPacer
+
+  init(
+    core: Worker, configuration: WorkerService.Configuration, pool: ComputePool,
+    notices: Mailbox<Notice>, control: OwnedSocket, data: OwnedSocket, dataContext: Context
+  ) {
+    self.core = core
+    self.configuration = configuration
+    self.pool = pool
+    self.notices = notices
+    self.control = control
+    self.data = data
+    self.dataContext = dataContext
+    pacer = LinkPacer(bytesPerSecond: configuration.model?.linkBytesPerSecond)
+  }
+
+  /// Runs until it is told to stop or refused.
+  func run() throws(ZeroMQError) -> Ending {
+    let interval = Duration.milliseconds(50)
+    var nextTick = MonotonicClock.now
+    while ending == nil {
+      if isPollerStale { watchAll() }
+      let wake = min(nextTick, pacer.nextDue ?? nextTick)
+      try poller.wait(upTo: max(.zero, wake - MonotonicClock.now))
+      // Control first: a release ends work that need not be done.
+      for _ in 0..<64 {
+        guard let message = try control.socket.receive() else { break }
+        receiveControl(message)
+      }
+      for notice in notices.drain() { receive(notice) }
+      for _ in 0..<64 {
+        guard let message = try data.socket.receive() else { break }
+        receiveFromPeer(message)
+      }
+      try receiveFromSources()
+      sendPaced()
+      if MonotonicClock.now >= nextTick {
+        perform(.tick)
+        nextTick = MonotonicClock.now + interval
+      }
+    }
+    return ending ?? .stopped
+  }
+
+  private func watchAll() {
+    isPollerStale = false
+    poller = Poller()
+    poller.watch(control)
+    poller.watch(data)
+    poller.watch(notices)
+    for link in sortedLinks {
+      poller.watch(link.socket)
+      poller.watch(link.monitor.socket)
+    }
+  }
+
+  var sortedLinks: [PullLink] {
+    (job?.links.values).map { Array($0) } ?? []
+  }
+
+  // MARK: In
+
+  private func receive(_ notice: Notice) {
+    switch notice {
+    case .folded(let id, let vrank, let next):
+      job?.folded(busySeconds: pool.busySeconds)
+      perform(.folded(id, vrank, next: next))
+    case .finished(let id, let vrank): perform(.finished(id, vrank))
+    case .stop:
+      send(.goodbye)
+      ending = .stopped
+    }
+  }
+
+  private func receiveControl(_ message: consuming Message) {
+    let frame = message.header.withUnsafeBytes { try? ControlFrame(decoding: $0) }
+    guard case .coordinator(let order) = frame else {
+      job?.traffic.dropped += 1
+      return
+    }
+    if case .welcome(_, let store) = order { storeEndpoint = store }
+    if case .refused(_, let reason) = order { ending = .refused(reason) }
+    perform(.coordinator(order))
+  }
+
+  private func receiveFromPeer(_ message: consuming Message) {
+    let frame = message.header.withUnsafeBytes { try? DataFrame(decoding: $0) }
+    guard let routingID = message.routingID, case .pull(let pull) = frame else {
+      job?.traffic.dropped += 1
+      return
+    }
+    perform(.pull(pull, from: link(of: routingID)))
+  }
+
+  private func link(of routingID: [UInt8]) -> Worker.Link {
+    if let known = peers.first(where: { $0.routingID == routingID }) {
+      return Worker.Link(number: known.number)
+    }
+    if peers.count >= 4 * Limits.workersMaximum { peers.removeFirst() }
+    peers.append((nextPeer, routingID))
+    nextPeer += 1
+    return Worker.Link(number: nextPeer - 1)
+  }
+
+  private func receiveFromSources() throws(ZeroMQError) {
+    for link in sortedLinks {
+      if link.isBroken() {
+        lose(link)
+        continue
+      }
+      if link.isWaiting { count(link.flush(), on: link.source) }
+      // At most what one pull may bring at a time, so that no source starves another.
+      for _ in 0..<16 {
+        guard let message = try link.socket.socket.receive() else { break }
+        receive(message, from: link)
+      }
+    }
+  }
+
+  private func lose(_ link: PullLink) {
+    guard let id = job?.id else { return }
+    job?.links[link.source] = nil
+    isPollerStale = true
+    perform(.sourceLost(id, link.source))
+  }
+
+  private func receive(_ message: consuming Message, from link: PullLink) {
+    let frame = message.header.withUnsafeBytes { try? DataFrame(decoding: $0) }
+    switch frame {
+    case .answer(let answer, let header):
+      perform(.answer(answer, header.job, header.tile, from: link.source))
+    case .part(let header):
+      if let payload = message.payload.take() {
+        receive(header, StoredFrame(payload), from: link.source)
+      }
+    case .receipt(let receipt): perform(.receipt(receipt))
+    default: job?.traffic.dropped += 1
+    }
+  }
+
+  /// Takes a part if it is the next one of its tile and is what it says.
+  private func receive(_ header: PartHeader, _ frame: StoredFrame, from source: Worker.Source) {
+    guard let job, header.job == job.id, header.planTag == job.planTag,
+      job.shelf.count(of: header.tile) == header.part
+    else {
+      self.job?.traffic.dropped += 1
+      return
+    }
+    guard job.accepts(frame, header) else {
+      job.traffic.dropped += 1
+      return perform(.badPart(header.job, header.tile, from: source))
+    }
+    job.shelf.add(frame, to: header.tile)
+    perform(.part(header.job, header.tile, part: header.part, from: source))
+  }
+
+  func perform(_ event: Worker.Event) {
+    for effect in core.handle(event, at: MonotonicClock.now) { act(effect) }
+  }
+}

@@ -1,0 +1,111 @@
+package import AttentionKernels
+internal import Glibc
+internal import MeshCore
+internal import Synchronization
+internal import ZeroMQ
+
+/// A running worker: a thread for its sockets, and compute threads.
+package final class WorkerService: Sendable {
+  /// How it is set up.
+  package struct Configuration: Sendable {
+    package var name: String
+    /// The coordinator's control socket.
+    package var coordinator: String
+    /// Where to serve tiles, and what to tell others of it; nil for the bound address.
+    package var listen: String
+    package var advertised: String?
+    package var threads: Int
+    package var memoryBytes: Int
+    package var kernel: AttentionKernel
+    /// For benchmarks: takes time instead of computing.
+    package var model: Model?
+    package var log: ObservationLog
+
+    package init(
+      name: String, coordinator: String, listen: String, advertised: String?, threads: Int,
+      memoryBytes: Int, kernel: AttentionKernel, model: Model?, log: ObservationLog
+    ) {
+      self.name = name
+      self.coordinator = coordinator
+      self.listen = listen
+      self.advertised = advertised
+      self.threads = threads
+      self.memoryBytes = memoryBytes
+      self.kernel = kernel
+      self.model = model
+      self.log = log
+    }
+  }
+
+  /// A worker that only behaves like one: folds take the time that a machine of this speed would
+  /// take, and so do its sends.
+  package struct Model: Sendable {
+    /// (query, key) pairs a second, over all heads.
+    package var pairsPerSecond: Double
+    package var linkBytesPerSecond: Double
+
+    package init(pairsPerSecond: Double, linkBytesPerSecond: Double) {
+      self.pairsPerSecond = pairsPerSecond
+      self.linkBytesPerSecond = linkBytesPerSecond
+    }
+  }
+
+  private let notices: Mailbox<WorkerLoop.Notice>
+  private let ending = Monitor<WorkerLoop.Ending?>(nil)
+  private let thread: Mutex<DedicatedThread?> = Mutex(nil)
+  private let pool: ComputePool
+
+  /// Binds the data socket, connects to the coordinator and starts the threads.
+  package init(_ configuration: Configuration) throws(MeshError) {
+    do throws(ZeroMQError) {
+      // A context of its own for control, so that heartbeats never queue behind tensors.
+      let (controlContext, dataContext) = (try Context(), try Context())
+      var generator = SystemRandomNumberGenerator()
+      let worker = WorkerID(incarnation: .random(in: 1...UInt64.max, using: &generator))
+      var options = Sockets.control
+      options.routingID = Sockets.routingID(worker.incarnation, 0)
+      let control = SocketBox(try OwnedSocket(.dealer, context: controlContext, options: options))
+      let data = SocketBox(try OwnedSocket(.router, context: dataContext, options: Sockets.data))
+      let bound = try data.socket.socket.bind(configuration.listen)
+      try control.socket.socket.connect(configuration.coordinator)
+      let notices = try Mailbox<WorkerLoop.Notice>(capacity: Limits.mailboxEventsMaximum)
+      let pool = try ComputePool(threads: configuration.threads)
+      let hello = WorkerMessage.Hello(
+        worker: worker, name: configuration.name, processID: Int(getpid()),
+        version: protocolVersion, numerics: configuration.kernel.level.arithmeticClass,
+        level: configuration.kernel.level.name, threads: configuration.threads,
+        memoryBytes: configuration.memoryBytes, endpoint: configuration.advertised ?? bound)
+      self.notices = notices
+      self.pool = pool
+      let ending = self.ending
+      let started = try DedicatedThread(name: "mesh") {
+        let loop = WorkerLoop(
+          core: Worker(hello: hello), configuration: configuration, pool: pool, notices: notices,
+          control: control.take(), data: data.take(), dataContext: dataContext)
+        end("worker loop") { () throws(ZeroMQError) in
+          let reason = try loop.run()
+          ending.update { $0 = reason }
+        }
+      }
+      thread.withLock { $0 = started }
+    } catch {
+      throw MeshError(.badInput, "the worker can't start: \(error.description)")
+    }
+  }
+
+  /// Why the coordinator refused it; nil while it runs.
+  package var endedReason: String? {
+    ending.read { if case .refused(let reason)? = $0 { reason } else { nil } }
+  }
+
+  /// Says goodbye and ends the threads.
+  package func stop() {
+    _ = notices.post(.stop)
+    thread.withLock { thread in
+      thread?.join()
+      thread = nil
+    }
+    pool.cancel()
+    pool.stop()
+  }
+}

@@ -1,0 +1,39 @@
+internal import ArgumentParser
+internal import Foundation
+internal import MeshRuntime
+
+/// `attnmesh check`.
+struct Check: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Compare a result with a naive computation in double precision.",
+    discussion: """
+      A result passes where, per head, its error is at most twice that of a naive float32 computation
+      of the same rows, plus rounding: 2⁻²³ (1 + max |logit|) max |v|. Exit code 1 when it fails.
+
+      Example:
+        attnmesh check --query q.npy --key k.npy --value v.npy --mask causal --output o.npy
+      """)
+
+  @OptionGroup(title: "Job") var job: JobOptions
+  @Option(help: "The output to check, float32.") var output: String
+  @Option(help: "The log-sum-exp to check.") var lse: String?
+  @Option(help: "Rows of each head that are compared, evenly spread.") var rows = 64
+
+  func run() throws {
+    guard (1...1_000_000).contains(rows) else {
+      throw MeshError(.badInput, "--rows \(rows): it must be 1 to 1000000")
+    }
+    let check = try ResultCheck(inputs: try job.inputs(), output: output, logSumExp: lse)
+    let finding = try check.run(rows: rows)
+    print(
+      String(
+        format: "%@: %d rows of each of %d heads; largest error %.2e (naive float32: %.2e)",
+        finding.violations.isEmpty ? "equal to the reference" : "NOT equal to the reference",
+        finding.rowsPerHead, finding.heads, finding.error, finding.naiveError)
+        + (lse == nil ? "" : String(format: ", log-sum-exp %.2e", finding.logSumExpError)))
+    for violation in finding.violations { Attnmesh.complain(violation) }
+    guard finding.violations.isEmpty else {
+      throw MeshError(.jobFailed, "\(output) is not the attention of these tensors")
+    }
+  }
+}

@@ -1,0 +1,64 @@
+internal import ArgumentParser
+internal import Foundation
+internal import MeshCore
+internal import MeshRuntime
+
+/// `attnmesh coordinator`.
+struct CoordinatorCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "coordinator",
+    abstract: "Run a coordinator: takes jobs and gives them to workers.",
+    discussion: """
+      Jobs of several clients run one after another, each on all workers. Inputs and results stay in
+      the store until they are fetched or expire. The data socket listens one port above --listen.
+
+      Example:
+        attnmesh coordinator --store /var/lib/attnmesh
+      """)
+
+  @Option(help: "Control address. (or ATTNMESH_LISTEN)")
+  var listen: String?
+
+  @Option(help: "Address under which workers and clients reach it, if it isn't --listen.")
+  var advertise: String?
+
+  @Option(help: "Directory for inputs and results. (or ATTNMESH_STORE; default: unnamed files)")
+  var store: String?
+
+  @Option(help: "Bytes the store may take, such as 100G.")
+  var quota = "64G"
+
+  @Option(help: "Hours for which a result is kept that nobody fetches.")
+  var retention = 24.0
+
+  @Flag(help: "Listen on an address that others can reach, without keys.")
+  var insecure = false
+
+  @Flag(help: "No log on standard error.")
+  var quiet = false
+
+  func run() throws {
+    let environment = ProcessInfo.processInfo.environment
+    let listen = listen ?? environment["ATTNMESH_LISTEN"] ?? MeshOptions.defaultEndpoint
+    try checkListen(listen, insecure: insecure)
+    guard retention > 0, retention <= 24 * 365 else {
+      throw MeshError(.badInput, "--retention \(retention): it must be 0 to 8760 hours")
+    }
+    let interruption = Interruption()
+    let service = try CoordinatorService(
+      CoordinatorService.Configuration(
+        controlEndpoint: listen, dataEndpoint: try nextPort(listen),
+        advertisedData: try advertise.map { text throws(MeshError) in try nextPort(text) },
+        store: store ?? environment["ATTNMESH_STORE"],
+        diskQuotaBytes: try byteCount(quota, "--quota"),
+        retention: .milliseconds(Int64(retention * 3_600_000)),
+        log: ObservationLog(isOn: !quiet)))
+    if !quiet {
+      Attnmesh.complain(
+        "coordinator at \(service.controlEndpoint), data at \(service.dataEndpoint); workers join"
+          + " with: attnmesh worker --coordinator \(advertise ?? service.controlEndpoint)")
+    }
+    interruption.wait()
+    service.stop()
+  }
+}

@@ -1,0 +1,127 @@
+internal import ArgumentParser
+internal import Foundation
+internal import MeshCore
+internal import MeshRuntime
+
+/// `attnmesh submit`.
+struct Submit: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Send a job to a coordinator and print its id.",
+    discussion: """
+      Example:
+        job=$(attnmesh submit --query q.npy --key k.npy --value v.npy --mask causal)
+        attnmesh result $job --output o.npy
+      """)
+
+  @OptionGroup(title: "Job") var job: JobOptions
+  @OptionGroup(title: "Mesh") var mesh: MeshOptions
+
+  @Option(help: "Seconds after which the job fails, whatever its state.")
+  var deadline: Double?
+
+  @Flag(help: "Print JSON.")
+  var json = false
+
+  @Flag(help: "No progress; errors still show.")
+  var quiet = false
+
+  func run() throws {
+    let inputs = try job.inputs()
+    let interruption = Interruption()
+    let bar = ProgressBar(isShown: !quiet)
+    let remote = try RemoteJob(
+      submitting: inputs, deadlineSeconds: try checkedDeadline(deadline),
+      client: try mesh.client(), isCancelled: { interruption.isRequested },
+      progress: { bar.show(sent: $0, of: $1) })
+    bar.clear()
+    if json {
+      printJSON(
+        SubmittedView(
+          job: "\(remote.id)", workerBytes: remote.admission.workerBytes,
+          diskBytes: remote.admission.diskBytes))
+    } else {
+      print(remote.id)
+    }
+  }
+
+  private struct SubmittedView: Encodable {
+    var job: String
+    var workerBytes: Int
+    var diskBytes: Int
+  }
+}
+
+func checkedDeadline(_ seconds: Double?) throws(MeshError) -> Double {
+  guard let seconds else { return 0 }
+  guard seconds > 0, seconds <= 1e8 else {
+    throw MeshError(.badInput, "--deadline \(seconds): it must be a positive number of seconds")
+  }
+  return seconds
+}
+
+/// `attnmesh result`.
+struct ResultCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "result",
+    abstract: "Wait for a job and fetch its result.",
+    discussion: """
+      The result is checked against the coordinator's digest and appears whole. It stays in the store
+      unless --discard is given; fetching again is fine.
+      """)
+
+  @OptionGroup var argument: JobArgument
+  @OptionGroup(title: "Result") var result: OutputOptions
+  @OptionGroup(title: "Mesh") var mesh: MeshOptions
+
+  @Flag(help: "Let the coordinator forget the result once it is here.")
+  var discard = false
+
+  @Option(help: "Write a report to this file, as JSON.")
+  var report: String?
+
+  @Flag(help: "No progress and no summary; errors still show.")
+  var quiet = false
+
+  func run() throws {
+    try result.check()
+    let client = try mesh.client()
+    let interruption = Interruption()
+    let remote = RemoteJob(
+      try argument.id(client), client: client, isCancelled: { interruption.isRequested })
+    let bar = ProgressBar(isShown: !quiet)
+    let done = try remote.wait { bar.show($0) }
+    let spec = done.summary.spec
+    let heads = [spec.queryHeads, spec.queryTokens, spec.headDimension]
+    let files = try ResultFiles(
+      output: result.output, element: try result.element(), logSumExp: result.lse,
+      shape: spec.batch > 1 ? [spec.batch] + heads : heads)
+    let status = try remote.fetch(into: files, withLogSumExp: result.lse != nil) {
+      bar.show(sent: $0, of: $1)
+    }
+    bar.clear()
+    try files.commit()
+    if discard { try remote.discard() }
+    let report = JobReport(status)
+    if let path = self.report { try report.write(to: path) }
+    if !quiet { print(report.summary) }
+  }
+}
+
+/// `attnmesh cancel`.
+struct Cancel: ParsableCommand {
+  static let configuration = CommandConfiguration(abstract: "Cancel a job.")
+
+  @OptionGroup var argument: JobArgument
+  @OptionGroup(title: "Mesh") var mesh: MeshOptions
+
+  @Flag(help: "Print JSON.")
+  var json = false
+
+  func run() throws {
+    let client = try mesh.client()
+    let id = try argument.id(client)
+    guard case .status(let status) = try client.call(.cancel(id)).orThrow() else { return }
+    if json { return printJSON(JobView(status)) }
+    print("job \(id) is \(status.summary.state.name)")
+  }
+}

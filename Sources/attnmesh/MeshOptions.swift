@@ -1,0 +1,96 @@
+internal import ArgumentParser
+internal import Foundation
+internal import MeshCore
+internal import MeshRuntime
+
+/// Where the mesh is: the same flags on every verb; each has an environment variable.
+struct MeshOptions: ParsableArguments {
+  @Option(help: "The coordinator: tcp://HOST:PORT. (or ATTNMESH_COORDINATOR)")
+  var coordinator: String?
+
+  static let defaultEndpoint = "tcp://127.0.0.1:7700"
+
+  var endpoint: String {
+    coordinator ?? ProcessInfo.processInfo.environment["ATTNMESH_COORDINATOR"]
+      ?? Self.defaultEndpoint
+  }
+
+  func client() throws(MeshError) -> MeshClient {
+    try MeshClient(endpoint: endpoint, name: Self.clientName)
+  }
+
+  /// user@host: for people, and for fair queueing.
+  static var clientName: String {
+    let process = ProcessInfo.processInfo
+    return String("\(process.userName)@\(process.hostName)".prefix(Limits.nameBytesMaximum))
+  }
+}
+
+/// A job id as an argument.
+struct JobArgument: ParsableArguments {
+  @Argument(help: "The job's id, as `attnmesh jobs` shows it; its first digits do.")
+  var job: String
+
+  func id(_ client: MeshClient) throws(MeshError) -> JobID { try Self.find(job, client) }
+
+  /// Finds a job by its id or the beginning of it.
+  static func find(_ job: String, _ client: MeshClient) throws(MeshError) -> JobID {
+    if let id = JobID(job) { return id }
+    guard job.count >= 4, job.allSatisfy(\.isHexDigit) else {
+      throw MeshError(.badInput, "\(job) is no job id; `attnmesh jobs` lists them")
+    }
+    guard case .jobs(let jobs) = try client.call(.list).orThrow() else {
+      throw MeshError(.unreachable, "the coordinator gave an answer to something else")
+    }
+    let matches = jobs.filter { "\($0.job)".hasPrefix(job.lowercased()) }
+    guard matches.count == 1, let match = matches.first else {
+      let what = matches.isEmpty ? "no job begins" : "\(matches.count) jobs begin"
+      throw MeshError(.badInput, "\(what) with \(job); `attnmesh jobs` lists them")
+    }
+    return match.job
+  }
+}
+
+/// Checks that an address may be listened on without keys.
+func checkListen(_ endpoint: String, insecure: Bool) throws(MeshError) {
+  if endpoint.hasPrefix("ipc://") { return }
+  guard endpoint.hasPrefix("tcp://"), endpoint.dropFirst(6).contains(":") else {
+    throw MeshError(.badInput, "--listen \(endpoint): it must be tcp://ADDR:PORT")
+  }
+  let host = endpoint.dropFirst(6).prefix { $0 != ":" }
+  if host.hasPrefix("127.") || host == "localhost" || endpoint.hasPrefix("tcp://[::1]") { return }
+  guard insecure else {
+    throw MeshError(
+      .badInput,
+      "--listen \(endpoint): everybody who reaches this address could use the mesh; listen on"
+        + " 127.0.0.1, or give --insecure on a network where that is what you want")
+  }
+  Attnmesh.complain("warning: \(endpoint) accepts everybody: no keys, no encryption")
+}
+
+/// The endpoint one port further: a coordinator's data socket stands beside its control socket.
+func nextPort(_ endpoint: String) throws(MeshError) -> String {
+  guard let colon = endpoint.lastIndex(of: ":") else {
+    throw MeshError(.badInput, "\(endpoint): it must be tcp://ADDR:PORT")
+  }
+  let port = endpoint[endpoint.index(after: colon)...]
+  if port == "*" || port == "0" { return endpoint[...colon] + "*" }
+  guard let number = Int(port), (1...65_534).contains(number) else {
+    throw MeshError(.badInput, "\(endpoint): the port must be 1 to 65534, or * for any")
+  }
+  return endpoint[...colon] + "\(number + 1)"
+}
+
+/// A byte count with an optional unit: 512M, 16G, 1000000.
+func byteCount(_ text: String, _ flag: String) throws(MeshError) -> Int {
+  let units: [Character: Int] = ["K": 10, "M": 20, "G": 30, "T": 40]
+  let shift = text.last.flatMap { units[Character($0.uppercased())] }
+  let digits = shift == nil ? Substring(text) : text.dropLast()
+  guard let number = Int(digits), number > 0,
+    case let (bytes, overflow) = number.multipliedReportingOverflow(by: 1 << (shift ?? 0)),
+    !overflow
+  else {
+    throw MeshError(.badInput, "\(flag) \(text): it must be a count of bytes, such as 16G")
+  }
+  return bytes
+}

@@ -1,0 +1,66 @@
+internal import ElementTypes
+internal import Foundation
+internal import MeshCore
+internal import MeshRuntime
+
+/// Prints a value as JSON with snake_case keys.
+func printJSON(_ value: some Encodable, isPretty: Bool = true) {
+  let encoder = JSONEncoder()
+  encoder.keyEncodingStrategy = .convertToSnakeCase
+  encoder.outputFormatting =
+    isPretty
+    ? [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    : [.sortedKeys, .withoutEscapingSlashes]
+  encoder.nonConformingFloatEncodingStrategy = .convertToString(
+    positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
+  guard let data = try? encoder.encode(value) else {
+    preconditionFailure("not encodable: \(value)")
+  }
+  print(String(decoding: data, as: UTF8.self))
+}
+
+/// Prints rows in columns as wide as their widest cell.
+func printTable(_ heading: [String], _ rows: [[String]]) {
+  let all = [heading] + rows
+  let widths = heading.indices.map { column in all.map { $0[column].count }.max() ?? 0 }
+  for row in all {
+    let cells = zip(row, widths).map { $0.padding(toLength: $1, withPad: " ", startingAt: 0) }
+    var line = cells.joined(separator: "  ")
+    while line.last == " " { line.removeLast() }
+    print(line)
+  }
+}
+
+/// A duration for a person.
+func age(_ seconds: Double) -> String {
+  switch seconds {
+  case ..<100: String(format: "%.1f s", seconds)
+  case ..<6_000: String(format: "%.0f min", seconds / 60)
+  default: String(format: "%.1f h", seconds / 3_600)
+  }
+}
+
+extension AttentionJob {
+  /// "1×9/3 heads, 8192×8192, d 64, float16, causal".
+  var shapeText: String {
+    "\(batch)×\(queryHeads)/\(keyValueHeads) heads, \(queryTokens)×\(keyTokens) tokens,"
+      + " d \(headDimension), \(element.name), \(mask.name)"
+  }
+}
+
+extension ProgressBar {
+  /// Tiles folded per rank.
+  func show(_ status: JobStatus) {
+    let job = status.summary
+    show(
+      status.ranks.map {
+        Rank(name: "rank \($0.vrank) on \($0.worker)", done: $0.next, total: $0.needed)
+      },
+      heading: "job \(job.job) \(job.state.name)\(job.reason.isEmpty ? "" : ": \(job.reason)")")
+  }
+
+  /// Bytes moved.
+  func show(sent: Int, of total: Int) {
+    show([], heading: "\(bytes(sent)) of \(bytes(total))")
+  }
+}

@@ -1,0 +1,145 @@
+internal import ElementTypes
+internal import MeshCore
+
+/// What `--json` prints: stable names, whatever the code calls them.
+
+struct SummaryView: Encodable {
+  var job: String
+  var client: String
+  var state: String
+  var reason: String
+  var tilesFolded: Int
+  var tilesTotal: Int
+  var ageSeconds: Double
+  var wallSeconds: Double
+  var batch: Int
+  var queryHeads: Int
+  var keyValueHeads: Int
+  var queryTokens: Int
+  var keyTokens: Int
+  var headDimension: Int
+  var element: String
+  var mask: String
+  var layout: String
+
+  init(_ job: JobSummary) {
+    self.job = "\(job.job)"
+    client = job.client
+    state = job.state.name
+    reason = job.reason
+    tilesFolded = job.folded
+    tilesTotal = job.total
+    ageSeconds = job.ageSeconds
+    wallSeconds = job.wallSeconds
+    batch = job.spec.batch
+    queryHeads = job.spec.queryHeads
+    keyValueHeads = job.spec.keyValueHeads
+    queryTokens = job.spec.queryTokens
+    keyTokens = job.spec.keyTokens
+    headDimension = job.spec.headDimension
+    element = job.spec.element.name
+    mask = job.spec.mask.name
+    layout = job.spec.layout.name
+  }
+}
+
+struct JobView: Encodable {
+  struct Rank: Encodable {
+    var vrank: Int
+    var worker: String
+    var epoch: String
+    var next: Int
+    var needed: Int
+    var final: Bool
+  }
+
+  struct Worker: Encodable {
+    var name: String
+    var level: String
+    var threads: Int
+    var residentBytes: Int
+    var traffic: Traffic
+  }
+
+  var summary: SummaryView
+  var queuePosition: Int
+  var vranks: Int
+  var planHash: String?
+  var ranks: [Rank]
+  var workers: [Worker]
+  var bytesNeeded: Int
+  var workerBytesBound: Int
+  var outputDigest: String?
+  var lseDigest: String?
+
+  init(_ status: JobStatus) {
+    summary = SummaryView(status.summary)
+    queuePosition = status.queuePosition
+    vranks = status.vrankCount
+    planHash = status.planHash.map { "\($0)" }
+    ranks = status.ranks.map {
+      Rank(
+        vrank: $0.vrank.index, worker: $0.worker, epoch: "\($0.epoch)", next: $0.next,
+        needed: $0.needed, final: $0.isFinal)
+    }
+    workers = status.workers.map {
+      Worker(
+        name: $0.name, level: $0.level, threads: $0.threads, residentBytes: $0.residentBytes,
+        traffic: $0.traffic)
+    }
+    bytesNeeded = status.neededBytes
+    workerBytesBound = status.workerBytes
+    outputDigest = status.outputDigest.map { "\($0)" }
+    lseDigest = status.logSumExpDigest.map { "\($0)" }
+  }
+}
+
+struct WorkerView: Encodable {
+  var worker: String
+  var name: String
+  var process: Int
+  var numerics: String
+  var level: String
+  var threads: Int
+  var memoryBytes: Int
+  var residentBytes: Int
+  var endpoint: String
+  var silentSeconds: Double
+  var job: String?
+  var vranks: [Int]
+
+  init(_ status: WorkerStatus) {
+    worker = "\(status.worker)"
+    name = status.name
+    process = status.processID
+    numerics = status.numerics
+    level = status.level
+    threads = status.threads
+    memoryBytes = status.memoryBytes
+    residentBytes = status.residentBytes
+    endpoint = status.endpoint
+    silentSeconds = status.silentSeconds
+    job = status.job.map { "\($0)" }
+    vranks = status.vranks.map(\.index)
+  }
+}
+
+struct EventView: Encodable {
+  var sequence: UInt64
+  var seconds: Double
+  var kind: String
+  var job: String?
+  var worker: String?
+  var vrank: Int?
+  var detail: String
+
+  init(_ event: RecordedEvent) {
+    sequence = event.sequence
+    seconds = event.seconds
+    kind = event.observation.kind.name
+    job = event.observation.job.map { "\($0)" }
+    worker = event.observation.worker
+    vrank = event.observation.vrank?.index
+    detail = event.observation.detail
+  }
+}
