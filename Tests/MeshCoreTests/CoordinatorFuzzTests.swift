@@ -103,7 +103,8 @@ private struct Fuzz {
         WorkerMessage.Progress(
           vrank: VRank(number(6)), epoch: epoch(), next: number(4), needed: number(4))
       }
-      mesh.beat(UInt64(random.below(8)), job: job(), progress: progress)
+      let isLast = random.below(4) == 0
+      mesh.beat(UInt64(random.below(8)), job: job(), progress: progress, isLast: isLast)
     }
   }
 
