@@ -23,8 +23,8 @@ extension Coordinator {
       }
     case .failed(let job, let vrank, let step, let reason):
       // Only the host of a rank knows how it fares.
-      guard let index = activeIndex, jobs[index].id == job, let run = jobs[index].run,
-        run.plan.vranks.contains(vrank),
+      guard let index = activeIndex, jobs[index].id == job, jobs[index].state == .running,
+        let run = jobs[index].run, run.plan.vranks.contains(vrank),
         run.peer(of: worker) == run.assignment.hosts[vrank.index].peer
       else { return }
       let needed = run.plan.neededKeyTiles(of: vrank)

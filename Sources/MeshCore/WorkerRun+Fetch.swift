@@ -126,11 +126,11 @@ extension WorkerRun {
     case .have, .coming:
       request.deadline = now + Limits.pullTimeout
       self[tile] = .requested(request)
-    case .no, .stale:
-      askElsewhere(tile, request, because: "it has it not", at: now, into: &effects)
-    case .lost:
+    case .lost where source == .store:
       fail(
         tile, "the input store's copy is damaged: submit the job again", into: &effects)
+    case .no, .stale, .lost:
+      askElsewhere(tile, request, because: "it has it not", at: now, into: &effects)
     }
   }
 
@@ -158,12 +158,17 @@ extension WorkerRun {
     _ tile: TileID, _ request: TileState.Request, because reason: String, at now: Duration,
     into effects: inout [Worker.Effect]
   ) {
+    guard request.attempts < Limits.pullAttemptsMaximum else {
+      // It stays asked for, with its credit: the job ends here, and until then this is said again
+      // now and then, since a message may be lost.
+      var last = request
+      last.deadline = now + Limits.pullTimeout
+      self[tile] = .requested(last)
+      return fail(tile, "no source has it: \(reason)", into: &effects)
+    }
     if request.source == .store {
       let parts = request.received..<plan.partCount(tile.tensor)
       storeBytes -= parts.reduce(0) { $0 + plan.payloadBytes(of: tile, part: $1) }
-    }
-    guard request.attempts < Limits.pullAttemptsMaximum else {
-      return fail(tile, "no source has it: \(reason)", into: &effects)
     }
     var next = Worker.Source.store
     if tile.tensor == .keyValue, case .peer(let peer) = request.source {

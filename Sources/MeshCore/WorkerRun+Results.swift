@@ -28,7 +28,10 @@ extension WorkerRun {
     else { return }
     guard receipt.status == .ok else {
       // The bytes changed on their way: send them again. A stale epoch ends with a release.
-      if receipt.status == .dataLoss { resend(index, at: now, into: &effects) }
+      // What is sent again takes along all after it, so that only the first is sent for.
+      let isNext = receipt.message == result.acknowledged && receipt.message < result.sent
+      let isEnd = receipt.message == -1 && result.isEndSent
+      if receipt.status == .dataLoss, isNext || isEnd { resend(index, at: now, into: &effects) }
       return
     }
     if receipt.message == -1, result.isEndSent {

@@ -28,7 +28,8 @@ extension WorkerRun {
 
   /// One past the last part that the credit of a pull covers.
   private func endPart(of pull: Pull) -> Int {
-    var credit = pull.creditBytes
+    // A peer may say anything; what is subtracted from must not overflow.
+    var credit = max(0, pull.creditBytes)
     var part = max(0, pull.firstPart)
     while part < plan.partCount(.keyValue) {
       credit -= plan.payloadBytes(of: pull.tile, part: part)

@@ -133,7 +133,9 @@ package struct WorkerAudit: Sendable {
     if folds.count > Limits.foldsOutstanding { fail("\(folds.count) folds outstanding") }
     if results > Limits.resultMessagesOutstanding { fail("\(results) results outstanding") }
     let tile = plan.payloadBytes(of: .keyValue(0)) + plan.payloadBytes(of: .query(0))
-    if storeBytes > Limits.storeCreditBytes + tile { fail("\(storeBytes) bytes asked of the store") }
+    if storeBytes > Limits.storeCreditBytes + tile {
+      fail("\(storeBytes) bytes asked of the store")
+    }
   }
 
   private mutating func fail(_ reason: String) {

@@ -85,7 +85,10 @@ import Testing
     #expect(try problem { $0.queryTokens = .min }.contains("query tokens is \(Int.min)"))
     #expect(try problem { $0.keyTokens = .max }.contains("key tokens is \(Int.max)"))
     #expect(try problem { $0.headDimension = 257 }.contains("257"))
-    #expect(try problem { $0.queryHeads = 3; $0.keyValueHeads = 2 }.contains("not a multiple"))
+    #expect(
+      try problem {
+        $0.queryHeads = 3; $0.keyValueHeads = 2
+      }.contains("not a multiple"))
     #expect(try problem { $0.batch = 40_000 }.contains("80000"))
     #expect(try problem { $0.scale = .nan }.contains("nan"))
     #expect(try problem { $0.scale = -.infinity }.contains("-inf"))

@@ -119,10 +119,11 @@ final class CoordinatorHarness {
   }
 
   func beat(
-    _ worker: UInt64, job: JobID? = nil, progress: [WorkerMessage.Progress] = []
+    _ worker: UInt64, job: JobID? = nil, progress: [WorkerMessage.Progress] = [],
+    isLast: Bool = false
   ) {
     let beat = WorkerMessage.Heartbeat(
-      job: job, term: 3, progress: progress, traffic: Traffic(), residentBytes: 1)
+      job: job, term: 3, progress: progress, traffic: Traffic(), residentBytes: 1, isLast: isLast)
     send(.message(.heartbeat(beat), from: WorkerID(incarnation: worker)))
   }
 
@@ -130,6 +131,13 @@ final class CoordinatorHarness {
     for (index, host) in assignment.hosts.enumerated() {
       send(.store(.stored(assignment.job, VRank(index), host.epoch)))
     }
+  }
+
+  /// The store has digested the result, and workers 1 and 2 have given their final counters.
+  func finish(_ job: JobID) {
+    send(.store(.finished(job, output: sampleDigest(4), logSumExp: sampleDigest(5))))
+    beat(1, job: job, isLast: true)
+    beat(2, job: job, isLast: true)
   }
 
   func status(_ job: JobID) -> JobStatus? {

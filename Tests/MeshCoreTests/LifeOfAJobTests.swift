@@ -48,15 +48,15 @@ import Testing
       }
       #expect(acknowledged)
     }
-    #expect(mesh.state(job) == .finishing)
-    let (output, logSumExp) = (sampleDigest(4), sampleDigest(5))
-    mesh.send(.store(.finished(job, output: output, logSumExp: logSumExp)))
     #expect(mesh.released(job) == [1, 2])
+    #expect(mesh.state(job) == .finishing)
+    mesh.finish(job)
     guard case .success(.result(let result)) = mesh.call(.result(job)) else {
       Issue.record("no result")
       return
     }
-    #expect(result.status.outputDigest == output && result.status.logSumExpDigest == logSumExp)
+    #expect(result.status.outputDigest == sampleDigest(4))
+    #expect(result.status.logSumExpDigest == sampleDigest(5))
     #expect(result.status.summary.folded == result.status.summary.total)
     #expect(result.status.ranks.allSatisfy { $0.isFinal })
   }
@@ -140,7 +140,7 @@ import Testing
   func retention() throws {
     let mesh = CoordinatorHarness(retention: .seconds(100))
     let job = try #require(bring(to: .finishing, mesh))
-    mesh.send(.store(.finished(job, output: sampleDigest(4), logSumExp: sampleDigest(5))))
+    mesh.finish(job)
     mesh.now += .seconds(90)
     mesh.send(.tick)
     #expect(mesh.call(.result(job))?.code == .ok)
@@ -152,12 +152,33 @@ import Testing
     #expect(mesh.observed.count { $0.kind == .jobDiscarded } == 1)
   }
 
+  @Test("a finishing job waits for its workers' last words, but not long", arguments: 0..<3)
+  func lastWords(way: Int) throws {
+    let mesh = CoordinatorHarness()
+    let job = try #require(bring(to: .finishing, mesh))
+    mesh.send(
+      .message(
+        .failed(job, VRank(0), step: 1, reason: "too late"), from: WorkerID(incarnation: 1)))
+    #expect(mesh.state(job) == .finishing, "its result is whole: nobody can fail it any more")
+    mesh.send(.store(.finished(job, output: sampleDigest(4), logSumExp: sampleDigest(5))))
+    mesh.beat(1, job: job, isLast: true)
+    #expect(mesh.state(job) == .finishing)
+    switch way {
+    case 0: mesh.beat(2, job: job, isLast: true)
+    case 1: mesh.send(.workerGone(WorkerID(incarnation: 2), reason: "its connection broke"))
+    default:
+      mesh.now += Limits.heartbeatTimeout
+      mesh.send(.tick)
+    }
+    #expect(mesh.state(job) == .done)
+  }
+
   @Test("discard frees a terminal job's room and refuses a live one")
   func discard() throws {
     let mesh = CoordinatorHarness()
     let job = try #require(bring(to: .finishing, mesh))
     #expect(mesh.call(.discard(job))?.code == .failedPrecondition)
-    mesh.send(.store(.finished(job, output: sampleDigest(4), logSumExp: sampleDigest(5))))
+    mesh.finish(job)
     #expect(mesh.call(.discard(job))?.code == .ok)
     #expect(mesh.commands.count == 1)
     #expect(mesh.call(.discard(job))?.code == .ok)

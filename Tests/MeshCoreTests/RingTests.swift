@@ -81,7 +81,8 @@ import Testing
       for tile in 0..<sample.plan.keyTileCount {
         let keys = min(256, job.keyTokens - tile * 256)
         let askers = sample.needers(of: tile).subtracting([sample.owner(of: tile)])
-        total += askers.count * keys * job.flatKeyValueHeads * job.headDimension
+        total +=
+          askers.count * keys * job.flatKeyValueHeads * job.headDimension
           * job.element.byteCount * 2
       }
       #expect(sample.ring.neededBytes == total, "seed \(seed)")

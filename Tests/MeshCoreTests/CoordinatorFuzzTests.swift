@@ -1,0 +1,149 @@
+import Checksums
+import MeshCore
+import Testing
+
+/// Events of all kinds, in no order, about jobs and workers that exist or don't.
+@Suite struct CoordinatorFuzzTests {
+  @Test(
+    "a hundred thousand random events: no trap, one job at a time, ends are final",
+    arguments: 1...4)
+  func randomEvents(seed: Int) {
+    var fuzz = Fuzz(seed: UInt64(seed))
+    for step in 0..<25_000 {
+      fuzz.step()
+      if step % 50 == 0 {
+        let problem = fuzz.problem()
+        #expect(problem == nil, "seed \(seed), step \(step)")
+        if problem != nil { return }
+      }
+    }
+    // The walk must have been somewhere.
+    let kinds = Set(fuzz.mesh.observed.map(\.kind))
+    #expect(
+      kinds.isSuperset(of: [.jobDone, .jobFailed, .jobCancelled, .workerLost, .jobDiscarded]),
+      "seed \(seed)")
+  }
+}
+
+private struct Fuzz {
+  let mesh = CoordinatorHarness(quota: 1 << 24, retention: .seconds(30))
+  private var random: SplitMix64
+  private var jobs = [JobID(high: 0, low: 0)]
+  private var tables: [Assignment] = []
+  private var ended: [JobID: JobState] = [:]
+
+  init(seed: UInt64) { random = SplitMix64(seed: seed) }
+
+  /// Also far from anything that is there.
+  private mutating func number(_ usual: Int) -> Int {
+    random.below(10) > 0
+      ? random.below(usual) : [Int.min, -1, Int.max, usual, 1 << 40][random.below(5)]
+  }
+
+  private mutating func worker() -> WorkerID { WorkerID(incarnation: UInt64(random.below(8))) }
+
+  /// Mostly a recent one.
+  private mutating func job() -> JobID {
+    random.below(4) > 0
+      ? jobs[jobs.count - 1 - random.below(min(4, jobs.count))]
+      : jobs[random.below(jobs.count)]
+  }
+
+  private mutating func epoch() -> Epoch {
+    Epoch(term: UInt64(2 + random.below(3)), counter: random.next() % 50)
+  }
+
+  mutating func step() {
+    if random.below(100) == 0 { mesh.now += .milliseconds(random.below(3_000)) }
+    switch random.below(10) {
+    case 0, 1: call()
+    case 2, 3: message()
+    case 4, 5, 6, 7: store()
+    case 8 where random.below(30) == 0: mesh.send(.workerGone(worker(), reason: "cut"))
+    default: mesh.send(.tick)
+    }
+    if let table = mesh.assigned { tables.append(table) }
+  }
+
+  private mutating func call() {
+    let role = Role.allCases[random.below(4)]
+    let id = random.below(5) == 0 ? UInt64(random.below(200)) : nil
+    let requests: [CallRequest] = [
+      .start(job()), .status(job()), .list, .cancel(job()), .result(job()), .discard(job()),
+      .workers, .events(EventsRequest(after: random.next() >> random.next() % 64, job: job())),
+    ]
+    if random.below(2) == 0 {
+      let spec = sampleJob(
+        heads: number(3), queries: number(900), keys: number(900), vranks: number(5))
+      let deadline = [0, 0, 0, 1e-9, 5, .nan, -1, 1e18][random.below(8)]
+      let request = SubmitRequest(spec: spec, deadlineSeconds: deadline)
+      mesh.call(.submit(request), as: role, client: "c\(random.below(4))", id: id)
+      for case .create(let job, _) in mesh.commands { jobs.append(job) }
+    } else {
+      let remaining = Duration.milliseconds(random.below(20_000) - 1_000)
+      mesh.call(requests[random.below(requests.count)], as: role, id: id, remaining: remaining)
+    }
+  }
+
+  private mutating func message() {
+    switch random.below(40) {
+    case 0: mesh.send(.message(.goodbye, from: worker()))
+    case 1:
+      let reason = WorkerMessage.failed(
+        job(), VRank(number(6)), step: number(4), reason: "for some reason")
+      mesh.send(.message(reason, from: worker()))
+    case 2..<12:
+      let hello = sampleHello(
+        UInt64(random.below(8)), name: "w\(random.below(9))",
+        version: random.below(9) == 0 ? number(3) : protocolVersion,
+        numerics: random.below(9) == 0 ? "other" : "fma", memory: .max)
+      mesh.send(.message(.hello(hello), from: hello.worker))
+    default:
+      let progress = (0..<random.below(4)).map { _ in
+        WorkerMessage.Progress(
+          vrank: VRank(number(6)), epoch: epoch(), next: number(4), needed: number(4))
+      }
+      let isLast = random.below(4) == 0
+      mesh.beat(UInt64(random.below(8)), job: job(), progress: progress, isLast: isLast)
+    }
+  }
+
+  private mutating func store() {
+    if let table = tables.last, random.below(3) > 0 {
+      if random.below(8) == 0 {
+        let event = StoreEvent.finished(
+          table.job, output: sampleDigest(1), logSumExp: sampleDigest(2))
+        return _ = mesh.send(.store(event))
+      }
+      let vrank = random.below(table.hosts.count)
+      return _ = mesh.send(.store(.stored(table.job, VRank(vrank), table.hosts[vrank].epoch)))
+    }
+    let (one, two) = (sampleDigest(1), sampleDigest(2))
+    let events: [StoreEvent] = [
+      .created(job()), .created(job()), .received(job()), .sealed(job(), sampleInputs),
+      .sealed(job(), sampleInputs), .stored(job(), VRank(number(6)), epoch()), .dropped(job()),
+      .finished(job(), output: one, logSumExp: two),
+      .finished(job(), output: one, logSumExp: two),
+    ]
+    if random.below(60) == 0 {
+      mesh.send(.store(.failed(job(), CallFailure(.internal, "I/O error"))))
+    } else {
+      mesh.send(.store(events[random.below(events.count)]))
+    }
+  }
+
+  mutating func problem() -> String? {
+    guard case .success(.jobs(let list)) = mesh.call(.list, as: .viewer) else { return "no list" }
+    let active = list.count { $0.state == .running || $0.state == .finishing }
+    if active > 1 { return "\(active) jobs run" }
+    for summary in list {
+      if !(0...summary.total).contains(summary.folded) { return "folded \(summary.folded)" }
+      if let end = ended[summary.job], end != summary.state {
+        return "\(summary.job) was \(end.name) and is \(summary.state.name)"
+      }
+      if summary.state.isTerminal { ended[summary.job] = summary.state }
+    }
+    let last = list.first.flatMap { mesh.status($0.job) }
+    return list.isEmpty || last != nil ? nil : "no status"
+  }
+}
