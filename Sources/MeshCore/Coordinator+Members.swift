@@ -18,6 +18,7 @@ extension Coordinator {
       members[member].residentBytes = beat.residentBytes
       record(beat, from: worker, at: now, into: &effects)
       effects.append(.send(.beat(term: configuration.term), to: worker))
+      assignAgain(to: worker, unless: beat.job, into: &effects)
       if let job = beat.job, !beat.isLast, !isActive(job) {
         effects.append(.send(.release(job, term: configuration.term), to: worker))
       }
@@ -36,6 +37,17 @@ extension Coordinator {
     case .goodbye:
       lose(worker, reason: "it said goodbye", kind: .workerLeft, at: now, into: &effects)
     }
+  }
+
+  /// An assignment may be lost on its way: a worker that should have the job and doesn't name it is
+  /// told again. One that has it takes no notice.
+  private func assignAgain(
+    to worker: WorkerID, unless named: JobID?, into effects: inout [Effect]
+  ) {
+    guard let index = activeIndex, jobs[index].state == .running, jobs[index].id != named,
+      let run = jobs[index].run, run.peer(of: worker) != nil
+    else { return }
+    effects.append(.send(.assign(run.assignment, term: configuration.term), to: worker))
   }
 
   private func isActive(_ job: JobID) -> Bool {

@@ -102,6 +102,15 @@ import Testing
     #expect(mesh.sent(to: 1) == [.beat(term: 3), .release(job, term: 3)])
   }
 
+  @Test("a worker whose assignment was lost is told again until it names the job")
+  func assignAgain() throws {
+    let (mesh, job, table) = try running()
+    mesh.beat(1)
+    #expect(mesh.sent(to: 1).contains(.assign(table, term: 3)))
+    mesh.beat(1, job: job)
+    #expect(mesh.sent(to: 1) == [.beat(term: 3)])
+  }
+
   @Test("nothing is believed before hello")
   func strangers() throws {
     let (mesh, job, table) = try running()
