@@ -10,7 +10,8 @@ package protocol ColumnVectors {
   func adding<Level: CPULevel>(_: Level.Type, _ scalar: Float, times columns: Self) -> Self
   /// self * scalar + addend, lane by lane.
   func scaled<Level: CPULevel>(_: Level.Type, by scalar: Float, adding addend: Float) -> Self
-  func scaled(by scalar: Float) -> Self
+  /// self + columns, lane by lane.
+  func adding(_ columns: Self) -> Self
   var firstColumn: Float { get }
 }
 
@@ -48,7 +49,7 @@ package struct OneVector: ColumnVectors {
   }
 
   @_alwaysEmitIntoClient @inline(__always)
-  package func scaled(by scalar: Float) -> Self { Self(lanes: lanes * Lanes(repeating: scalar)) }
+  package func adding(_ columns: Self) -> Self { Self(lanes: lanes + columns.lanes) }
 
   @_alwaysEmitIntoClient @inline(__always)
   package var firstColumn: Float { lanes[0] }
@@ -105,8 +106,8 @@ package struct TwoVectors: ColumnVectors {
   }
 
   @_alwaysEmitIntoClient @inline(__always)
-  package func scaled(by scalar: Float) -> Self {
-    Self(low: low.scaled(by: scalar), high: high.scaled(by: scalar))
+  package func adding(_ columns: Self) -> Self {
+    Self(low: low.adding(columns.low), high: high.adding(columns.high))
   }
 
   @_alwaysEmitIntoClient @inline(__always)

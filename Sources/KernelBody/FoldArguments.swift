@@ -35,6 +35,28 @@ package struct FoldArguments {
   @_alwaysEmitIntoClient @inline(__always)
   package func visibleKeys(row: Int) -> Int { visibility.count(row: row, keyCount: keyCount) }
 
+  // Scratch: scores [8][256], and behind them what follows. Sums are [8][32], a register tile's.
+
+  /// 2^(m - m') of each row of a block.
+  @_alwaysEmitIntoClient @inline(__always)
+  package var factors: UnsafeMutablePointer<Float> { scratch + 8 &* 256 }
+
+  /// m' of each row of a block.
+  @_alwaysEmitIntoClient @inline(__always)
+  package var maxima: UnsafeMutablePointer<Float> { factors + 16 }
+
+  /// P V over the closed chunks of the tile.
+  @_alwaysEmitIntoClient @inline(__always)
+  package var tileSums: UnsafeMutablePointer<Float> { maxima + 16 }
+
+  /// P V over the keys so far of the open chunk.
+  @_alwaysEmitIntoClient @inline(__always)
+  package var pendingSums: UnsafeMutablePointer<Float> { tileSums + 8 &* 32 }
+
+  /// Floats of all that.
+  @_alwaysEmitIntoClient @inline(__always)
+  package static var scratchFloats: Int { 8 &* 256 &+ 2 &* 16 &+ 2 &* 8 &* 32 }
+
   /// Where V has `column` of `key`, and how far apart keys are.
   @_alwaysEmitIntoClient @inline(__always)
   package func valueColumn(_ column: Int, key: Int) -> (start: UnsafePointer<Float>, stride: Int) {

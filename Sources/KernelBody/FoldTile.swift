@@ -51,14 +51,14 @@ extension CPULevel {
     }
   }
 
-  /// Turns S into P, updates m and l, and leaves each row's factor 2^(m - m') behind the scores.
+  /// Turns S into P, updates m and l, and leaves each row's factor 2^(m - m') in scratch.
   @_alwaysEmitIntoClient @inline(__always)
   package static func softmaxBlock<Tile: RegisterTile>(
     _: Tile.Type, _ fold: FoldArguments, _ row: Int
   ) {
     let scores = fold.scratch
-    let factors = fold.scratch + 8 &* 256
-    let maxima = factors + 16
+    let factors = fold.factors
+    let maxima = fold.maxima
     let m = fold.state.maximum + row
     let l = fold.state.sum + row
     storeLanes(Lanes(repeating: 0), to: factors)
@@ -82,61 +82,6 @@ extension CPULevel {
         m[r] = maxima[r]
       }
       r &+= 1
-    }
-  }
-
-  /// O~ = 2^(m - m') O~ + P V. A row takes exactly the keys that it sees: those that all rows of
-  /// the block see go through the block's register tile, the rest row by row.
-  @_alwaysEmitIntoClient @inline(__always)
-  package static func valueBlock<Tile: RegisterTile>(
-    _: Tile.Type, _ fold: FoldArguments, _ row: Int
-  ) {
-    let common = fold.visibleKeys(row: row)
-    let factors = fold.scratch + 8 &* 256
-    if common > 0 {
-      accumulateValues(Tile.self, fold, row, block: 0, keys: 0, common, factors)
-    }
-    if fold.visibleKeys(row: row &+ Tile.rows &- 1) == common { return }
-    let one = factors + 16
-    one[0] = 1
-    var r = 0
-    while r < Tile.rows {
-      let visible = fold.visibleKeys(row: row &+ r)
-      if visible > common {
-        accumulateValues(
-          OneRow<Tile.Columns>.self, fold, row &+ r, block: r, keys: common, visible,
-          common > 0 ? one : factors + r)
-      }
-      r &+= 1
-    }
-  }
-
-  /// O~ [Tile.rows][paddedDimension] = factor O~ + P V over keys `first ..< end`.
-  @_alwaysEmitIntoClient @inline(__always)
-  package static func accumulateValues<Tile: RegisterTile>(
-    _: Tile.Type, _ fold: FoldArguments, _ row: Int, block r: Int,
-    keys first: Int, _ end: Int, _ factors: UnsafePointer<Float>
-  ) {
-    let padded = fold.layout.paddedDimension
-    let p = UnsafePointer(fold.scratch) + r &* 256 + first
-    let o = fold.state.accumulator + row &* padded
-    var column = 0
-    while column &+ Tile.Columns.width <= padded {
-      let v = fold.valueColumn(column, key: first)
-      var tile = Tile(loading: o + column, stride: padded, factors: factors)
-      multiply(
-        Self.self, into: &tile, left: p, leftStride: 256, right: v.start, rightStride: v.stride,
-        count: end &- first)
-      tile.store(to: o + column, stride: padded)
-      column &+= Tile.Columns.width
-    }
-    if column < padded {
-      let v = fold.valueColumn(column, key: first)
-      var tile = Tile.Narrow(loading: o + column, stride: padded, factors: factors)
-      multiply(
-        Self.self, into: &tile, left: p, leftStride: 256, right: v.start, rightStride: v.stride,
-        count: end &- first)
-      tile.store(to: o + column, stride: padded)
     }
   }
 }

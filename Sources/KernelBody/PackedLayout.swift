@@ -24,9 +24,9 @@ package struct PackedLayout: Sendable, Equatable {
   @_alwaysEmitIntoClient @inline(__always)
   package static var panelKeys: Int { 32 }
 
-  /// Floats of the scratch buffer of a fold: scores [8][256] and two vectors. One per thread.
+  /// Keys whose P V is summed in one chain, a power of two: see `valueBlock`.
   @_alwaysEmitIntoClient @inline(__always)
-  package static var scratchFloats: Int { 8 &* 256 &+ 2 &* 16 }
+  package static var valueChunk: Int { 64 }
 
   /// d, 1...256.
   @usableFromInline package let headDimension: Int

@@ -11,9 +11,15 @@ package protocol RegisterTile {
 
   static var rows: Int { get }
   init(repeating value: Float)
-  /// Loads [rows][columns] from rows `stride` floats apart; row r is multiplied by `factors[r]`.
-  init(loading pointer: UnsafePointer<Float>, stride: Int, factors: UnsafePointer<Float>)
+  /// Loads [rows][columns] from rows `stride` floats apart.
+  init(loading pointer: UnsafePointer<Float>, stride: Int)
   func store(to pointer: UnsafeMutablePointer<Float>, stride: Int)
+  /// Row r gains row r of [rows][columns] at `pointer`, rows `stride` floats apart.
+  mutating func add(_ pointer: UnsafePointer<Float>, stride: Int)
+  /// Row r gains `factors[r]` times row r of [rows][columns] at `pointer`.
+  mutating func add<Level: CPULevel>(
+    _: Level.Type, _ pointer: UnsafePointer<Float>, stride: Int,
+    times factors: UnsafePointer<Float>)
   /// Row r gains `left[r * stride]` times `columns`.
   mutating func accumulate<Level: CPULevel>(
     _: Level.Type, _ left: UnsafePointer<Float>, stride: Int, _ columns: Columns)
@@ -36,15 +42,26 @@ package struct OneRow<Columns: ColumnVectors>: RegisterTile {
   package init(repeating value: Float) { columns = Columns(repeating: value) }
 
   @_alwaysEmitIntoClient @inline(__always)
-  package init(
-    loading pointer: UnsafePointer<Float>, stride: Int, factors: UnsafePointer<Float>
-  ) {
-    columns = Columns(loading: pointer).scaled(by: factors[0])
+  package init(loading pointer: UnsafePointer<Float>, stride: Int) {
+    columns = Columns(loading: pointer)
   }
 
   @_alwaysEmitIntoClient @inline(__always)
   package func store(to pointer: UnsafeMutablePointer<Float>, stride: Int) {
     columns.store(to: pointer)
+  }
+
+  @_alwaysEmitIntoClient @inline(__always)
+  package mutating func add(_ pointer: UnsafePointer<Float>, stride: Int) {
+    columns = columns.adding(Columns(loading: pointer))
+  }
+
+  @_alwaysEmitIntoClient @inline(__always)
+  package mutating func add<Level: CPULevel>(
+    _: Level.Type, _ pointer: UnsafePointer<Float>, stride: Int,
+    times factors: UnsafePointer<Float>
+  ) {
+    columns = columns.adding(Level.self, factors[0], times: Columns(loading: pointer))
   }
 
   @_alwaysEmitIntoClient @inline(__always)
@@ -84,18 +101,31 @@ where Upper.Columns == Lower.Columns {
   }
 
   @_alwaysEmitIntoClient @inline(__always)
-  package init(
-    loading pointer: UnsafePointer<Float>, stride: Int, factors: UnsafePointer<Float>
-  ) {
-    upper = Upper(loading: pointer, stride: stride, factors: factors)
-    lower = Lower(
-      loading: pointer + Upper.rows &* stride, stride: stride, factors: factors + Upper.rows)
+  package init(loading pointer: UnsafePointer<Float>, stride: Int) {
+    upper = Upper(loading: pointer, stride: stride)
+    lower = Lower(loading: pointer + Upper.rows &* stride, stride: stride)
   }
 
   @_alwaysEmitIntoClient @inline(__always)
   package func store(to pointer: UnsafeMutablePointer<Float>, stride: Int) {
     upper.store(to: pointer, stride: stride)
     lower.store(to: pointer + Upper.rows &* stride, stride: stride)
+  }
+
+  @_alwaysEmitIntoClient @inline(__always)
+  package mutating func add(_ pointer: UnsafePointer<Float>, stride: Int) {
+    upper.add(pointer, stride: stride)
+    lower.add(pointer + Upper.rows &* stride, stride: stride)
+  }
+
+  @_alwaysEmitIntoClient @inline(__always)
+  package mutating func add<Level: CPULevel>(
+    _: Level.Type, _ pointer: UnsafePointer<Float>, stride: Int,
+    times factors: UnsafePointer<Float>
+  ) {
+    upper.add(Level.self, pointer, stride: stride, times: factors)
+    lower.add(
+      Level.self, pointer + Upper.rows &* stride, stride: stride, times: factors + Upper.rows)
   }
 
   @_alwaysEmitIntoClient @inline(__always)
@@ -123,23 +153,3 @@ where Upper.Columns == Lower.Columns {
 @usableFromInline package typealias FourRows<C: ColumnVectors> = Stack<TwoRows<C>, TwoRows<C>>
 @usableFromInline package typealias SixRows<C: ColumnVectors> = Stack<FourRows<C>, TwoRows<C>>
 @usableFromInline package typealias EightRows<C: ColumnVectors> = Stack<FourRows<C>, FourRows<C>>
-
-/// tile[rows][columns] += left[rows][count] * right[count][columns], `count` in index order.
-///
-/// `left` has rows `leftStride` floats apart, `right` rows `rightStride` floats apart and aligned
-/// to 64 bytes. The one micro-kernel of Q K^T and of P V.
-@_alwaysEmitIntoClient @inline(__always)
-package func multiply<Level: CPULevel, Tile: RegisterTile>(
-  _: Level.Type, into tile: inout Tile,
-  left: UnsafePointer<Float>, leftStride: Int,
-  right: UnsafePointer<Float>, rightStride: Int, count: Int
-) {
-  var left = left
-  var right = right
-  let end = left + count
-  while left < end {
-    tile.accumulate(Level.self, left, stride: leftStride, Tile.Columns(loading: right))
-    left += 1
-    right += rightStride
-  }
-}
