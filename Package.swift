@@ -55,7 +55,8 @@ let package = Package(
       name: "MeshWire", dependencies: ["CMeshWire", "Checksums", "ElementTypes", "MeshCore"],
       swiftSettings: strict),
     .target(
-      name: "FoldEngine", dependencies: ["MeshCore", "AttentionKernels", "Checksums"],
+      name: "FoldEngine",
+      dependencies: ["MeshCore", "AttentionKernels", "KernelBody", "Checksums"],
       swiftSettings: strict),
     .target(
       name: "MeshSimulation",

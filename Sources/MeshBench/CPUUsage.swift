@@ -34,7 +34,8 @@ private func seconds(of clock: clockid_t) -> Double {
 }
 
 private var processorSeconds: Double {
-  [__rusage_who_t(RUSAGE_SELF.rawValue), __rusage_who_t(RUSAGE_CHILDREN.rawValue)].reduce(0) { total, who in
+  [__rusage_who_t(RUSAGE_SELF.rawValue), __rusage_who_t(RUSAGE_CHILDREN.rawValue)].reduce(0) {
+    total, who in
     var usage = rusage()
     getrusage(who, &usage)
     return [usage.ru_utime, usage.ru_stime].reduce(total) {

@@ -33,10 +33,14 @@ extension Integration {
       Case("rank-2.npy", "[8, 4]", "[heads, tokens, head_dim]") {
         NpyFile.write($0, shape: [8, 4])
       },
-      Case("rank-5.npy", "[heads, tokens, head_dim]") { NpyFile.write($0, shape: [1, 1, 2, 8, 4]) },
+      Case("rank-5.npy", "[heads, tokens, head_dim]") {
+        NpyFile.write($0, shape: [1, 1, 2, 8, 4])
+      },
       Case("rank-0.npy") { NpyFile.write($0, shape: []) },
       Case("no-tokens.npy", "zero") { NpyFile.write($0, shape: [2, 0, 4]) },
-      Case("pickle.npy", "|O") { NpyFile.write($0, type: "|O", shape: [2, 8, 4], elementBytes: 8) },
+      Case("pickle.npy", "|O") {
+        NpyFile.write($0, type: "|O", shape: [2, 8, 4], elementBytes: 8)
+      },
       Case("truncated.npy", "cut short") { path in
         NpyFile.write(path, shape: [2, 8, 4])
         truncate(path, off_t(contents(of: path).count - 1))
@@ -48,7 +52,8 @@ extension Integration {
       Case("claims-more.npy", "larger") {
         NpyFile.write(
           $0,
-          header: "{'descr': '<f4', 'fortran_order': False, 'shape': (4611686018427387904, 4, 8), }",
+          header:
+            "{'descr': '<f4', 'fortran_order': False, 'shape': (4611686018427387904, 4, 8), }",
           dataBytes: 64)
       },
       Case("header-bomb.npy") {
@@ -68,7 +73,8 @@ extension Integration {
       Case("bytes.safetensors", "I64") { path in
         let header = #"{"a":{"dtype":"I64","shape":[1,1,1],"data_offsets":[0,8]}}"#
         NpyFile.write(
-          path, [UInt8(header.utf8.count), 0, 0, 0, 0, 0, 0, 0] + Array(header.utf8)
+          path,
+          [UInt8(header.utf8.count), 0, 0, 0, 0, 0, 0, 0] + Array(header.utf8)
             + [UInt8](repeating: 0, count: 8))
       },
     ]

@@ -85,9 +85,10 @@ extension Integration {
           let found = try TensorData(reading: output)
           #expect(found.element == element)
           let words = found.bytes[8..<16]
-          #expect(stride(from: 8, to: 16, by: 2).allSatisfy {
-            Int(words[$0]) | Int(words[$0 + 1]) << 8 == nan
-          })
+          #expect(
+            stride(from: 8, to: 16, by: 2).allSatisfy {
+              Int(words[$0]) | Int(words[$0 + 1]) << 8 == nan
+            })
         }
       }
     }

@@ -108,7 +108,8 @@ extension Integration {
     }
 
     private func expectNextJobIsRight(_ mesh: Mesh, workers: Int) throws {
-      let flags = try JobTensors.fixture(heads: 3, keyHeads: 1, tokens: 1_501)
+      let flags =
+        try JobTensors.fixture(heads: 3, keyHeads: 1, tokens: 1_501)
         .write(to: mesh.scratch) + ["--mask", "causal"]
       let job = try mesh.submit(flags)
       let result = try mesh.result(job)

@@ -8,7 +8,8 @@ enum NpyFile {
   static func write(_ path: String, header: String, dataBytes: Int, version: UInt8 = 1) {
     var text = Array(header.utf8)
     text += [UInt8](repeating: 32, count: (64 - (text.count + 11) % 64) % 64) + [10]
-    let length = version == 1
+    let length =
+      version == 1
       ? [UInt8(text.count & 255), UInt8(text.count >> 8)]
       : (0..<4).map { UInt8(truncatingIfNeeded: text.count >> (8 * $0)) }
     write(

@@ -26,8 +26,15 @@ struct RandomJob {
     batch = Int.random(in: 0..<3, using: &random) == 0 ? random.logUniform(1...4) : nil
     // The Double reference pays for every element: some tens of millions are enough.
     while Double(heads * max(keyTokens, 64) * headDimension) > 2.5e6 {
-      if (batch ?? 1) > 1 { batch = 1 } else if queryHeads > keyHeads { queryHeads = keyHeads
-      } else if keyHeads > 1 { (keyHeads, queryHeads) = (1, 1) } else { break }
+      if (batch ?? 1) > 1 {
+        batch = 1
+      } else if queryHeads > keyHeads {
+        queryHeads = keyHeads
+      } else if keyHeads > 1 {
+        (keyHeads, queryHeads) = (1, 1)
+      } else {
+        break
+      }
     }
     element = ElementType.allCases.randomElement(using: &random) ?? .float32
     mask = Bool.random(using: &random) ? "causal" : "full"
