@@ -4,3 +4,6 @@
 
 // Gives free heap pages back to the system.
 static inline void attnmesh_return_free_memory(void) { malloc_trim(0); }
+
+// Gives every block of at least this size pages of its own, which go back when it is freed.
+static inline void attnmesh_map_blocks_from(int bytes) { mallopt(M_MMAP_THRESHOLD, bytes); }

@@ -33,12 +33,16 @@ package struct KernelBench {
   package struct Result: Encodable, Sendable {
     package let tokens: Int
     package let cases: [Case]
+    /// Share of all cores that was in use: a neighbour on the same core costs folds more than the
+    /// peak loop, which needs no memory.
+    package let machineCPUShare: Double
     package let findings: Findings
   }
 
   package func run(
     isCancelled: () -> Bool, progress: (String) -> Void
   ) throws(MeshError) -> Result {
+    let mark = CPUUsage.Mark()
     var findings = Findings()
     var cases: [Case] = []
     for level in levels {
@@ -55,7 +59,8 @@ package struct KernelBench {
         }
       }
     }
-    return Result(tokens: tokens, cases: cases, findings: findings)
+    return Result(
+      tokens: tokens, cases: cases, machineCPUShare: mark.usage.machineShare, findings: findings)
   }
 
   private func measure(
@@ -66,7 +71,7 @@ package struct KernelBench {
     head.pack()
     head.fold()
     let verified = head.verify(&findings)
-    // A tenth of a second or more: the peak is that of the clock rate the folds ran at.
+    // As many operations as the folds have: both see the same stretch of clock rate and neighbours.
     let steps = max(1, Int(head.flops / Double(kernel.peakFlopsPerIteration)))
     var (folds, peaks): ([Double], [Double]) = ([], [])
     var checksum: Float = 0

@@ -29,6 +29,12 @@ package enum ProcessMemory {
     return 1 << 30
   }
 
+  /// Has tiles and buffers allocated page-wise, and given back as soon as they are freed. By itself
+  /// the allocator soon keeps blocks of their size in its heaps, one a thread, where what is received
+  /// on one thread and freed on another leaves holes: a worker's size then grew with the traffic.
+  /// Called before threads start.
+  package static func keepNoLargeBlocks() { attnmesh_map_blocks_from(64 << 10) }
+
   /// Gives memory that was freed back to the system.
   package static func returnFreeMemory() { attnmesh_return_free_memory() }
 

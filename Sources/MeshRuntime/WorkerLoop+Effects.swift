@@ -154,8 +154,10 @@ extension WorkerLoop {
       _ = notices.post(.folded(id, vrank, next: tiles.upperBound))
     }
     if let model = configuration.model {
-      let seconds = Double(work.visiblePairs) / model.pairsPerSecond
-      pool.submit(itemCount: 1, perform: { _, _ in sleep(seconds: seconds) }, completion: done)
+      let time = Duration.seconds(Double(work.visiblePairs) / model.pairsPerSecond)
+      let (pacer, now) = (foldPacer, MonotonicClock.now)
+      pool.submit(
+        itemCount: 1, perform: { _, _ in pacer.perform(time, askedAt: now) }, completion: done)
     } else {
       pool.submit(
         itemCount: work.itemCount, perform: { work.perform($0, scratch: $1) }, completion: done)

@@ -36,6 +36,7 @@ final class WorkerLoop {
   var nextPeer: UInt64 = 1
   var ending: Ending?
   var pacer: LinkPacer
+  let foldPacer = FoldPacer()
 
   init(
     core: Worker, configuration: WorkerService.Configuration, pool: ComputePool,

@@ -57,7 +57,8 @@ struct BenchKernel: ParsableCommand {
   private func show(_ result: KernelBench.Result) {
     print(
       "one thread, one head, float16, \(result.tokens) queries × \(result.tokens) keys,"
-        + " \(repetitions) pairs; verified against the reference")
+        + " \(repetitions) pairs, processor time; verified against the reference; machine's cores"
+        + " \(decimal(100 * result.machineCPUShare, 0)) % in use")
     printTable(
       ["LEVEL", "D", "MASK", "GFLOP/S", "PEAK", "SHARE OF PEAK", "PACK K/V µs", "PACK Q µs"],
       result.cases.map { item in

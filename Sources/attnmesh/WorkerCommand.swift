@@ -48,6 +48,7 @@ struct WorkerCommand: ParsableCommand {
 
   func run() throws {
     try checkListen(listen, insecure: insecure)
+    ProcessMemory.keepNoLargeBlocks()
     let interruption = Interruption()
     if let lifeline { try watchLifeline(directory: lifeline) }
     let process = ProcessInfo.processInfo
