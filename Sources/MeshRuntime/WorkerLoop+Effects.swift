@@ -12,6 +12,10 @@ extension WorkerLoop {
     case .begin(let assignment, let hosted): begin(assignment, hosted)
     case .release: release()
     case .observe(let observation): configuration.log.write(observation)
+    case .answer(let answer, let pull, let link):
+      // Also without a job: a peer that got its assignment first must not wait for its deadline.
+      let header = PartHeader(job: pull.job, planTag: pull.planTag, tile: pull.tile, part: 0)
+      sendToPeer(.answer(answer, to: header), nil, link)
     default: if let job { act(effect, job) }
     }
   }
@@ -20,9 +24,6 @@ extension WorkerLoop {
     switch effect {
     case .pull(let pull, let source):
       send(PullLink.StoredMessage(header: DataFrame.pull(pull).encode(), payload: nil), to: source)
-    case .answer(let answer, let pull, let link):
-      let header = PartHeader(job: pull.job, planTag: pull.planTag, tile: pull.tile, part: 0)
-      sendToPeer(.answer(answer, to: header), nil, link)
     case .serve(let tile, let part, let link):
       guard let frame = job.shelf.part(part, of: tile) else { return }
       let header = PartHeader(job: job.id, planTag: job.planTag, tile: tile, part: part)
@@ -38,7 +39,7 @@ extension WorkerLoop {
     case .retire(let vrank):
       job.results[vrank] = nil
       job.engine.retire(vrank)
-    case .send, .beat, .begin, .release, .observe: break
+    case .send, .beat, .begin, .release, .observe, .answer: break
     }
   }
 
