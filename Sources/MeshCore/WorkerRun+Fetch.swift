@@ -81,14 +81,22 @@ extension WorkerRun {
         from: source))
   }
 
+  /// Whether a part is the next one of a tile that was asked of this source. A part from a source
+  /// that was given up for another is of no use any more.
+  package func expects(_ part: Int, of tile: TileID, from source: Worker.Source) -> Bool {
+    guard isKnown(tile), case .requested(let request) = self[tile] else { return false }
+    return request.source == source && request.received == part
+      && part < plan.partCount(tile.tensor)
+  }
+
   /// One more part of a tile. Parts of a tile come in order; anything else was not asked for.
   mutating func receive(
     _ part: Int, of tile: TileID, from source: Worker.Source, at now: Duration,
     into effects: inout [Worker.Effect]
   ) {
-    guard isKnown(tile), case .requested(var request) = self[tile], request.source == source,
-      request.received == part, part < plan.partCount(tile.tensor)
-    else { return }
+    guard expects(part, of: tile, from: source), case .requested(var request) = self[tile] else {
+      return
+    }
     request.received += 1
     request.deadline = now + Limits.pullTimeout
     if source == .store { storeBytes -= plan.payloadBytes(of: tile, part: part) }

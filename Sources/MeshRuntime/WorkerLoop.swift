@@ -175,10 +175,11 @@ final class WorkerLoop {
     }
   }
 
-  /// Takes a part if it is the next one of its tile and is what it says.
+  /// Takes a part if the core waits for it and it is what it says. What the core would not count must
+  /// not be kept either: the tile would never be complete.
   private func receive(_ header: PartHeader, _ frame: StoredFrame, from source: Worker.Source) {
     guard let job, header.job == job.id, header.planTag == job.planTag,
-      job.shelf.count(of: header.tile) == header.part
+      core.run?.expects(header.part, of: header.tile, from: source) == true
     else {
       self.job?.traffic.dropped += 1
       return
