@@ -17,12 +17,13 @@ final class TCPProxy: Sendable {
   ///   - port: where to listen; 0 for any.
   init(to target: Int, port wanted: Int = 0) throws {
     self.target = target
-    listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
     var yes: Int32 = 1
     setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &yes, 4)
     guard loopback(wanted, { bind(listener, $0, $1) }) == 0, listen(listener, 64) == 0 else {
       throw HarnessError("no proxy: \(errno)")
     }
+    self.listener = listener
     port = boundPort(listener)
     Thread.detach { self.accept() }
   }
