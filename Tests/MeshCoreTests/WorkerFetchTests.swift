@@ -50,14 +50,22 @@ import Testing
     #expect(worker.pulled.isEmpty, "peer 1 was not asked")
     worker.send(.answer(.no, worker.job, tile, from: .peer(2)))
     #expect(worker.pulled.map(\.1) == [.peer(1)])
-    worker.send(.part(worker.job, tile, part: 0, from: .peer(2)))
-    worker.send(.pull(worker.pull(tile), from: link(1)))
-    #expect(worker.answers == [.coming], "a part of a source that was left doesn't count")
     worker.send(.answer(.stale, worker.job, tile, from: .peer(1)))
     #expect(worker.pulled.map(\.1) == [.store])
     worker.send(.part(worker.job, tile, part: 0, from: .store))
     worker.send(.pull(worker.pull(tile), from: link(1)))
     #expect(worker.answers == [.have])
+  }
+
+  @Test("a part that comes late from a source that was given up is taken, once")
+  func late() throws {
+    let worker = try foreign()
+    let tile = TileID.keyValue(4)
+    worker.send(.answer(.no, worker.job, tile, from: .peer(2)))
+    worker.send(.part(worker.job, tile, part: 0, from: .peer(2)))
+    worker.send(.pull(worker.pull(tile), from: link(1)))
+    #expect(worker.answers == [.have])
+    #expect(worker.core.run?.takes(0, of: tile) == false)
   }
 
   @Test("a source that is lost, silent or damages a part is left", arguments: 0..<3)
