@@ -70,3 +70,8 @@ extension BenchTensors {
     }
   }
 }
+
+extension JobReport {
+  /// Bytes written to sockets for tiles over the payload that had to cross between workers.
+  var sentOverNeeded: Double { Double(bytesSent["tiles"] ?? 0) / Double(max(1, bytesNeeded)) }
+}

@@ -27,10 +27,7 @@ extension RingBench {
       busyLeast: Spread(busy.map { $0.min() ?? 0 }),
       wallSeconds: Spread(even.map(\.report.wallSeconds)), othersDelay: Spread(delays),
       slowWallSeconds: Spread(slow.map(\.report.wallSeconds)),
-      tileBytesOverNeeded: Spread(
-        even.map {
-          Double($0.report.bytesSent["tiles"] ?? 0) / Double(max(1, $0.report.bytesNeeded))
-        }),
+      tileBytesOverNeeded: Spread(even.map(\.report.sentOverNeeded)),
       ownCPUShare: Spread(even.map(\.usage.ownShare)),
       machineCPUShare: Spread(even.map(\.usage.machineShare)))
   }

@@ -17,6 +17,8 @@ package struct ScalingBench {
     package let twoWorkersSeconds: Spread
     /// Of the pairs, each run one after the other.
     package let ratio: Spread
+    /// Of the two workers: bytes sent for tiles over those that had to cross.
+    package let sentOverNeeded: Spread
     package let machineCPUShare: Spread
     package let findings: Findings
   }
@@ -48,6 +50,8 @@ package struct ScalingBench {
     let ratio = Spread(zip(one, two).map { $1.report.wallSeconds / $0.report.wallSeconds })
     findings.goals.append(
       Goal("two workers × 1 thread over one worker × 2 threads", ratio.median, atMost: 1.15))
+    let sent = Spread(two.map(\.report.sentOverNeeded))
+    findings.goals.append(Goal("two workers: sent / needed", sent.median, atMost: 1.01))
     return Result(
       tokens: inputs.spec.queryTokens,
       shape: "\(inputs.spec.queryHeads)/\(inputs.spec.keyValueHeads) heads, d"
@@ -55,6 +59,6 @@ package struct ScalingBench {
       vranksOfTwo: two[0].status.vrankCount,
       oneWorkerSeconds: Spread(one.map(\.report.wallSeconds)),
       twoWorkersSeconds: Spread(two.map(\.report.wallSeconds)), ratio: ratio,
-      machineCPUShare: Spread((one + two).map(\.usage.machineShare)), findings: findings)
+      sentOverNeeded: sent, machineCPUShare: Spread((one + two).map(\.usage.machineShare)), findings: findings)
   }
 }

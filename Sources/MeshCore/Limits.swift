@@ -36,6 +36,9 @@ package enum Limits {
   package static let foldsOutstanding = 2
   /// Bytes asked of the input store and not yet received.
   package static let storeCreditBytes = 8 << 20
+  /// Tiles asked of the input store and not yet received. The answers to all of them have to fit the
+  /// store's socket, which drops what is beyond its water mark: small tiles are many in few bytes.
+  package static let storePullsOutstanding = 32
   /// Result messages sent and not yet acknowledged.
   package static let resultMessagesOutstanding = 4
 

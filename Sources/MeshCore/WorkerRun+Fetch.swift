@@ -17,7 +17,10 @@ extension WorkerRun {
   /// The next tile to load from the store, if its credit allows: a few tiles of the shard first,
   /// since others wait for them, then rows and shard in turn.
   private mutating func nextLoad() -> TileID? {
-    guard storeBytes == 0 || storeBytes < Limits.storeCreditBytes else { return nil }
+    guard
+      storeBytes == 0
+        || (storeBytes < Limits.storeCreditBytes && storePulls < Limits.storePullsOutstanding)
+    else { return nil }
     let isEarly = (shardLoads.first ?? .max) < 2 * Limits.windowTiles
     if isEarly || queryLoads.isEmpty, let tile = shardLoads.popFirst() { return .keyValue(tile) }
     if let tile = queryLoads.popFirst() { return .query(tile) }
@@ -73,7 +76,10 @@ extension WorkerRun {
     guard let rank = asker(for: tile) else { return }
     let parts = received..<plan.partCount(tile.tensor)
     let credit = parts.reduce(0) { $0 + plan.payloadBytes(of: tile, part: $1) }
-    if source == .store { storeBytes += credit }
+    if source == .store {
+      storeBytes += credit
+      storePulls += 1
+    }
     self[tile] = .requested(
       TileState.Request(
         source: source, received: received, deadline: now + Limits.pullTimeout,
@@ -107,6 +113,7 @@ extension WorkerRun {
       return
     }
     self[tile] = .resident
+    if request.source == .store { storePulls -= 1 }
     if tile.tensor == .query {
       effects.append(.pack(tile))
       if let index = rank(of: plan.holder(ofQueryTile: tile.index)) {
@@ -167,6 +174,7 @@ extension WorkerRun {
       return fail(tile, "no source has it: \(reason)", into: &effects)
     }
     if request.source == .store {
+      storePulls -= 1
       let parts = request.received..<plan.partCount(tile.tensor)
       storeBytes -= parts.reduce(0) { $0 + plan.payloadBytes(of: tile, part: $1) }
     }

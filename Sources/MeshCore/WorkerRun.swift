@@ -47,6 +47,7 @@ package struct WorkerRun: Sendable {
   var queryLoads: ArraySlice<Int>
   var shardLoads: ArraySlice<Int>
   var storeBytes = 0
+  var storePulls = 0
   var waiters: [Waiter] = []
   var packed: [Int] = []
   var foreign: [Int] = []

@@ -37,6 +37,7 @@ struct BenchScaling: ParsableCommand {
           ["1 worker × 2 threads", result.oneWorkerSeconds.text(3)],
           ["2 workers × 1 thread", result.twoWorkersSeconds.text(3)],
           ["ratio of pairs", result.ratio.text(3)],
+          ["2 workers: sent / needed", result.sentOverNeeded.text(4)],
           ["CPU of the machine in use", result.machineCPUShare.text(2)],
         ])
     }
