@@ -94,11 +94,11 @@ package final class MeshClient {
       else { break }
       found = workers.count
       if found >= count { return }
-      // Returns as soon as one more joins.
+      // Returns as soon as one more joins; whether anybody is there the next call says.
       let request = EventsRequest(after: position, job: nil)
-      let outcome = try call(
+      let outcome = try? call(
         .events(request), patience: .seconds(2), isCancelled: isCancelled)
-      if case .success(.events(let reply)) = outcome { position = reply.next }
+      if case .success(.events(let reply))? = outcome { position = reply.next }
     }
     throw MeshError(.jobFailed, "only \(found) of \(count) workers started within 30 s")
   }

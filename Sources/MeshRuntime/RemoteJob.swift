@@ -99,9 +99,10 @@ package struct RemoteJob {
       }
       // Returns at the next event of the job, or soon enough to redraw progress.
       let request = EventsRequest(after: position, job: id)
-      let outcome = try client.call(
+      // An answer that is late is no reason to give up: the next status says if anybody is there.
+      let outcome = try? client.call(
         .events(request), patience: .milliseconds(400), isCancelled: isCancelled)
-      if case .success(.events(let reply)) = outcome { position = reply.next }
+      if case .success(.events(let reply))? = outcome { position = reply.next }
     }
   }
 
