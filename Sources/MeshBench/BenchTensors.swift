@@ -4,7 +4,7 @@ package import MeshCore
 package import MeshRuntime
 internal import TensorFiles
 
-/// Query, key and value files of a benchmark, in a directory of their own that goes with this value.
+/// Query, key and value files of a benchmark, in a directory that goes with this value.
 package final class BenchTensors: Sendable {
   /// Heads and tokens of generated tensors; float16, as models keep theirs.
   package struct Shape: Sendable {

@@ -34,10 +34,9 @@ private func seconds(of clock: clockid_t) -> Double {
 }
 
 private var processorSeconds: Double {
-  [__rusage_who_t(RUSAGE_SELF.rawValue), __rusage_who_t(RUSAGE_CHILDREN.rawValue)].reduce(0) {
-    total, who in
+  [RUSAGE_SELF, RUSAGE_CHILDREN].reduce(0) { total, who in
     var usage = rusage()
-    getrusage(who, &usage)
+    getrusage(__rusage_who_t(who.rawValue), &usage)
     return [usage.ru_utime, usage.ru_stime].reduce(total) {
       $0 + Double($1.tv_sec) + Double($1.tv_usec) * 1e-6
     }

@@ -1,4 +1,4 @@
-/// What every benchmark ends with: whether its results were right, and how it did against its goals.
+/// What every benchmark ends with: whether its results were right, and whether goals were met.
 package struct Findings: Encodable, Sendable {
   /// Results that were wrong; nothing measured counts if there is one.
   package var wrongResults: [String] = []

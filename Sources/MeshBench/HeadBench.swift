@@ -111,10 +111,9 @@ final class HeadBench {
       let (tile, place) = row.quotientAndRemainder(dividingBy: Plan.queryTileRows)
       let message = result.payload(tile * plan.resultPartCount)
       let rowCount = plan.queryRows(of: tile).count
-      let output = (0..<d).map {
-        message.load(fromByteOffset: (place * d + $0) * 4, as: Float.self)
-      }
-      let logSumExp = message.load(fromByteOffset: (rowCount * d + place) * 4, as: Float.self)
+      let floats = message.bindMemory(to: Float.self)
+      let output = Array(floats[place * d..<(place + 1) * d])
+      let logSumExp = floats[rowCount * d + place]
       let violation = tolerance.violation(row: index, output: output, logSumExp: logSumExp)
       findings.expect(
         violation == nil,

@@ -59,6 +59,7 @@ package struct ScalingBench {
       vranksOfTwo: two[0].status.vrankCount,
       oneWorkerSeconds: Spread(one.map(\.report.wallSeconds)),
       twoWorkersSeconds: Spread(two.map(\.report.wallSeconds)), ratio: ratio,
-      sentOverNeeded: sent, machineCPUShare: Spread((one + two).map(\.usage.machineShare)), findings: findings)
+      sentOverNeeded: sent, machineCPUShare: Spread((one + two).map(\.usage.machineShare)),
+      findings: findings)
   }
 }
