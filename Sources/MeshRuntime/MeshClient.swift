@@ -19,6 +19,12 @@ package final class MeshClient {
     self.endpoint = endpoint
     self.role = role
     self.name = name
+    // libzmq takes the port modulo 65,536 and would wait for somebody else.
+    if endpoint.hasPrefix("tcp://"),
+      let port = endpoint.split(separator: ":").last, Int(port).map({ $0 > 65_535 }) == true
+    {
+      throw MeshError(.badInput, "\(endpoint): there is no port \(port); give tcp://HOST:PORT")
+    }
     do throws(ZeroMQError) {
       context = try Context()
       var options = Sockets.control

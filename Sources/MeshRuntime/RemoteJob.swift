@@ -34,8 +34,25 @@ package struct RemoteJob {
       let start = try client.call(.start(id), patience: patience, isCancelled: isCancelled)
       _ = try start.orThrow()
     } catch {
-      if error.kind != .unreachable { _ = try? client.call(.cancel(id), patience: .seconds(2)) }
+      if error.kind == .unreachable { throw error }
+      // A job that ended while its tensors were on their way has nothing in the store: say why.
+      if error.kind != .interrupted, let status = try? status(),
+        let reason = Self.failure(status)
+      {
+        throw reason
+      }
+      _ = try? client.call(.cancel(id), patience: .seconds(2))
       throw error
+    }
+  }
+
+  /// Why a job won't have a result; nil when it may.
+  private static func failure(_ status: JobStatus) -> MeshError? {
+    let job = status.summary
+    switch job.state {
+    case .failed: return MeshError(.jobFailed, "job \(job.job) failed: \(job.reason)")
+    case .cancelled: return MeshError(.jobFailed, "job \(job.job) was \(job.reason)")
+    default: return nil
     }
   }
 
@@ -91,12 +108,8 @@ package struct RemoteJob {
     while true {
       let status = try status()
       progress(status)
-      switch status.summary.state {
-      case .done: return status
-      case .failed: throw MeshError(.jobFailed, "job \(id) failed: \(status.summary.reason)")
-      case .cancelled: throw MeshError(.jobFailed, "job \(id) was \(status.summary.reason)")
-      default: break
-      }
+      if status.summary.state == .done { return status }
+      if let failure = Self.failure(status) { throw failure }
       // Returns at the next event of the job, or soon enough to redraw progress.
       let request = EventsRequest(after: position, job: id)
       let outcome = try client.call(

@@ -128,7 +128,7 @@ struct Events: ParsableCommand {
     }
     var position: UInt64 = 0
     while true {
-      let patience: Duration = follow ? .seconds(30) : .milliseconds(300)
+      let patience: Duration = follow ? .seconds(5) : .milliseconds(300)
       let outcome = try client.call(
         .events(EventsRequest(after: position, job: id)), patience: patience, grace: .seconds(10),
         isCancelled: { interruption.isRequested })

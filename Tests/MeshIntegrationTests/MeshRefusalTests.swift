@@ -14,7 +14,7 @@ extension Integration {
         let flags = try inputs(scratch)
         let output = ["--output", scratch.file("o.npy")]
         // Q, K, V as float16 and O and log-sum-exp as float32.
-        let needed = "1.24 MiB"
+        let needed = "1.22 MiB"
         for command in [["attend"] + output, ["submit"]] {
           expectRefusal(
             try mesh.run(command + flags), code: 2, "needs \(needed)", "0 B of a quota of 1.00 MiB")
@@ -26,13 +26,13 @@ extension Integration {
 
     @Test func resultsThatAreKeptCountForTheQuota() throws {
       try withScratch { scratch in
-        let mesh = try Mesh(scratch, workers: 1, coordinatorFlags: ["--quota", "2M"])
+        let mesh = try Mesh(scratch, workers: 1, coordinatorFlags: ["--quota", "1600K"])
         let flags = try inputs(scratch)
         let job = try mesh.submit(flags)
         _ = try mesh.result(job)
         // The inputs are gone, the result isn't.
         let refused = try mesh.run(["submit", "--quiet"] + flags)
-        expectRefusal(refused, code: 2, "of a quota of 2.00 MiB")
+        expectRefusal(refused, code: 2, "of a quota of 1.56 MiB")
         try mesh.output(["result", job, "--discard", "--quiet", "--output", scratch.file("o.npy")])
         _ = try mesh.result(mesh.submit(flags))
       }

@@ -15,7 +15,7 @@ final class Program {
   private var ending: Ending?
 
   /// Waits are bounded by this and by nothing else: a hang is a failure, slowness is not.
-  static let watchdogSeconds = 240.0
+  static let watchdogSeconds = 120.0
 
   /// Starts the executable. Whatever it starts itself inherits `environment`, by which it is found.
   init(
@@ -27,7 +27,17 @@ final class Program {
     self.errorPath = errorPath
     var actions = posix_spawn_file_actions_t()
     posix_spawn_file_actions_init(&actions)
-    defer { posix_spawn_file_actions_destroy(&actions) }
+    // Tests run on threads that block all signals, and a process inherits that.
+    var attributes = posix_spawnattr_t()
+    posix_spawnattr_init(&attributes)
+    var none = sigset_t()
+    sigemptyset(&none)
+    posix_spawnattr_setsigmask(&attributes, &none)
+    posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
+    defer {
+      posix_spawn_file_actions_destroy(&actions)
+      posix_spawnattr_destroy(&attributes)
+    }
     let flags = O_WRONLY | O_CREAT | O_TRUNC | O_APPEND
     posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
     posix_spawn_file_actions_addopen(&actions, 1, outputPath, flags, 0o600)
@@ -40,7 +50,7 @@ final class Program {
     var variables = texts.map { strdup($0) } + [nil]
     defer { for pointer in words + variables { free(pointer) } }
     var process = pid_t()
-    let status = posix_spawn(&process, command[0], &actions, nil, &words, &variables)
+    let status = posix_spawn(&process, command[0], &actions, &attributes, &words, &variables)
     guard status == 0 else {
       throw HarnessError("\(binary): \(String(cString: strerror(status)))")
     }
