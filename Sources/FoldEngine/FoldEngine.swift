@@ -16,9 +16,9 @@ package final class FoldEngine {
     layout = PackedLayout(headDimension: plan.job.headDimension)
   }
 
-  /// Makes room for a virtual rank and resets its state.
+  /// Makes room for a virtual rank.
   package func host(_ vrank: VRank) {
-    ranks[vrank] = RankBuffers(plan: plan, vrank: vrank, kernel: kernel)
+    ranks[vrank] = RankBuffers(plan: plan, vrank: vrank)
   }
 
   /// Frees the state of a virtual rank.

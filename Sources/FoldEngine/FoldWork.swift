@@ -41,6 +41,9 @@ package struct FoldWork: Sendable {
     let tile = rank.queryTile(of: item)
     let rows = plan.queryRows(of: tile)
     let keyHead = rank.head(of: item) / plan.job.queriesPerKeyHead
+    if tiles.lowerBound == 0 {
+      kernel.resetState(rank.state(item), rowCount: Plan.queryTileRows, layout: rank.layout)
+    }
     // Skipping goes by canonical tiles only, so it is the same on every worker.
     let needed = plan.neededKeyTiles(ofQueryTile: tile)
     for key in packed where key.tile < needed {

@@ -16,7 +16,9 @@ struct RankBuffers: Sendable {
   private let queryStride: Int
   private let accumulatorStride: Int
 
-  init(plan: Plan, vrank: VRank, kernel: AttentionKernel) {
+  /// Memory only: rows get their state in their first fold, on the thread that folds them, so that
+  /// whoever makes room for gigabytes isn't kept by touching them.
+  init(plan: Plan, vrank: VRank) {
     self.plan = plan
     self.vrank = vrank
     layout = PackedLayout(headDimension: plan.job.headDimension)
@@ -30,9 +32,6 @@ struct RankBuffers: Sendable {
     queries = AlignedBuffer(count: folds ? items * queryStride : 0)
     accumulator = AlignedBuffer(count: items * accumulatorStride)
     statistics = AlignedBuffer(count: items * 2 * rows)
-    for item in 0..<items {
-      kernel.resetState(state(item), rowCount: rows, layout: layout)
-    }
   }
 
   /// The rank without its queries: after the last fold their memory is the result's.

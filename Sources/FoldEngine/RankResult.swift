@@ -38,12 +38,16 @@ package final class RankResult: Sendable {
     let plan = rank.plan
     let (place, part) = message.quotientAndRemainder(dividingBy: plan.resultPartCount)
     let heads = plan.resultHeads(part: part)
+    // Rows that see no key were never folded.
+    let isUntouched = plan.neededKeyTiles(of: vrank) == 0
     let rows = plan.queryRows(of: rank.queryTiles[place]).count
     let outputs = output.floats + offsets[message]
     let logSumExp = outputs + heads.count * rows * plan.job.headDimension
     for (index, head) in heads.enumerated() {
+      let state = rank.state(rank.item(head: head, place: place))
+      if isUntouched { kernel.resetState(state, rowCount: rows, layout: rank.layout) }
       kernel.finish(
-        rank.state(rank.item(head: head, place: place)), rowCount: rows, layout: rank.layout,
+        state, rowCount: rows, layout: rank.layout,
         output: outputs + index * rows * plan.job.headDimension, logSumExp: logSumExp + index * rows
       )
     }

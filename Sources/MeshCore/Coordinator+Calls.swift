@@ -124,6 +124,8 @@ extension Coordinator {
     _ request: EventsRequest, ticket: Ticket, until: Duration, at now: Duration,
     into effects: inout [Effect]
   ) {
+    // A caller that asks again under the same id still waits once.
+    parked.removeAll { $0.ticket == ticket }
     guard parked.count < Limits.parkedCallsMaximum else {
       let failure = CallFailure(
         .resourceExhausted, "\(parked.count) calls wait for events already; try again later")

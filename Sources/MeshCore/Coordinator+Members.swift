@@ -64,7 +64,9 @@ extension Coordinator {
       return
     }
     if let known = members.firstIndex(where: { $0.id == hello.worker }) {
-      members[known].lastHeard = now
+      // A worker with a job shows that it lives by heartbeats: one that goes on saying hello follows
+      // nobody, and its job must not wait for it.
+      if !hasRole(hello.worker) { members[known].lastHeard = now }
     } else {
       let place = members.firstIndex { hello.worker < $0.id } ?? members.endIndex
       members.insert(Member(hello: hello, lastHeard: now), at: place)
@@ -80,6 +82,10 @@ extension Coordinator {
         to: hello.worker))
   }
 
+  private func hasRole(_ worker: WorkerID) -> Bool {
+    activeIndex.flatMap { jobs[$0].run?.peer(of: worker) } != nil
+  }
+
   private func problem(with hello: WorkerMessage.Hello) -> String? {
     if hello.version != protocolVersion {
       return "protocol version \(hello.version); this coordinator speaks \(protocolVersion)"
@@ -87,7 +93,9 @@ extension Coordinator {
     if members.contains(where: { $0.name == hello.name && $0.id != hello.worker }) {
       return "a worker named \(hello.name) is already here; give this one another --name"
     }
-    if members.count >= Limits.workersMaximum { return "\(members.count) workers are the limit" }
+    if members.count >= Limits.workersMaximum, !members.contains(where: { $0.id == hello.worker }) {
+      return "\(members.count) workers are the limit"
+    }
     return nil
   }
 

@@ -16,7 +16,7 @@ extension Coordinator {
         let host = run.assignment.hosts[vrank.index]
         return RankStatus(
           vrank: vrank, epoch: host.epoch, worker: run.workers[host.peer].name,
-          next: run.next[vrank.index], needed: run.plan.neededKeyTiles(of: vrank),
+          next: run.next[vrank.index], needed: run.needed[vrank.index],
           isFinal: run.isFinal[vrank.index])
       }
     }
@@ -32,7 +32,7 @@ extension Coordinator {
       summary: summary(of: record, at: now), queuePosition: queuePosition(of: record),
       vrankCount: run?.plan.vrankCount ?? 0, planHash: run?.assignment.planHash,
       ranks: ranks ?? [], workers: workers ?? [],
-      neededBytes: run.map { Ring(plan: $0.plan, assignment: $0.assignment).neededBytes } ?? 0,
+      neededBytes: run?.neededBytes ?? 0,
       workerBytes: record.estimate.workerBytes, outputDigest: record.outputDigest,
       logSumExpDigest: record.logSumExpDigest)
   }

@@ -70,6 +70,11 @@ struct JobRun: Sendable {
   var isFinal: [Bool]
   var traffic: [Traffic]
   var residentBytes: [Int]
+  /// K/V tiles that each rank folds, and all of them together.
+  let needed: [Int]
+  let total: Int
+  /// K/V payload bytes that have to cross between workers, at the least.
+  let neededBytes: Int
   /// Whether each peer has given its final counters.
   var hasReported: [Bool]
 
@@ -77,6 +82,9 @@ struct JobRun: Sendable {
     self.plan = plan
     self.assignment = assignment
     self.workers = workers
+    needed = plan.vranks.map { plan.neededKeyTiles(of: $0) }
+    total = needed.reduce(0, +)
+    neededBytes = Ring(plan: plan, assignment: assignment).neededBytes
     next = [Int](repeating: 0, count: plan.vrankCount)
     isFinal = [Bool](repeating: false, count: plan.vrankCount)
     traffic = [Traffic](repeating: Traffic(), count: workers.count)
@@ -96,5 +104,4 @@ struct JobRun: Sendable {
   }
 
   var folded: Int { next.reduce(0, +) }
-  var total: Int { plan.vranks.reduce(0) { $0 + plan.neededKeyTiles(of: $1) } }
 }

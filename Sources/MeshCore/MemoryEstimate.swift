@@ -43,8 +43,10 @@ package struct MemoryEstimate: Hashable, Sendable {
     let packed = 2 * Plan.keyTileKeys * padded(job.headDimension) * 4 * job.flatKeyValueHeads
     let frames = plan.payloadBytes(of: .keyValue(0))
     let tiles = 3 * Limits.windowTiles + 2
+    // The store's credit lets the tile pass that uses it up.
+    let queries = plan.payloadBytes(of: .query(0))
     let inFlight =
-      Limits.storeCreditBytes
+      2 * Limits.storeCreditBytes + 2 * max(queries, frames)
       + 2 * Limits.resultMessagesOutstanding * Limits.dataFrameBytesMaximum
     return tiles * packed + 3 * tiles * frames + inFlight
   }

@@ -31,7 +31,9 @@ extension WorkerRun {
       // What is sent again takes along all after it, so that only the first is sent for.
       let isNext = receipt.message == result.acknowledged && receipt.message < result.sent
       let isEnd = receipt.message == -1 && result.isEndSent
-      if receipt.status == .dataLoss, isNext || isEnd { resend(index, at: now, into: &effects) }
+      if receipt.status == .dataLoss, isNext || isEnd {
+        resend(index, isRefused: true, at: now, into: &effects)
+      }
       return
     }
     if receipt.message == -1, result.isEndSent {
@@ -50,12 +52,12 @@ extension WorkerRun {
   mutating func expireResults(at now: Duration, into effects: inout [Worker.Effect]) {
     for index in ranks.indices {
       guard let deadline = ranks[index].result?.deadline, now >= deadline else { continue }
-      resend(index, at: now, into: &effects)
+      resend(index, isRefused: false, at: now, into: &effects)
     }
   }
 
   private mutating func resend(
-    _ index: Int, at now: Duration, into effects: inout [Worker.Effect]
+    _ index: Int, isRefused: Bool, at now: Duration, into effects: inout [Worker.Effect]
   ) {
     guard var result = ranks[index].result else { return }
     result.attempts += 1
@@ -65,13 +67,14 @@ extension WorkerRun {
           .failed(
             job, ranks[index].vrank, step: ranks[index].next,
             reason: "the store does not take its result")))
-      result.deadline = nil
+      // Said again now and then: a message may be lost.
+      result.deadline = now + Limits.resultTimeout
       ranks[index].result = result
       return
     }
     resultsOutstanding -= result.sent - result.acknowledged
-    // After the end was refused the whole result goes again.
-    if result.isEndSent { result.acknowledged = 0 }
+    // A refused end means that some message is not what was sent; an unanswered one may just be slow.
+    if result.isEndSent, isRefused { result.acknowledged = 0 }
     result.sent = result.acknowledged
     result.isEndSent = false
     result.deadline = now + Limits.resultTimeout

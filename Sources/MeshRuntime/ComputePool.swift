@@ -79,6 +79,9 @@ package final class ComputePool: Sendable {
     isCancelled.store(false, ordering: .relaxed)
   }
 
+  /// Whether items are being skipped: what completes then has no result.
+  package var isCancelling: Bool { isCancelled.load(ordering: .relaxed) }
+
   /// Wall time in which there was work.
   package var busySeconds: Double {
     state.read { state in

@@ -70,7 +70,9 @@ final class CoordinatorLoop {
   }
 
   private func noticeBrokenLinks() {
-    for (worker, peer) in workers where peer.watch?.isBroken() == true {
+    // By id, so that the one that is named for a job's end isn't drawn by lot.
+    let broken = workers.filter { $0.value.watch?.isBroken() == true }.keys.sorted()
+    for worker in broken {
       forget(worker)
       perform(.workerGone(worker, reason: "its connection broke"))
     }

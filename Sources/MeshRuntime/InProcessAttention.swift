@@ -44,6 +44,7 @@ package struct InProcessAttention {
     if needed > 0 { try loadQueries() }
     let folded = Monitor(0)
     progress(0, needed)
+    var unpacked = 0
     for tile in 0..<needed {
       if isCancelled() { throw MeshError(.interrupted, "interrupted") }
       try load(.keyValue(tile))
@@ -55,7 +56,8 @@ package struct InProcessAttention {
       }
       folded.wait(until: { $0 + Limits.windowTiles > tile }, then: { _ in })
       let done = folded.read { $0 }
-      for old in max(0, done - Limits.windowTiles)..<done { engine.unpack(old) }
+      for old in unpacked..<done { engine.unpack(old) }
+      unpacked = done
       progress(done, needed)
     }
     folded.wait(until: { $0 == needed }, then: { _ in })

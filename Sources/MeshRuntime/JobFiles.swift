@@ -26,12 +26,18 @@ final class JobFiles {
     if let path = self.directory, mkdir(path, 0o700) != 0 {
       throw storeFailure("create \(path)", errno)
     }
-    for tensor in InputTensor.allCases {
-      inputs[tensor] = try create(in: directory, "\(tensor)", bytes: reader.byteCount(tensor))
-      received[tensor] = 0
-    }
-    for tensor in OutputTensor.allCases {
-      outputs[tensor] = try create(in: directory, "\(tensor)", bytes: reader.byteCount(tensor))
+    do throws(CallFailure) {
+      for tensor in InputTensor.allCases {
+        inputs[tensor] = try create(in: directory, "\(tensor)", bytes: reader.byteCount(tensor))
+        received[tensor] = 0
+      }
+      for tensor in OutputTensor.allCases {
+        outputs[tensor] = try create(in: directory, "\(tensor)", bytes: reader.byteCount(tensor))
+      }
+    } catch {
+      // Nothing is left of a job that the disk has no room for.
+      remove()
+      throw error
     }
   }
 
@@ -56,6 +62,7 @@ final class JobFiles {
     let status = posix_fallocate(file, 0, off_t(bytes))
     guard status == 0 else {
       close(file)
+      if directory != nil { unlink(path) }
       throw storeFailure("reserve \(MeshCore.bytes(bytes)) in \(parent)", status)
     }
     return file

@@ -60,8 +60,11 @@ struct JobReader: Sendable {
     try read(outputs[tensor], at: offset, into: target)
   }
 
-  func sync() throws(CallFailure) {
+  func syncInputs() throws(CallFailure) {
     for file in inputs.values where fdatasync(file) != 0 { throw storeFailure("sync", errno) }
+  }
+
+  func syncOutputs() throws(CallFailure) {
     for file in outputs.values where fdatasync(file) != 0 { throw storeFailure("sync", errno) }
   }
 
@@ -97,7 +100,8 @@ struct JobReader: Sendable {
 
 /// What the store can't do, with the system's reason.
 func storeFailure(_ operation: String, _ code: Int32) -> CallFailure {
-  let status: StatusCode = code == ENOSPC || code == EDQUOT ? .resourceExhausted : .unavailable
+  let isFull = [ENOSPC, EDQUOT, EMFILE, ENFILE].contains(code)
+  let status: StatusCode = isFull ? .resourceExhausted : .internal
   return CallFailure(
     status, "the coordinator's store can't \(operation): \(String(cString: strerror(code)))")
 }

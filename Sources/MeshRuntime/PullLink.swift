@@ -8,6 +8,8 @@ final class PullLink {
   let socket: OwnedSocket
   let monitor: SocketMonitor
   private var wasConnected = false
+  /// Twice what the core lets be outstanding at one source.
+  private static let waitingMaximum = 64
   /// Messages that found no room or no connection yet, in order; sent as soon as there is.
   private var waiting: [StoredMessage] = []
 
@@ -37,10 +39,12 @@ final class PullLink {
     return false
   }
 
-  /// Sends in order. What has to wait is bounded by what the core lets be outstanding.
+  /// Sends in order.
   ///
   /// - Returns: bytes written to the socket, framing included.
   func send(_ message: StoredMessage) -> Int {
+    // What waits for a source that never answered was asked of another long ago.
+    if waiting.count >= Self.waitingMaximum { waiting.removeFirst() }
     waiting.append(message)
     return flush()
   }

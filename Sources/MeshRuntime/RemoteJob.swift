@@ -105,17 +105,30 @@ package struct RemoteJob {
   /// - Throws: the job failed, was cancelled, or the coordinator is gone.
   package func wait(progress: (JobStatus) -> Void) throws(MeshError) -> JobStatus {
     var position: UInt64 = 0
+    var wasKnown = false
     while true {
-      let status = try status()
+      let outcome = try client.call(.status(id), isCancelled: isCancelled)
+      if wasKnown, case .failure(let failure) = outcome, failure.code == .notFound {
+        throw MeshError(
+          .unreachable,
+          "the coordinator was restarted and no longer knows job \(id): submit it again")
+      }
+      guard case .status(let status) = try outcome.orThrow() else { throw Self.strange }
+      wasKnown = true
       progress(status)
       if status.summary.state == .done { return status }
       if let failure = Self.failure(status) { throw failure }
       // Returns at the next event of the job, or soon enough to redraw progress.
       let request = EventsRequest(after: position, job: id)
-      let outcome = try client.call(
+      let events = try client.call(
         .events(request), patience: .milliseconds(400), grace: .seconds(10),
         isCancelled: isCancelled)
-      if case .success(.events(let reply)) = outcome { position = reply.next }
+      guard case .success(.events(let reply)) = events else {
+        // Too many wait for events already: look again in a while.
+        sleep(seconds: 0.4)
+        continue
+      }
+      position = reply.next
     }
   }
 
@@ -166,9 +179,10 @@ package struct RemoteJob {
     }
   }
 
-  /// Lets the coordinator forget the result.
-  package func discard() throws(MeshError) {
-    _ = try client.call(.discard(id), patience: .seconds(5)).orThrow()
+  /// Lets the coordinator forget the result. If that fails the result expires by itself: the output
+  /// is whole either way.
+  package func discard() {
+    _ = try? client.call(.discard(id), patience: .seconds(5))
   }
 }
 

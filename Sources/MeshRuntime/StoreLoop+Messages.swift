@@ -100,6 +100,8 @@ extension StoreLoop {
       run.plan.holder(ofQueryTile: header.queryTile) == header.vrank
     else { return .notFound }
     guard stored.admits(header.epoch, for: header.vrank) else { return .failedPrecondition }
+    // What is final doesn't change any more.
+    if run.isFinal[header.vrank.index] { return .ok }
     switch payload {
     case .none: throw .missingField("payload")
     case .some(let frame):
@@ -145,6 +147,9 @@ extension StoreLoop {
     }
     stored.awaitFinal(end.vrank, link: link)
     if run.isFinal[end.vrank.index] { return receipt(end, .ok, to: link) }
+    // Asked again while it is under way: one answer will do.
+    guard !run.isVerifying[end.vrank.index] else { return }
+    stored.setVerifying(end.vrank, true)
     verify(end, stored, plan: run.plan)
   }
 

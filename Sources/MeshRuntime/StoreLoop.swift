@@ -45,7 +45,8 @@ final class StoreLoop {
     while true {
       try poller.wait(upTo: nil)
       for order in orders.drain() {
-        if case .stop = order { return }
+        // Its jobs end with the process, and their files with them.
+        if case .stop = order { return jobs.values.forEach { $0.files.remove() } }
         act(order)
       }
       // Bounded turns: orders and uploads take turns.
@@ -72,6 +73,7 @@ final class StoreLoop {
       }
     case .verified(let end, let outcome):
       settle(end.job) { stored in
+        stored.setVerifying(end.vrank, false)
         switch outcome {
         case .success(true): tell(.stored(end.job, end.vrank, end.epoch))
         case .success(false): receipt(end, .dataLoss, to: stored.run?.finalLinks[end.vrank.index])
@@ -94,7 +96,10 @@ final class StoreLoop {
   private func settle(_ job: JobID, _ body: (StoredJob) -> Void) {
     guard let stored = jobs[job] else { return }
     stored.pendingWork -= 1
-    guard stored.isDropped else { return body(stored) }
+    guard stored.isDropped else {
+      if stored.areInputsDropped, stored.pendingWork == 0 { stored.files.removeInputs() }
+      return body(stored)
+    }
     remove(job, stored)
   }
 
@@ -116,7 +121,11 @@ final class StoreLoop {
     case .finish(let job): finish(job)
     case .drop(let job, let keepResult):
       guard let stored = jobs[job] else { return }
-      if keepResult, stored.pendingWork == 0 { return stored.files.removeInputs() }
+      if keepResult {
+        stored.areInputsDropped = true
+        if stored.pendingWork == 0 { stored.files.removeInputs() }
+        return
+      }
       stored.isDropped = true
       remove(job, stored)
     }
@@ -143,7 +152,7 @@ final class StoreLoop {
           query: try reader.digest(.query), key: try reader.digest(.key),
           value: try reader.digest(.value))
         let checksums = try TileChecksums(reader)
-        if isNamed { try reader.sync() }
+        if isNamed { try reader.syncInputs() }
         outcome = .success((digests, checksums))
       } catch {
         outcome = .failure(error)
@@ -175,7 +184,7 @@ final class StoreLoop {
       var outcome: Result<Bool, CallFailure>
       do throws(CallFailure) {
         let isRight = try reader.digest(of: end.vrank, plan: plan) == end.digest
-        if isRight, isNamed { try reader.sync() }
+        if isRight, isNamed { try reader.syncOutputs() }
         outcome = .success(isRight)
       } catch {
         outcome = .failure(error)

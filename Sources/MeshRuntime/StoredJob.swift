@@ -12,17 +12,21 @@ final class StoredJob {
   /// Work on the files that is under way on the I/O thread; they stay open until it is done.
   var pendingWork = 0
   var isDropped = false
+  /// The inputs are of no more use; they go when no work needs them open.
+  var areInputsDropped = false
 
   /// What is known once the job has workers.
   struct Run {
     let plan: Plan
     let planTag: UInt64
-    var epochs: [Epoch]
+    let epochs: [Epoch]
     /// Of each query tile, its place among its rank's.
     let places: [Int]
     /// Where the receipt for a rank's end goes.
     var finalLinks: [[UInt8]?]
     var isFinal: [Bool]
+    /// Whether a rank's result is being compared with its digest.
+    var isVerifying: [Bool]
   }
 
   init(files: JobFiles) { self.files = files }
@@ -35,20 +39,20 @@ final class StoredJob {
     run = Run(
       plan: plan, planTag: planHash.tag, epochs: epochs, places: places,
       finalLinks: [[UInt8]?](repeating: nil, count: plan.vrankCount),
-      isFinal: [Bool](repeating: false, count: plan.vrankCount))
+      isFinal: [Bool](repeating: false, count: plan.vrankCount),
+      isVerifying: [Bool](repeating: false, count: plan.vrankCount))
   }
 
-  /// Whether something that carries `epoch` may still act for `vrank`. The highest epoch seen is
-  /// remembered; lower ones are refused for ever.
+  /// Whether something that carries `epoch` may still act for `vrank`. Lower ones than the committed
+  /// one are refused for ever; only the coordinator raises it, never a peer's claim.
   func admits(_ epoch: Epoch, for vrank: VRank) -> Bool {
-    guard let known = run?.epochs, known.indices.contains(vrank.index),
-      epoch >= known[vrank.index]
-    else { return false }
-    run?.epochs[vrank.index] = epoch
-    return true
+    guard let known = run?.epochs, known.indices.contains(vrank.index) else { return false }
+    return epoch >= known[vrank.index]
   }
 
   func awaitFinal(_ vrank: VRank, link: [UInt8]) { run?.finalLinks[vrank.index] = link }
+
+  func setVerifying(_ vrank: VRank, _ value: Bool) { run?.isVerifying[vrank.index] = value }
 
   func markFinal(_ vrank: VRank) -> [UInt8]? {
     run?.isFinal[vrank.index] = true

@@ -170,8 +170,8 @@ extension WorkerLoop {
     let (id, notices) = (job.id, notices)
     pool.submit(itemCount: result.itemCount) { item, _ in
       result.perform(item)
-    } completion: {
-      result.seal()
+    } completion: { [pool] in
+      if !pool.isCancelling { result.seal() }
       _ = notices.post(.finished(id, vrank))
     }
   }

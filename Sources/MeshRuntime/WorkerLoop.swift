@@ -86,15 +86,13 @@ final class WorkerLoop {
     poller.watch(control)
     poller.watch(data)
     poller.watch(notices)
-    for link in sortedLinks {
+    for link in links {
       poller.watch(link.socket)
       poller.watch(link.monitor.socket)
     }
   }
 
-  var sortedLinks: [PullLink] {
-    (job?.links.values).map { Array($0) } ?? []
-  }
+  private var links: [PullLink] { job.map { Array($0.links.values) } ?? [] }
 
   // MARK: In
 
@@ -141,7 +139,7 @@ final class WorkerLoop {
   }
 
   private func receiveFromSources() throws(ZeroMQError) {
-    for link in sortedLinks {
+    for link in links {
       if link.isBroken() {
         lose(link)
         continue

@@ -19,7 +19,8 @@ struct Attend: ParsableCommand {
   @Option(help: "Compute with a coordinator and this many worker processes on this machine.")
   var workers: Int?
 
-  @Option(help: "Compute on the mesh of this coordinator: tcp://HOST:PORT.")
+  @Option(
+    help: "Compute on the mesh of this coordinator: tcp://HOST:PORT. (or ATTNMESH_COORDINATOR)")
   var coordinator: String?
 
   @Option(help: "Compute threads per worker. (default: the cores, shared out)")
@@ -47,7 +48,7 @@ struct Attend: ParsableCommand {
     let report: JobReport
     if let workers {
       report = try runLocally(inputs, workers: workers)
-    } else if let coordinator {
+    } else if let coordinator = coordinator ?? MeshOptions.environmentEndpoint {
       let client = try MeshClient(endpoint: coordinator, name: MeshOptions.clientName)
       report = try run(inputs, client: client, isRemote: true, Interruption())
     } else {
@@ -116,7 +117,7 @@ struct Attend: ParsableCommand {
         bar.show(sent: $0, of: $1)
       }
       try files.commit()
-      if isRemote { try remote.discard() }
+      if isRemote { remote.discard() }
       return JobReport(status)
     } catch {
       if error.kind == .interrupted {

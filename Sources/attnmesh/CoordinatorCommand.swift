@@ -45,6 +45,7 @@ struct CoordinatorCommand: ParsableCommand {
       throw MeshError(.badInput, "--retention \(retention): it must be 0 to 8760 hours")
     }
     let interruption = Interruption()
+    ProcessLimits.raiseOpenFiles()
     let service = try CoordinatorService(
       CoordinatorService.Configuration(
         controlEndpoint: listen, dataEndpoint: try nextPort(listen),

@@ -100,7 +100,7 @@ struct ResultCommand: ParsableCommand {
     }
     bar.clear()
     try files.commit()
-    if discard { try remote.discard() }
+    if discard { remote.discard() }
     let report = JobReport(status)
     if let path = self.report { try report.write(to: path) }
     if !quiet { print(report.summary) }

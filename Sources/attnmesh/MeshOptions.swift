@@ -10,9 +10,10 @@ struct MeshOptions: ParsableArguments {
 
   static let defaultEndpoint = "tcp://127.0.0.1:7700"
 
-  var endpoint: String {
-    coordinator ?? ProcessInfo.processInfo.environment["ATTNMESH_COORDINATOR"]
-      ?? Self.defaultEndpoint
+  var endpoint: String { coordinator ?? Self.environmentEndpoint ?? Self.defaultEndpoint }
+
+  static var environmentEndpoint: String? {
+    ProcessInfo.processInfo.environment["ATTNMESH_COORDINATOR"]
   }
 
   func client() throws(MeshError) -> MeshClient {
