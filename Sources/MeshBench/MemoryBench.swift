@@ -26,8 +26,10 @@ package struct MemoryBench {
     package let tokensPerWorker: Int
     package let mask: String
     package let cases: [Case]
-    /// Of the peak, from the fewest workers to the most.
+    /// From the fewest workers to the most: of the largest peak, and of the mean one. Of more workers
+    /// some loop is late more often, with what it hasn't taken in yet.
     package let growth: Double
+    package let meanGrowth: Double
     package let findings: Findings
   }
 
@@ -61,10 +63,12 @@ package struct MemoryBench {
           item.peakBytes.highest / Double(item.workerBytesBound), atMost: 1))
     }
     let growth = cases[cases.count - 1].peakBytes.median / cases[0].peakBytes.median - 1
-    findings.goals.append(Goal("growth of the peak", growth, atMost: 0.05))
+    let meanGrowth = cases[cases.count - 1].meanBytes.median / cases[0].meanBytes.median - 1
+    findings.goals.append(Goal("growth of the largest peak", growth, atMost: 0.05))
+    findings.goals.append(Goal("growth of the mean peak", meanGrowth, atMost: 0.05))
     return Result(
       tokensPerWorker: tokensPerWorker, mask: mask.name, cases: cases, growth: growth,
-      findings: findings)
+      meanGrowth: meanGrowth, findings: findings)
   }
 
   private static func summary(
