@@ -3494,7 +3494,7 @@ const ProtobufCMessageDescriptor mesh__v1__epoch__descriptor =
   (ProtobufCMessageInit) mesh__v1__epoch__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor mesh__v1__job_spec__field_descriptors[11] =
+static const ProtobufCFieldDescriptor mesh__v1__job_spec__field_descriptors[12] =
 {
   {
     "batch",
@@ -3628,10 +3628,23 @@ static const ProtobufCFieldDescriptor mesh__v1__job_spec__field_descriptors[11] 
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "has_batch_dimension",
+    12,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__JobSpec, has_batch_dimension),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned mesh__v1__job_spec__field_indices_by_name[] = {
   0,   /* field[0] = batch */
   6,   /* field[6] = element */
+  11,   /* field[11] = has_batch_dimension */
   5,   /* field[5] = head_dimension */
   4,   /* field[4] = key_tokens */
   2,   /* field[2] = key_value_heads */
@@ -3645,7 +3658,7 @@ static const unsigned mesh__v1__job_spec__field_indices_by_name[] = {
 static const ProtobufCIntRange mesh__v1__job_spec__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 11 }
+  { 0, 12 }
 };
 const ProtobufCMessageDescriptor mesh__v1__job_spec__descriptor =
 {
@@ -3655,7 +3668,7 @@ const ProtobufCMessageDescriptor mesh__v1__job_spec__descriptor =
   "Mesh__V1__JobSpec",
   "mesh.v1",
   sizeof(Mesh__V1__JobSpec),
-  11,
+  12,
   mesh__v1__job_spec__field_descriptors,
   mesh__v1__job_spec__field_indices_by_name,
   1,  mesh__v1__job_spec__number_ranges,

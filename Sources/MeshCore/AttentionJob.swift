@@ -39,11 +39,13 @@ package struct AttentionJob: Hashable, Sendable {
   package var layout: Layout
   /// Virtual ranks asked for; 0 lets the coordinator choose.
   package var vranks: Int
+  /// Whether the tensors have a batch dimension, even of one: the result has the query's shape.
+  package var hasBatchDimension: Bool
 
   package init(
     batch: Int, queryHeads: Int, keyValueHeads: Int, queryTokens: Int, keyTokens: Int,
     headDimension: Int, element: ElementType, mask: Mask, scale: Float, layout: Layout,
-    vranks: Int = 0
+    vranks: Int = 0, hasBatchDimension: Bool = false
   ) {
     self.batch = batch
     self.queryHeads = queryHeads
@@ -56,6 +58,12 @@ package struct AttentionJob: Hashable, Sendable {
     self.scale = scale
     self.layout = layout
     self.vranks = vranks
+    self.hasBatchDimension = hasBatchDimension
+  }
+
+  /// The shape of query and output as files have it.
+  package var queryShape: [Int] {
+    (hasBatchDimension ? [batch] : []) + [queryHeads, queryTokens, headDimension]
   }
 
   /// Query heads of all sequences. Flattened head h of the queries reads key/value head

@@ -71,7 +71,7 @@ package struct JobInputs: Sendable {
       element: options.precision == .bfloat16 ? .bfloat16 : q.element,
       mask: options.mask, scale: options.scale ?? 1 / Float(queries[3]).squareRoot(),
       layout: options.layout ?? (options.mask == .causal ? .zigzag : .contiguous),
-      vranks: options.vranks)
+      vranks: options.vranks, hasBatchDimension: q.shape.count == 4)
     if let problem = spec.problem { throw MeshError(.badInput, problem) }
   }
 

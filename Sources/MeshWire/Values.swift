@@ -33,6 +33,7 @@ extension Arena {
     message.pointee.scale = spec.scale
     message.pointee.layout = Mesh__V1__Layout(UInt32(spec.layout.rawValue))
     message.pointee.vranks = wire32(spec.vranks)
+    message.pointee.has_batch_dimension = spec.hasBatchDimension ? 1 : 0
     return message
   }
 
@@ -81,7 +82,8 @@ extension AttentionJob {
       keyTokens: Int(message.key_tokens), headDimension: Int(message.head_dimension),
       element: try enumeration(message.element.rawValue, "element type"),
       mask: try enumeration(message.mask.rawValue, "mask"), scale: message.scale,
-      layout: try enumeration(message.layout.rawValue, "layout"), vranks: Int(message.vranks))
+      layout: try enumeration(message.layout.rawValue, "layout"), vranks: Int(message.vranks),
+      hasBatchDimension: message.has_batch_dimension != 0)
     if let problem = spec.problem { throw .outOfRange(problem) }
     self = spec
   }

@@ -91,10 +91,9 @@ struct ResultCommand: ParsableCommand {
     let bar = ProgressBar(isShown: !quiet)
     let done = try remote.wait { bar.show($0) }
     let spec = done.summary.spec
-    let heads = [spec.queryHeads, spec.queryTokens, spec.headDimension]
     let files = try ResultFiles(
       output: result.output, element: try result.element(), logSumExp: result.lse,
-      shape: spec.batch > 1 ? [spec.batch] + heads : heads)
+      shape: spec.queryShape)
     let status = try remote.fetch(into: files, withLogSumExp: result.lse != nil) {
       bar.show(sent: $0, of: $1)
     }

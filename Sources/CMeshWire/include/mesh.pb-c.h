@@ -707,10 +707,15 @@ struct  Mesh__V1__JobSpec
    * Virtual ranks asked for, at most 256; 0 lets the coordinator choose.
    */
   uint32_t vranks;
+  /*
+   * Whether the tensors have a batch dimension: four dimensions instead of three. The result's files
+   * have as many; nothing that is computed depends on it.
+   */
+  protobuf_c_boolean has_batch_dimension;
 };
 #define MESH__V1__JOB_SPEC__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&mesh__v1__job_spec__descriptor) \
-    , 0, 0, 0, 0, 0, 0, MESH__V1__ELEMENT_TYPE__ELEMENT_TYPE_UNSPECIFIED, MESH__V1__MASK__MASK_UNSPECIFIED, 0, MESH__V1__LAYOUT__LAYOUT_UNSPECIFIED, 0 }
+    , 0, 0, 0, 0, 0, 0, MESH__V1__ELEMENT_TYPE__ELEMENT_TYPE_UNSPECIFIED, MESH__V1__MASK__MASK_UNSPECIFIED, 0, MESH__V1__LAYOUT__LAYOUT_UNSPECIFIED, 0, 0 }
 
 
 /*
