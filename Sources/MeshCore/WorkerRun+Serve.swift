@@ -10,6 +10,7 @@ extension WorkerRun {
       effects.append(.observe(Observation(.tileRefused, job: job, detail: "stale epoch")))
       return effects.append(.answer(.stale, pull, to: link))
     }
+    epochs[pull.vrank.index] = pull.epoch
     let tile = pull.tile.index
     let end = endPart(of: pull)
     switch tiles[tile] {

@@ -41,8 +41,8 @@ package struct WorkerRun: Sendable {
   package internal(set) var ranks: [Rank]
   var tiles: [TileState]
   var queries: [TileState]
-  /// Committed epoch of each virtual rank; lower ones are refused.
-  let epochs: [Epoch]
+  /// Highest epoch seen of each virtual rank.
+  var epochs: [Epoch]
   /// Tiles to load from the store, in the order in which they are needed; the next one first.
   var queryLoads: ArraySlice<Int>
   var shardLoads: ArraySlice<Int>

@@ -19,7 +19,7 @@ final class StoredJob {
   struct Run {
     let plan: Plan
     let planTag: UInt64
-    let epochs: [Epoch]
+    var epochs: [Epoch]
     /// Of each query tile, its place among its rank's.
     let places: [Int]
     /// Where the receipt for a rank's end goes.
@@ -43,11 +43,14 @@ final class StoredJob {
       isVerifying: [Bool](repeating: false, count: plan.vrankCount))
   }
 
-  /// Whether something that carries `epoch` may still act for `vrank`. Lower ones than the committed
-  /// one are refused for ever; only the coordinator raises it, never a peer's claim.
+  /// Whether something that carries `epoch` may still act for `vrank`. The highest epoch seen is
+  /// remembered; lower ones are refused for ever.
   func admits(_ epoch: Epoch, for vrank: VRank) -> Bool {
-    guard let known = run?.epochs, known.indices.contains(vrank.index) else { return false }
-    return epoch >= known[vrank.index]
+    guard let known = run?.epochs, known.indices.contains(vrank.index),
+      epoch >= known[vrank.index]
+    else { return false }
+    run?.epochs[vrank.index] = epoch
+    return true
   }
 
   func awaitFinal(_ vrank: VRank, link: [UInt8]) { run?.finalLinks[vrank.index] = link }

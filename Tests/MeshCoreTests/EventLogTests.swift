@@ -51,6 +51,15 @@ import Testing
     #expect(mesh.reply(to: 6) == nil)
   }
 
+  @Test("a caller that asks again under its id still waits once")
+  func parkingOnce() {
+    let mesh = CoordinatorHarness()
+    for _ in 0..<2 * Limits.parkedCallsMaximum { #expect(read(mesh, after: 0, id: 5) == nil) }
+    mesh.join(1)
+    let replies = mesh.effects.count { if case .reply = $0 { true } else { false } }
+    #expect(replies == 1)
+  }
+
   @Test("events dropped before they were read are counted, and a page is bounded")
   func missed() throws {
     let mesh = CoordinatorHarness()

@@ -56,6 +56,19 @@ import Testing
     #expect(ranks.contains { told.hasPrefix("virtual rank \($0) ") }, "\(told)")
   }
 
+  @Test("a worker with a job that only goes on saying hello is lost")
+  func helloIsNoHeartbeat() throws {
+    let (mesh, job, _) = try running()
+    for _ in 0..<11 {
+      mesh.now += .milliseconds(100)
+      mesh.beat(1, job: job)
+      mesh.send(.message(.hello(sampleHello(2)), from: WorkerID(incarnation: 2)))
+      mesh.send(.tick)
+    }
+    #expect(mesh.state(job) == .failed)
+    #expect(mesh.reason(job).contains("worker-2"))
+  }
+
   @Test("silence is forgiven when the coordinator itself was late")
   func lateCoordinator() throws {
     let (mesh, job, _) = try running()

@@ -39,6 +39,22 @@ extension Integration {
       }
     }
 
+    /// Also for a batch of one, of which the arithmetic knows nothing.
+    @Test func resultHasTheShapeOfTheQuery() throws {
+      try withScratch { scratch in
+        let mesh = try Mesh(scratch, workers: 1)
+        var tensors = try JobTensors.fixture(heads: 3, keyHeads: 1, tokens: 40)
+        tensors.query.shape.insert(1, at: 0)
+        tensors.key.shape.insert(1, at: 0)
+        tensors.value.shape.insert(1, at: 0)
+        let flags = try tensors.write(to: scratch)
+        let job = try mesh.submit(flags)
+        let fetched = try mesh.result(job, name: "fetched")
+        #expect(try scratch.attend(flags, name: "alone") == fetched)
+        #expect(try TensorData(reading: scratch.file("fetched.npy")).shape == [1, 3, 40, 64])
+      }
+    }
+
     @Test func fetchingTwiceGivesTheSameBytesUntilDiscarded() throws {
       try withScratch { scratch in
         let mesh = try Mesh(scratch, workers: 2)
