@@ -30,7 +30,7 @@ enum NpyFile {
   }
 
   static func write(_ path: String, _ bytes: [UInt8]) {
-    let file = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
+    let file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
     defer { close(file) }
     _ = Glibc.write(file, bytes, bytes.count)
   }

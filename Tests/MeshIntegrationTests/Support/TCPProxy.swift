@@ -17,7 +17,7 @@ final class TCPProxy: Sendable {
   ///   - port: where to listen; 0 for any.
   init(to target: Int, port wanted: Int = 0) throws {
     self.target = target
-    let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    let listener = newSocket()
     var yes: Int32 = 1
     setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &yes, 4)
     guard loopback(wanted, { bind(listener, $0, $1) }) == 0, listen(listener, 64) == 0 else {
@@ -43,7 +43,7 @@ final class TCPProxy: Sendable {
 
   /// A port that nobody listens on at the moment.
   static func freePort() -> Int {
-    let probe = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    let probe = newSocket()
     defer { Glibc.close(probe) }
     _ = loopback(0) { bind(probe, $0, $1) }
     return boundPort(probe)
@@ -57,7 +57,8 @@ final class TCPProxy: Sendable {
       guard isReadable(listener) else { continue }
       let client = Glibc.accept(listener, nil, nil)
       guard client >= 0 else { continue }
-      let server = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+      _ = fcntl(client, F_SETFD, FD_CLOEXEC)
+      let server = newSocket()
       guard mode.withLock({ $0 != .cut }), loopback(target, { connect(server, $0, $1) }) == 0
       else {
         Glibc.close(client)
@@ -149,4 +150,9 @@ private func boundPort(_ file: Int32) -> Int {
     $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { getsockname(file, $0, &size) }
   }
   return Int(in_port_t(bigEndian: address.sin_port))
+}
+
+/// Not inherited: a connection that some other process has open too doesn't end when it is closed.
+private func newSocket() -> Int32 {
+  socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
 }
