@@ -6,9 +6,10 @@ extension Integration {
     @Test(arguments: [2, 4], ["contiguous", "zigzag"])
     func tilesCrossOnce(workers: Int, layout: String) throws {
       try withScratch { scratch in
-        let flags = try JobTensors.fixture().write(to: scratch) + [
-          "--mask", "causal", "--workers", "\(workers)", "--layout", layout, "--threads", "1",
-        ]
+        let flags =
+          try JobTensors.fixture().write(to: scratch) + [
+            "--mask", "causal", "--workers", "\(workers)", "--layout", layout, "--threads", "1",
+          ]
         // A worker that is asked before its own assignment has come says no, and the tile comes from
         // the store: such a run is no undisturbed one, and sends less between workers.
         var (sent, needed) = (0, 0)
