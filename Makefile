@@ -24,13 +24,13 @@ run: build
 	@echo "equal, byte for byte"
 
 # Builds once: executable, libraries and tests share the release build.
-test: build lint
+test: lint build
 	Protos/generate.sh --check
 	$(SWIFT) test -c release --disable-testable-imports
 
-# Longer runs of the randomised suites.
+# The randomised suites ten times longer: about 4,600 jobs and a million mutated frames.
 soak: build
-	ATTNMESH_SOAK=1 $(SWIFT) test -c release --disable-testable-imports
+	ATTNMESH_SOAK=1 $(SWIFT) test -c release --disable-testable-imports --filter "MeshSimulationTests|MeshWireTests"
 
 # System packages, where they are missing (Debian and Ubuntu).
 PACKAGES = libzmq3-dev libprotobuf-c-dev libssl-dev protobuf-c-compiler make

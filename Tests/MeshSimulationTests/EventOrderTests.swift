@@ -8,7 +8,7 @@ import Testing
 @Suite struct EventOrderTests {
   @Test("a hundred orders of arrival end, keep the bounds, and give the same bits")
   func orders() throws {
-    for number in UInt64(0)..<100 {
+    for number in UInt64(0)..<UInt64(100 * soakFactor) {
       // A new job every tenth order, of several tiles on several workers.
       let configuration = configuration(1 + number / 10)
       let plain = try #require(configuration.run(), "\(configuration)")

@@ -7,7 +7,9 @@ import Testing
 
 /// Whole runs: real cores, real arithmetic.
 @Suite struct MeshTests {
-  @Test("any job on any mesh is the reference, and the bits of one worker", arguments: 1...460)
+  @Test(
+    "any job on any mesh is the reference, and the bits of one worker",
+    arguments: 1...460 * soakFactor)
   func randomJobs(seed: Int) throws {
     try check(Configuration(seed: UInt64(seed)))
   }

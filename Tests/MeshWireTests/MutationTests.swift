@@ -20,7 +20,7 @@ extension WireTests {
       for (kind, bytes) in frames { _ = kind.error(bytes) }
       let before = residentBytes()
       var (decoded, refused, kinds) = (0, 0, Set<String>())
-      for _ in 0..<100_000 {
+      for _ in 0..<100_000 * soakFactor {
         let (kind, original) = frames[Int.random(in: 0..<frames.count, using: &random)]
         var bytes = original
         for _ in 0..<Int.random(in: 1...4, using: &random) {
