@@ -57,11 +57,12 @@ final class CoordinatorLoop {
         case .processEnded(let name, let reason): processEnded(name, reason)
         }
       }
-      noticeBrokenLinks()
+      // Messages first: a worker that said goodbye isn't lost when its link breaks.
       for _ in 0..<64 {
         guard let message = try router.socket.receive() else { break }
         receive(message)
       }
+      noticeBrokenLinks()
       if MonotonicClock.now >= nextTick {
         perform(.tick)
         nextTick = MonotonicClock.now + interval

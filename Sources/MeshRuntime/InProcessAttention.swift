@@ -33,9 +33,11 @@ package struct InProcessAttention {
   ///
   /// - Parameters:
   ///   - progress: told the K/V tiles folded and to fold.
+  ///   - deadlineSeconds: after which the run fails; 0 for none.
   ///   - isCancelled: asked between tiles.
   package func run(
-    into files: borrowing ResultFiles, progress: (Int, Int) -> Void, isCancelled: () -> Bool
+    into files: borrowing ResultFiles, deadlineSeconds: Double = 0, progress: (Int, Int) -> Void,
+    isCancelled: () -> Bool
   ) throws -> Outcome {
     defer { pool.stop() }
     let start = MonotonicClock.now
@@ -47,6 +49,11 @@ package struct InProcessAttention {
     var unpacked = 0
     for tile in 0..<needed {
       if isCancelled() { throw MeshError(.interrupted, "interrupted") }
+      if deadlineSeconds > 0, (MonotonicClock.now - start).seconds >= deadlineSeconds {
+        throw MeshError(
+          .jobFailed,
+          "the deadline of \(deadlineSeconds) s passed at K/V tile \(tile) of \(needed)")
+      }
       try load(.keyValue(tile))
       let work = engine.fold(rank, tiles: tile..<tile + 1)
       pool.submit(itemCount: work.itemCount) {

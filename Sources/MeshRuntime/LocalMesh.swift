@@ -109,11 +109,8 @@ package final class LocalMesh: Sendable {
   /// Ends the workers, then the coordinator, and removes the directory.
   package func stop() {
     let running = children.read { Array($0.keys) }
-    for process in running { kill(process, SIGTERM) }
-    // Their last words take milliseconds; one that is stopped or stuck is not waited for.
-    let end = MonotonicClock.now + .milliseconds(500)
-    while children.read({ !$0.isEmpty }), MonotonicClock.now < end { usleep(2_000) }
-    for process in children.read({ Array($0.keys) }) { kill(process, SIGKILL) }
+    // They keep nothing: there is nothing to end in order.
+    for process in running { kill(process, SIGKILL) }
     supervisor.join()
     coordinator.stop()
     close(lifeline)

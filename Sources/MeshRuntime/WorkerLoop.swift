@@ -35,6 +35,7 @@ final class WorkerLoop {
   var peers: [(number: UInt64, routingID: [UInt8])] = []
   var nextPeer: UInt64 = 1
   var ending: Ending?
+  private var stopAt: Duration?
   var pacer: LinkPacer
   let foldPacer = FoldPacer()
 
@@ -58,7 +59,7 @@ final class WorkerLoop {
     var nextTick = MonotonicClock.now
     while ending == nil {
       if isPollerStale { watchAll() }
-      let wake = min(nextTick, pacer.nextDue ?? nextTick)
+      let wake = stopAt ?? min(nextTick, pacer.nextDue ?? nextTick)
       try poller.wait(upTo: max(.zero, wake - MonotonicClock.now))
       // Control first: a release ends work that need not be done.
       for _ in 0..<64 {
@@ -72,7 +73,8 @@ final class WorkerLoop {
       }
       try receiveFromSources()
       sendPaced()
-      if MonotonicClock.now >= nextTick {
+      if let stopAt, MonotonicClock.now >= stopAt { ending = .stopped }
+      if MonotonicClock.now >= nextTick, stopAt == nil {
         perform(.tick)
         nextTick = MonotonicClock.now + interval
       }
@@ -103,8 +105,9 @@ final class WorkerLoop {
       perform(.folded(id, vrank, next: next))
     case .finished(let id, let vrank): perform(.finished(id, vrank))
     case .stop:
+      // The goodbye has to arrive before the connections break, or it would look like a loss.
       send(.goodbye)
-      ending = .stopped
+      stopAt = stopAt ?? MonotonicClock.now + .milliseconds(100)
     }
   }
 

@@ -67,7 +67,8 @@ struct Attend: ParsableCommand {
     let run = try InProcessAttention(
       inputs: inputs, kernel: AttentionKernel(level: level), threads: threads)
     let outcome = try run.run(
-      into: files, progress: { bar.show([ProgressBar.Rank(name: "fold", done: $0, total: $1)]) },
+      into: files, deadlineSeconds: deadline ?? 0,
+      progress: { bar.show([ProgressBar.Rank(name: "fold", done: $0, total: $1)]) },
       isCancelled: { interruption.isRequested })
     bar.clear()
     try files.commit()

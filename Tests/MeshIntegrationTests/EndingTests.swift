@@ -28,6 +28,19 @@ extension Integration {
       }
     }
 
+    /// Also without a mesh.
+    @Test func deadlineInOneProcess() throws {
+      try withScratch { scratch in
+        let inputs = try writeLargeInputs(to: scratch)
+        let output = scratch.file("o.npy")
+        let program = try scratch.run(
+          ["attend", "--output", output, "--deadline", "0.001"] + inputs)
+        #expect(try program.wait() == .code(1))
+        #expect(program.errors.contains("the deadline of 0.001 s passed"))
+        #expect(!scratch.exists("o.npy"))
+      }
+    }
+
     @Test(arguments: [SIGINT, SIGTERM])
     func interruptedMesh(signal: Int32) throws {
       try withScratch { scratch in
