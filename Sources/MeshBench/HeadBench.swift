@@ -74,7 +74,7 @@ final class HeadBench {
     return elements[range.lowerBound * d..<range.upperBound * d]
   }
 
-  /// Rows as if nothing had been folded; queries have to be packed again.
+  /// Rows as if nothing had been folded: after a result was taken.
   func reset() {
     engine.host(rank)
     packQueries()
