@@ -124,7 +124,8 @@ final class CoordinatorLoop {
   /// A worker that comes anew gets a link of its own, so that its loss is noticed at once.
   private func greet(_ hello: WorkerMessage.Hello, link: [UInt8]) {
     if workers[hello.worker]?.watch == nil {
-      let watch = try? WatchLink(endpoint: hello.endpoint, context: context)
+      let watch = try? WatchLink(
+        endpoint: hello.endpoint, options: Sockets.control, context: context)
       workers[hello.worker] = Peer(link: link, name: hello.name, watch: watch)
       if let watch { poller.watch(watch.monitor.socket) }
     } else {

@@ -166,14 +166,7 @@ private func reason(_ status: Int32) -> String {
 
 /// Removes a run directory with the sockets in it. It may be gone already.
 package func removeRunDirectory(_ directory: String) {
-  guard let listing = opendir(directory) else { return }
-  while let entry = readdir(listing) {
-    let name = withUnsafePointer(to: &entry.pointee.d_name) {
-      $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-    }
-    if name != ".", name != ".." { unlink("\(directory)/\(name)") }
-  }
-  closedir(listing)
+  for name in names(inDirectory: directory) { unlink("\(directory)/\(name)") }
   rmdir(directory)
 }
 

@@ -5,9 +5,7 @@ internal import ZeroMQ
 /// that died is never delivered to what comes after it.
 final class PullLink {
   let source: Worker.Source
-  let socket: OwnedSocket
-  let monitor: SocketMonitor
-  private var wasConnected = false
+  let connection: WatchLink
   /// Twice what the core lets be outstanding at one source.
   private static let waitingMaximum = 64
   /// Messages that found no room or no connection yet, in order; sent as soon as there is.
@@ -25,18 +23,7 @@ final class PullLink {
     self.source = source
     var options = Sockets.data
     options.routingID = routingID
-    socket = try OwnedSocket(.dealer, context: context, options: options)
-    monitor = try SocketMonitor(socket)
-    try socket.socket.connect(endpoint)
-  }
-
-  /// Whether the connection was there and broke.
-  func isBroken() -> Bool {
-    while let event = try? monitor.next() {
-      if event.kind == .handshakeSucceeded { wasConnected = true }
-      if event.kind == .disconnected, wasConnected { return true }
-    }
-    return false
+    connection = try WatchLink(endpoint: endpoint, options: options, context: context)
   }
 
   /// Sends in order.
@@ -54,7 +41,7 @@ final class PullLink {
     var bytes = 0
     while let next = waiting.first {
       let message = Message(header: Frame(next.header), payload: next.payload?.copy())
-      guard (try? socket.socket.send(message)) == .sent else { break }
+      guard (try? connection.socket.socket.send(message)) == .sent else { break }
       bytes += Sockets.wireBytes(next.header.count)
       bytes += next.payload.map { Sockets.wireBytes($0.count) } ?? 0
       waiting.removeFirst()

@@ -29,25 +29,3 @@ enum Sockets {
   /// others.
   static func wireBytes(_ frameBytes: Int) -> Int { frameBytes + (frameBytes <= 255 ? 2 : 9) }
 }
-
-/// A control link to a worker, kept only to be told at once when it breaks.
-final class WatchLink {
-  let socket: OwnedSocket
-  let monitor: SocketMonitor
-  private(set) var wasConnected = false
-
-  init(endpoint: String, context: Context) throws(ZeroMQError) {
-    socket = try OwnedSocket(.dealer, context: context, options: Sockets.control)
-    monitor = try SocketMonitor(socket)
-    try socket.socket.connect(endpoint)
-  }
-
-  /// Whether the connection was there and broke.
-  func isBroken() -> Bool {
-    while let event = try? monitor.next() {
-      if event.kind == .handshakeSucceeded { wasConnected = true }
-      if event.kind == .disconnected, wasConnected { return true }
-    }
-    return false
-  }
-}

@@ -63,13 +63,7 @@ struct StoreDirectory: Sendable {
   }
 
   private static func removeJobs(in path: String) {
-    guard let listing = opendir(path) else { return }
-    defer { closedir(listing) }
-    while let entry = readdir(listing) {
-      let name = withUnsafePointer(to: &entry.pointee.d_name) {
-        $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-      }
-      guard JobID(name) != nil else { continue }
+    for name in names(inDirectory: path) where JobID(name) != nil {
       let job = path + "/" + name
       for tensor in InputTensor.allCases { unlink(job + "/\(tensor)") }
       for tensor in OutputTensor.allCases { unlink(job + "/\(tensor)") }

@@ -6,26 +6,18 @@ internal import ZeroMQ
 /// when their turn comes.
 struct TileShelf {
   private var parts: [TileID: [StoredFrame]] = [:]
-  private(set) var bytes = 0
 
   /// Takes the next part of a tile.
   mutating func add(_ frame: StoredFrame, to tile: TileID) {
-    bytes += frame.count
     parts[tile, default: []].append(frame)
   }
-
-  /// Parts of a tile that are here: 0 ..< this.
-  func count(of tile: TileID) -> Int { parts[tile]?.count ?? 0 }
 
   func part(_ part: Int, of tile: TileID) -> StoredFrame? {
     guard let frames = parts[tile], frames.indices.contains(part) else { return nil }
     return frames[part]
   }
 
-  mutating func remove(_ tile: TileID) {
-    guard let frames = parts.removeValue(forKey: tile) else { return }
-    bytes -= frames.reduce(0) { $0 + $1.count }
-  }
+  mutating func remove(_ tile: TileID) { parts[tile] = nil }
 
   /// Gives the payload of every part of a tile, in order.
   func forEachPayload(

@@ -89,8 +89,8 @@ final class WorkerLoop {
     poller.watch(data)
     poller.watch(notices)
     for link in links {
-      poller.watch(link.socket)
-      poller.watch(link.monitor.socket)
+      poller.watch(link.connection.socket)
+      poller.watch(link.connection.monitor.socket)
     }
   }
 
@@ -143,14 +143,14 @@ final class WorkerLoop {
 
   private func receiveFromSources() throws(ZeroMQError) {
     for link in links {
-      if link.isBroken() {
+      if link.connection.isBroken() {
         lose(link)
         continue
       }
       if link.isWaiting { count(link.flush(), on: link.source) }
       // At most what one pull may bring at a time, so that no source starves another.
       for _ in 0..<16 {
-        guard let message = try link.socket.socket.receive() else { break }
+        guard let message = try link.connection.socket.socket.receive() else { break }
         receive(message, from: link)
       }
     }
