@@ -20,6 +20,10 @@ package struct Coordinator: Sendable {
     /// The control connection of a worker broke, or its process ended.
     case workerGone(WorkerID, reason: String)
     case store(StoreEvent)
+    /// A commit is on disk, and so are all before it.
+    case committed(UInt64)
+    /// Nothing of the commit is on disk.
+    case commitFailed(UInt64, reason: String)
     case tick
   }
 
@@ -28,6 +32,9 @@ package struct Coordinator: Sendable {
     case send(CoordinatorMessage, to: WorkerID)
     case reply(CallOutcome, to: Ticket)
     case store(StoreCommand)
+    /// Put these on disk in one transaction, all or none. What depends on it is held back until
+    /// `committed`.
+    case commit(UInt64, [JobImage], removing: [JobID])
     case observe(Observation)
   }
 
@@ -132,14 +139,20 @@ package struct Coordinator: Sendable {
   var activeIndex: Int? { jobs.firstIndex { $0.state == .running || $0.state == .finishing } }
 }
 
-/// A job's files, as the coordinator orders them from its store. Each command ends in an event.
+/// A job's files, as the coordinator orders them from its store. Each command but `fence` and
+/// `acknowledge` ends in an event.
 package enum StoreCommand: Sendable {
   /// Allocate room for inputs and results.
   case create(JobID, AttentionJob)
+  /// Find the files of a job again after a restart; says nothing unless they are missing or damaged.
+  case reopen(JobID, AttentionJob, needsInputs: Bool)
   /// All bytes should be there: digest, checksum and sync them.
   case seal(JobID)
-  /// Serve the job's tiles and take results under these epochs, one a virtual rank.
-  case begin(JobID, plan: Plan, planHash: Digest, epochs: [Epoch])
+  /// Serve the job's tiles and take results under these epochs, one a virtual rank. Of those that are
+  /// final nothing more is taken.
+  case begin(JobID, plan: Plan, planHash: Digest, epochs: [Epoch], isFinal: [Bool])
+  /// Refuse lower epochs from now on.
+  case fence(JobID, epochs: [Epoch])
   /// The result of a virtual rank is final: its worker may drop it.
   case acknowledge(JobID, VRank, Epoch)
   /// All virtual ranks are final: digest and sync the result.

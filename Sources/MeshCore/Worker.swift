@@ -10,8 +10,8 @@
 ///
 /// Nobody waits for another worker's fold, and every chain of waits ends at an owner or the store.
 package struct Worker: Sendable {
-  /// What the shell tells the core. Everything about a job names it: what is left over from an
-  /// earlier one is dropped.
+  /// What the shell tells the core. Everything about a job names it, and everything about a virtual
+  /// rank the epoch under which it was hosted: what is left over from an earlier one is dropped.
   package enum Event: Sendable {
     case coordinator(CoordinatorMessage)
     /// A peer asks for a tile.
@@ -25,20 +25,47 @@ package struct Worker: Sendable {
     case badPart(JobID, TileID, from: Source)
     /// The connection to a source broke.
     case sourceLost(JobID, Source)
-    case folded(JobID, VRank, next: Int)
+    /// `cost` is the time of compute threads that it took.
+    case folded(JobID, VRank, Epoch, next: Int, cost: Duration)
     /// The result of a virtual rank is normalised and digested.
-    case finished(JobID, VRank)
+    case finished(JobID, VRank, Epoch)
     case receipt(ResultReceipt)
+
+    // Copies of this worker's ranks.
+    case snapshotTaken(JobID, VRank, Epoch, next: Int, cost: Duration)
+    case copyReceipt(CopyReceipt, from: Source)
+    case persisted(JobID, VRank, Epoch, slot: Int, next: Int, cost: Duration)
+    /// The checkpoints of the rank are lost; another try makes new ones.
+    case persistFailed(JobID, VRank, Epoch, reason: String)
+    // Copies of others' ranks.
+    /// A message of a copy arrived that is what it says; the shell keeps it if it is told to.
+    case copy(CopyHeader, from: Link)
+    case badCopy(CopyHeader, from: Link)
+    case statePull(StatePull, from: Link)
+    // State to go on from.
+    case stateAnswer(StateAnswer, from: Source)
+    /// A message of a copy came back that is what it says.
+    case statePart(CopyHeader, from: Source)
+    case badStatePart(CopyHeader, from: Source)
+    /// The state of a rank was read from memory or disk; nil when nothing usable was there.
+    case restored(JobID, VRank, Epoch, WorkerMessage.Restored?)
+
+    /// The process was asked to end.
+    case end
     case tick
   }
 
   /// What the shell does, in order.
   package enum Effect: Sendable {
     case send(WorkerMessage)
-    /// A heartbeat: the shell adds its counters.
-    case beat(JobID?, term: UInt64, [WorkerMessage.Progress], isLast: Bool)
-    /// Make room for the virtual ranks that this worker hosts.
-    case begin(Assignment, hosted: [VRank])
+    /// A heartbeat: the shell fills in its counters.
+    case beat(WorkerMessage.Heartbeat)
+    /// A job begins.
+    case begin(Assignment)
+    /// The table of the job changed: other peers, other hosts.
+    case adopt(Assignment)
+    /// Make room for a virtual rank.
+    case host(VRank, Epoch)
     case pull(Pull, from: Source)
     case answer(PullAnswer, Pull, to: Link)
     /// Send one part that is kept.
@@ -47,19 +74,50 @@ package struct Worker: Sendable {
     /// a query tile, which need no frames afterwards.
     case pack(TileID)
     case unpack(TileID)
-    /// The frames of a foreign tile are no longer wanted.
+    /// The frames of a tile are no longer wanted.
     case forget(TileID)
-    /// Fold K/V tiles, ascending, into every row of a virtual rank. Folds are done in the order in
-    /// which they are asked for.
-    case fold(VRank, tiles: Range<Int>)
+    /// Fold K/V tiles, ascending, into every row of a virtual rank. Folds, snapshots and results are
+    /// done in the order in which they are asked for.
+    case fold(VRank, Epoch, tiles: Range<Int>)
     /// Normalise and digest the result.
-    case finish(VRank)
-    case sendResult(VRank, message: Int)
-    case sendFinal(VRank)
-    /// The result is final: its memory is free.
-    case retire(VRank)
+    case finish(VRank, Epoch)
+    case sendResult(VRank, Epoch, message: Int)
+    case sendFinal(VRank, Epoch)
+    /// The result is final: its memory is free, and its checkpoints are.
+    case retire(VRank, Epoch)
+    /// Another worker has the rank: its memory is free. Checkpoints stay.
+    case abandon(VRank, Epoch)
+
+    /// Copy the messages `first...` of a rank's state, behind the folds asked for so far.
+    case snapshot(VRank, Epoch, next: Int, first: Int)
+    case sendCopy(CopyHeader, to: Source)
+    /// Write messages `first...` of the snapshot to a checkpoint slot, 0 or 1, and sync it.
+    case persist(VRank, Epoch, slot: Int, next: Int, first: Int)
+    case dropSnapshot(VRank)
+
+    /// Keep the message of a copy that has just arrived.
+    case keepCopy(CopyHeader)
+    /// Messages `first...` that were kept replace those of the copy before: it is whole.
+    case completeCopy(VRank, first: Int)
+    /// What was kept of a copy that won't become whole.
+    case dropPartialCopy(VRank)
+    case dropCopy(VRank)
+    case receipt(CopyReceipt, to: Link)
+    case stateAnswer(StateAnswer, to: Link)
+    case serveCopy(CopyHeader, to: Link)
+
+    /// Load the state from the copy in this worker's memory.
+    case restoreHeld(VRank, Epoch)
+    /// Load the state from the best checkpoint.
+    case restoreSlot(VRank, Epoch)
+    case pullState(StatePull, from: Source)
+    /// Load the message of a copy that has just arrived into the rank's state.
+    case loadState(CopyHeader)
+
     /// Drop everything of the job.
     case release(JobID)
+    /// The process may end.
+    case leave
     case observe(Observation)
   }
 
@@ -69,11 +127,10 @@ package struct Worker: Sendable {
     package init(number: UInt64) { self.number = number }
   }
 
-  /// Where a tile can be asked for.
+  /// Where a tile or a state can be asked for.
   package enum Source: Hashable, Sendable {
-    /// A peer of the job, by index in its assignment.
-    case peer(Int)
-    /// The coordinator's input store, which has everything.
+    case peer(WorkerID)
+    /// The coordinator's input store, which has every tile.
     case store
   }
 
