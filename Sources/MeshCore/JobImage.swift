@@ -44,6 +44,7 @@ package struct JobImage: Sendable, Codable, Hashable {
     package var processID: Int
     package var level: String
     package var threads: Int
+    package var numerics: String
   }
 }
 

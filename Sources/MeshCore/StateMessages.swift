@@ -27,6 +27,13 @@ package struct CopyHeader: Hashable, Sendable {
   }
 }
 
+extension CopyHeader {
+  package func receipt(_ status: StatusCode) -> CopyReceipt {
+    CopyReceipt(
+      job: job, vrank: vrank, epoch: epoch, next: next, message: message, status: status)
+  }
+}
+
 /// A holder's answer to one message of a copy. The copy is whole when the last one is acknowledged.
 package struct CopyReceipt: Hashable, Sendable {
   package var job: JobID
@@ -69,6 +76,12 @@ package struct StatePull: Hashable, Sendable {
     self.vrank = vrank
     self.epoch = epoch
     self.messages = messages
+  }
+}
+
+extension StatePull {
+  package func answer(next: Int, _ status: StatusCode) -> StateAnswer {
+    StateAnswer(job: job, vrank: vrank, epoch: epoch, next: next, status: status)
   }
 }
 

@@ -195,7 +195,7 @@ package struct WorkerStatus: Hashable, Sendable {
   package init(
     worker: WorkerID, name: String, processID: Int, numerics: String, level: String, threads: Int,
     memoryBytes: Int, residentBytes: Int, endpoint: String, silentSeconds: Double, job: JobID?,
-    vranks: [VRank]
+    vranks: [VRank], standing: WorkerStanding
   ) {
     self.worker = worker
     self.name = name

@@ -136,18 +136,28 @@ package struct Worker: Sendable {
 
   package let hello: WorkerMessage.Hello
   package private(set) var run: WorkerRun?
+  /// Whether the shell has a directory for checkpoints.
+  let hasSlots: Bool
+  let defect: Defect?
   private var term: UInt64 = 0
   private var isWelcome = false
   private var lastHeard: Duration?
   private var lastHello: Duration?
   private var lastBeat: Duration?
+  /// When it was asked to end.
+  private var leavingSince: Duration?
 
-  package init(hello: WorkerMessage.Hello) { self.hello = hello }
+  package init(hello: WorkerMessage.Hello, hasSlots: Bool = false, defect: Defect? = nil) {
+    self.hello = hello
+    self.hasSlots = hasSlots
+    self.defect = defect
+  }
 
   package mutating func handle(_ event: Event, at now: Duration) -> [Effect] {
     var effects: [Effect] = []
     switch event {
     case .coordinator(let message): receive(message, at: now, into: &effects)
+    case .end: leave(at: now, into: &effects)
     case .tick: tick(at: now, into: &effects)
     default:
       guard run != nil else {
@@ -162,57 +172,79 @@ package struct Worker: Sendable {
     return effects
   }
 
-  /// Without a job the only thing that deserves an answer is a pull: the asker turns to the owner.
+  /// Without a job only who waits for an answer gets one: the asker turns to another source.
   private func refuse(_ event: Event, into effects: inout [Effect]) {
-    if case .pull(let pull, let link) = event { effects.append(.answer(.no, pull, to: link)) }
+    switch event {
+    case .pull(let pull, let link): effects.append(.answer(.no, pull, to: link))
+    case .copy(let header, let link):
+      effects.append(.receipt(header.receipt(.unavailable), to: link))
+    case .statePull(let pull, let link):
+      effects.append(.stateAnswer(pull.answer(next: 0, .notFound), to: link))
+    default: break
+    }
   }
 
   private mutating func receive(
     _ message: CoordinatorMessage, at now: Duration, into effects: inout [Effect]
   ) {
-    switch message {
-    case .welcome(let term, _):
-      guard term >= self.term else { return }
-      lastHeard = now
-      self.term = term
-      isWelcome = true
-      beat(at: now, into: &effects)
-    case .refused(_, let reason):
+    if case .refused(_, let reason) = message {
       effects.append(.observe(Observation(.workerRefused, worker: hello.name, detail: reason)))
-    case .beat(let term):
-      guard term >= self.term else { return }
-      lastHeard = now
-    case .assign(let assignment, let term):
-      guard term >= self.term else { return }
-      lastHeard = now
-      self.term = term
-      begin(assignment, at: now, into: &effects)
-    case .release(let job, let term):
-      guard term >= self.term else { return }
-      lastHeard = now
+      return
+    }
+    // A coordinator that another has replaced is not listened to.
+    guard message.term >= term else { return }
+    lastHeard = now
+    term = message.term
+    switch message {
+    case .welcome:
+      isWelcome = true
+      if leavingSince != nil { effects.append(.send(.leaving)) }
+      beat(at: now, into: &effects)
+    case .refused, .beat: break
+    case .introduce:
+      isWelcome = false
+      lastHello = now
+      effects.append(.send(.hello(hello)))
+    case .assign(let assignment, _): take(assignment, at: now, into: &effects)
+    case .release(let job, _):
       if run?.job == job { release(into: &effects) }
+    case .leave:
+      guard leavingSince != nil || run == nil else { return }
+      release(into: &effects)
+      effects.append(.send(.goodbye))
+      effects.append(.leave)
     }
   }
 
-  private mutating func begin(
+  private mutating func take(
     _ assignment: Assignment, at now: Duration, into effects: inout [Effect]
   ) {
-    guard run?.job != assignment.job else { return }
-    release(into: &effects)
-    guard let next = WorkerRun(assignment: assignment, worker: hello.worker) else { return }
-    run = next
-    effects.append(.begin(assignment, hosted: next.ranks.map(\.vrank)))
+    guard assignment.problem == nil else { return }
+    if run?.job == assignment.job {
+      guard let run, assignment.revision > run.assignment.revision else { return }
+      guard assignment.peer(of: hello.worker) != nil else { return release(into: &effects) }
+      self.run?.adopt(assignment, at: now, into: &effects)
+    } else {
+      guard assignment.peer(of: hello.worker) != nil else { return }
+      release(into: &effects)
+      run = WorkerRun(
+        assignment: assignment, worker: hello.worker, hasSlots: hasSlots, defect: defect)
+      effects.append(.begin(assignment))
+      run?.hostAssigned(into: &effects)
+    }
+    let hosted = run?.ranks.map(\.vrank.description).joined(separator: ", ") ?? ""
     effects.append(
       .observe(
         Observation(
           .assigned, job: assignment.job, worker: hello.name,
-          detail: "virtual ranks \(next.ranks.map(\.vrank.description).joined(separator: ", "))")))
+          detail: hosted.isEmpty ? "no virtual ranks" : "virtual ranks \(hosted)")))
+    run?.tellSoon()
   }
 
   private mutating func release(into effects: inout [Effect]) {
     guard let job = run?.job else { return }
     // The last word about the job goes out while its counters are still there.
-    effects.append(.beat(job, term: term, run?.progress ?? [], isLast: true))
+    effects.append(.beat(heartbeat(isLast: true)))
     run = nil
     effects.append(.release(job))
     effects.append(.observe(Observation(.released, job: job, worker: hello.name)))
@@ -221,19 +253,56 @@ package struct Worker: Sendable {
   private mutating func tick(at now: Duration, into effects: inout [Effect]) {
     if let heard = lastHeard, now - heard >= Limits.heartbeatTimeout { isWelcome = false }
     if isWelcome {
-      if lastBeat.map({ now - $0 >= Limits.heartbeatInterval }) ?? true {
-        beat(at: now, into: &effects)
-      }
+      if lastBeat.map({ now - $0 >= beatInterval }) ?? true { beat(at: now, into: &effects) }
     } else if lastHello.map({ now - $0 >= .milliseconds(250) }) ?? true {
       lastHello = now
       effects.append(.send(.hello(hello)))
     }
+    if let leavingSince, now - leavingSince >= Limits.drainTimeout {
+      effects.append(.send(.goodbye))
+      effects.append(.leave)
+    }
     run?.expire(at: now, into: &effects)
+  }
+
+  /// A job without protection has no heartbeats either: a sign of life now and then keeps the
+  /// connection's state known.
+  private var beatInterval: Duration {
+    run?.assignment.isProtected == false ? .seconds(5) : Limits.heartbeatInterval
   }
 
   private mutating func beat(at now: Duration, into effects: inout [Effect]) {
     guard isWelcome else { return }
     lastBeat = now
-    effects.append(.beat(run?.job, term: term, run?.progress ?? [], isLast: false))
+    effects.append(.beat(heartbeat(isLast: false)))
+  }
+
+  private func heartbeat(isLast: Bool) -> WorkerMessage.Heartbeat {
+    WorkerMessage.Heartbeat(
+      job: run?.job, revision: run?.assignment.revision ?? .lowest, term: term,
+      progress: run?.progress ?? [], held: run?.heldCopies ?? [], isLast: isLast)
+  }
+
+  /// Asks to be relieved of what it hosts; a worker that hosts nothing just goes.
+  private mutating func leave(at now: Duration, into effects: inout [Effect]) {
+    guard leavingSince == nil else { return }
+    leavingSince = now
+    guard let run, run.assignment.isProtected, !run.ranks.allSatisfy({ $0.isDone }) else {
+      effects.append(.send(.goodbye))
+      return effects.append(.leave)
+    }
+    effects.append(.send(.leaving))
+  }
+}
+
+extension CoordinatorMessage {
+  /// Of the coordinator that sent it; a refusal counts whatever the term.
+  var term: UInt64 {
+    switch self {
+    case .welcome(let term, _), .beat(let term), .assign(_, let term), .release(_, let term),
+      .introduce(let term), .leave(let term):
+      term
+    case .refused: .max
+    }
   }
 }

@@ -5,6 +5,8 @@ package enum WorkerMessage: Hashable, Sendable {
   case heartbeat(Heartbeat)
   /// The worker can't go on with its part of the job.
   case failed(JobID, VRank, step: Int, reason: String)
+  /// Protection of a virtual rank is failing; the rank goes on.
+  case alarm(JobID, VRank, reason: String)
   /// The worker was asked to end: it waits to be relieved of what it hosts.
   case leaving
   /// The worker leaves; it hosts nothing any more.
