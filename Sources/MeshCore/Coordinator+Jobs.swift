@@ -122,7 +122,8 @@ extension Coordinator {
     jobs[index].finishingAt = now
     // Nobody needs a tile any more; each worker answers with its final counters.
     for peer in run.table.peers {
-      effects.append(.send(.release(job, term: configuration.term), to: peer.worker))
+      effects.append(
+        .send(.release(job, isOver: true, term: configuration.term), to: peer.worker))
     }
     effects.append(.store(.finish(job)))
   }
@@ -167,7 +168,8 @@ extension Coordinator {
       state == .done ? .jobDone : state == .failed ? .jobFailed : .jobCancelled
     observe(Observation(kind, job: job, detail: reason), at: now, into: &effects)
     for peer in jobs[index].run?.table.peers ?? [] {
-      effects.append(.send(.release(job, term: configuration.term), to: peer.worker))
+      effects.append(
+        .send(.release(job, isOver: true, term: configuration.term), to: peer.worker))
     }
     effects.append(.store(.drop(job, keepResult: state == .done)))
     if state != .done { jobs[index].isDiscarded = true }

@@ -25,7 +25,9 @@ extension Coordinator {
       effects.append(.send(.beat(term: configuration.term), to: worker))
       assignAgain(to: worker, unless: beat, into: &effects)
       if let job = beat.job, !beat.isLast, !isActive(job) {
-        effects.append(.send(.release(job, term: configuration.term), to: worker))
+        let isOver = index(of: job).map { jobs[$0].state.isTerminal } ?? true
+        effects.append(
+          .send(.release(job, isOver: isOver, term: configuration.term), to: worker))
       }
     case .failed(let job, let vrank, let step, let reason):
       // Only the host of a rank knows how it fares.
@@ -64,7 +66,8 @@ extension Coordinator {
       if defect == .forgetUnannounced, run.table.revision.term < configuration.term { return }
       effects.append(.send(.assign(run.table, term: configuration.term), to: worker))
     } else if beat.job == jobs[index].id, !beat.isLast {
-      effects.append(.send(.release(jobs[index].id, term: configuration.term), to: worker))
+      effects.append(
+        .send(.release(jobs[index].id, isOver: false, term: configuration.term), to: worker))
     }
   }
 

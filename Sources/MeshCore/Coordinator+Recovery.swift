@@ -43,7 +43,8 @@ extension Coordinator {
     effects.append(.store(.fence(jobs[index].id, epochs: run.epochs)))
     announce(index, into: &effects)
     for peer in old.peers where run.table.peer(of: peer.worker) == nil && isMember(peer.worker) {
-      effects.append(.send(.release(jobs[index].id, term: configuration.term), to: peer.worker))
+      effects.append(
+        .send(.release(jobs[index].id, isOver: false, term: configuration.term), to: peer.worker))
     }
   }
 

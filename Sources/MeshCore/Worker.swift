@@ -114,8 +114,8 @@ package struct Worker: Sendable {
     /// Load the message of a copy that has just arrived into the rank's state.
     case loadState(CopyHeader)
 
-    /// Drop everything of the job.
-    case release(JobID)
+    /// Drop everything of the job; when it is over its checkpoints too.
+    case release(JobID, isOver: Bool)
     /// The process may end.
     case leave
     case observe(Observation)
@@ -206,8 +206,8 @@ package struct Worker: Sendable {
       lastHello = now
       effects.append(.send(.hello(hello)))
     case .assign(let assignment, _): take(assignment, at: now, into: &effects)
-    case .release(let job, _):
-      if run?.job == job { release(into: &effects) }
+    case .release(let job, let isOver, _):
+      if run?.job == job { release(isOver: isOver, into: &effects) }
     case .leave:
       guard leavingSince != nil || run == nil else { return }
       release(into: &effects)
@@ -241,12 +241,12 @@ package struct Worker: Sendable {
     run?.tellSoon()
   }
 
-  private mutating func release(into effects: inout [Effect]) {
+  private mutating func release(isOver: Bool = false, into effects: inout [Effect]) {
     guard let job = run?.job else { return }
     // The last word about the job goes out while its counters are still there.
     effects.append(.beat(heartbeat(isLast: true)))
     run = nil
-    effects.append(.release(job))
+    effects.append(.release(job, isOver: isOver))
     effects.append(.observe(Observation(.released, job: job, worker: hello.name)))
   }
 
@@ -299,7 +299,7 @@ extension CoordinatorMessage {
   /// Of the coordinator that sent it; a refusal counts whatever the term.
   var term: UInt64 {
     switch self {
-    case .welcome(let term, _), .beat(let term), .assign(_, let term), .release(_, let term),
+    case .welcome(let term, _), .beat(let term), .assign(_, let term), .release(_, _, let term),
       .introduce(let term), .leave(let term):
       term
     case .refused: .max

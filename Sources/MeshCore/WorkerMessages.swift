@@ -210,8 +210,9 @@ package enum CoordinatorMessage: Hashable, Sendable {
   /// Answers a heartbeat, so that a worker knows that its coordinator lives.
   case beat(term: UInt64)
   case assign(Assignment, term: UInt64)
-  /// The job is terminal, or no longer this worker's: drop everything of it.
-  case release(JobID, term: UInt64)
+  /// The job is over, or no longer this worker's: drop everything of it, in the first case its
+  /// checkpoints too.
+  case release(JobID, isOver: Bool, term: UInt64)
   /// Answers a sign of life of a worker that isn't known, as after a restart: it should say hello.
   case introduce(term: UInt64)
   /// The worker hosts nothing any more and was asked to end: it may go.
