@@ -116,7 +116,7 @@ extension SoftmaxState: PayloadMessage {
     let header = try StateHeader(required: message.header)
     self.init(
       job: header.job, planTag: header.planTag, vrank: header.vrank, epoch: header.epoch,
-      next: try number(message.next, in: 0...WireCaps.keyTilesMaximum, "next"),
+      next: try tileCount(message.next, "next"),
       queryTile: header.queryTile, part: header.part,
       heads: try range(
         message.head_begin, message.head_end, maximum: Limits.headsMaximum, "heads"),
