@@ -32,8 +32,10 @@ let package = Package(
     .systemLibrary(name: "CZeroMQ"),
     .systemLibrary(name: "CCrypto"),
     .systemLibrary(name: "CSystem"),
+    .systemLibrary(name: "CXXHash"),
     .target(name: "CChecksums"),
-    .target(name: "Checksums", dependencies: ["CChecksums", "CCrypto"], swiftSettings: strict),
+    .target(
+      name: "Checksums", dependencies: ["CChecksums", "CCrypto", "CXXHash"], swiftSettings: strict),
     .target(name: "ElementTypes", swiftSettings: strict),
     .target(name: "KernelBody", dependencies: ["ElementTypes"], swiftSettings: strict),
     kernelLevel("KernelsBaseline", cpu: nil),

@@ -56,4 +56,15 @@ struct ChecksumTests {
       }
     }
   }
+
+  @Test("XXH3 of nothing is the published digest, and of much what libxxhash gives without vectors")
+  func knownDigests() {
+    #expect(
+      [UInt8]().withUnsafeBytes { xxh3($0) }
+        == XXH3Digest(high: 0x99AA_06D3_0147_98D8, low: 0x6001_C324_468D_497F))
+    let long = Array(repeatElement(Array("123456789".utf8), count: 1000).joined())
+    #expect(
+      long.withUnsafeBytes { xxh3($0) }
+        == XXH3Digest(high: 0xBF10_29B0_D2D7_FDA7, low: 0xC67F_8BC8_883D_C503))
+  }
 }
