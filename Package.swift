@@ -51,6 +51,8 @@ let package = Package(
     .target(name: "ZeroMQ", dependencies: ["CZeroMQ"], swiftSettings: strict),
     .target(
       name: "MeshCore", dependencies: ["Checksums", "ElementTypes"], swiftSettings: strict),
+    .target(
+      name: "CheckpointFiles", dependencies: ["Checksums", "MeshCore"], swiftSettings: strict),
     // Generated from Protos/ by Protos/generate.sh, and a budget for its memory.
     .target(name: "CMeshWire", linkerSettings: [.linkedLibrary("protobuf-c")]),
     .target(
@@ -93,6 +95,9 @@ let package = Package(
       name: "TensorFilesTests", dependencies: ["TensorFiles", "ElementTypes"], swiftSettings: strict
     ),
     .testTarget(name: "ChecksumsTests", dependencies: ["Checksums"], swiftSettings: strict),
+    .testTarget(
+      name: "CheckpointFilesTests", dependencies: ["CheckpointFiles", "Checksums", "MeshCore"],
+      swiftSettings: strict),
     .testTarget(name: "ZeroMQTests", dependencies: ["ZeroMQ"], swiftSettings: strict),
     .testTarget(
       name: "MeshCoreTests", dependencies: ["MeshCore", "Checksums", "ElementTypes"],
