@@ -32,8 +32,10 @@ let package = Package(
     .systemLibrary(name: "CZeroMQ"),
     .systemLibrary(name: "CCrypto"),
     .systemLibrary(name: "CSystem"),
+    .systemLibrary(name: "CXXHash"),
     .target(name: "CChecksums"),
-    .target(name: "Checksums", dependencies: ["CChecksums", "CCrypto"], swiftSettings: strict),
+    .target(
+      name: "Checksums", dependencies: ["CChecksums", "CCrypto", "CXXHash"], swiftSettings: strict),
     .target(name: "ElementTypes", swiftSettings: strict),
     .target(name: "KernelBody", dependencies: ["ElementTypes"], swiftSettings: strict),
     kernelLevel("KernelsBaseline", cpu: nil),
@@ -49,6 +51,8 @@ let package = Package(
     .target(name: "ZeroMQ", dependencies: ["CZeroMQ"], swiftSettings: strict),
     .target(
       name: "MeshCore", dependencies: ["Checksums", "ElementTypes"], swiftSettings: strict),
+    .target(
+      name: "CheckpointFiles", dependencies: ["Checksums", "MeshCore"], swiftSettings: strict),
     // Generated from Protos/ by Protos/generate.sh, and a budget for its memory.
     .target(name: "CMeshWire", linkerSettings: [.linkedLibrary("protobuf-c")]),
     .target(
@@ -90,6 +94,10 @@ let package = Package(
     .testTarget(
       name: "TensorFilesTests", dependencies: ["TensorFiles", "ElementTypes"], swiftSettings: strict
     ),
+    .testTarget(name: "ChecksumsTests", dependencies: ["Checksums"], swiftSettings: strict),
+    .testTarget(
+      name: "CheckpointFilesTests", dependencies: ["CheckpointFiles", "Checksums", "MeshCore"],
+      swiftSettings: strict),
     .testTarget(name: "ZeroMQTests", dependencies: ["ZeroMQ"], swiftSettings: strict),
     .testTarget(
       name: "MeshCoreTests", dependencies: ["MeshCore", "Checksums", "ElementTypes"],
