@@ -69,8 +69,8 @@ let package = Package(
     .target(
       name: "MeshRuntime",
       dependencies: [
-        "MeshCore", "FoldEngine", "AttentionKernels", "Checksums", "ElementTypes", "TensorFiles",
-        "MeshWire", "ZeroMQ", "CSystem",
+        "MeshCore", "FoldEngine", "AttentionKernels", "CheckpointFiles", "Checksums",
+        "ElementTypes", "TensorFiles", "MeshWire", "ZeroMQ", "CSystem",
       ],
       swiftSettings: strict),
     .target(
