@@ -25,7 +25,8 @@ func kernelLevel(_ name: String, cpu: String?) -> Target {
 let package = Package(
   name: "attnmesh",
   dependencies: [
-    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
   ],
   targets: [
     // Leaves: C shims and pure code.
@@ -53,6 +54,10 @@ let package = Package(
     .target(name: "CMeshWire", linkerSettings: [.linkedLibrary("protobuf-c")]),
     .target(
       name: "MeshWire", dependencies: ["CMeshWire", "Checksums", "ElementTypes", "MeshCore"],
+      swiftSettings: strict),
+    .target(
+      name: "MeshJournal",
+      dependencies: ["Checksums", .product(name: "GRDB", package: "GRDB.swift")],
       swiftSettings: strict),
     .target(
       name: "FoldEngine",
@@ -107,6 +112,8 @@ let package = Package(
         "TensorFiles", "ZeroMQ",
       ],
       exclude: ["Fixtures"], swiftSettings: strict),
+    .testTarget(
+      name: "MeshJournalTests", dependencies: ["MeshJournal"], swiftSettings: strict),
     .testTarget(
       name: "MeshWireTests", dependencies: ["Checksums", "ElementTypes", "MeshCore", "MeshWire"],
       swiftSettings: strict),
