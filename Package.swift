@@ -71,7 +71,7 @@ let package = Package(
       name: "MeshRuntime",
       dependencies: [
         "MeshCore", "FoldEngine", "AttentionKernels", "Checksums", "ElementTypes", "TensorFiles",
-        "MeshWire", "ZeroMQ", "CSystem",
+        "MeshWire", "ZeroMQ", "CSystem", "MeshJournal",
       ],
       swiftSettings: strict),
     .target(
@@ -114,6 +114,10 @@ let package = Package(
       exclude: ["Fixtures"], swiftSettings: strict),
     .testTarget(
       name: "MeshJournalTests", dependencies: ["MeshJournal"], swiftSettings: strict),
+    .testTarget(
+      name: "MeshRuntimeTests",
+      dependencies: ["MeshRuntime", "MeshCore", "MeshJournal", "ElementTypes", "ZeroMQ"],
+      swiftSettings: strict),
     .testTarget(
       name: "MeshWireTests", dependencies: ["Checksums", "ElementTypes", "MeshCore", "MeshWire"],
       swiftSettings: strict),

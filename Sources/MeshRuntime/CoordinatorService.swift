@@ -1,5 +1,6 @@
 internal import Glibc
 internal import MeshCore
+internal import MeshJournal
 internal import ZeroMQ
 
 /// A running coordinator: two threads, one for control and one for the store, so that heartbeats
@@ -86,7 +87,12 @@ package final class CoordinatorService: Sendable {
   }
 
   private static func directory(_ path: String?) throws(MeshError) -> StoreDirectory {
-    if let path { return try StoreDirectory.open(path) }
+    if let path {
+      let directory = try StoreDirectory.open(path)
+      let entries = try directory.entries()
+      directory.removeJobs(except: Set(entries.compactMap { JobID($0.id) }))
+      return directory
+    }
     let temporary = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
     return .unnamed(in: temporary)
   }
@@ -99,9 +105,10 @@ package final class CoordinatorService: Sendable {
   /// Ends both threads.
   package func stop() {
     _ = notices.post(.stop)
+    // Its work needs the files that the store's thread closes.
+    background.stop()
     _ = orders.post(.stop)
     for thread in threads { thread.join() }
-    background.stop()
   }
 }
 
