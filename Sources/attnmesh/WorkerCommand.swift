@@ -91,7 +91,7 @@ struct WorkerCommand: ParsableCommand {
     // Ends by a signal, or when the coordinator refuses it.
     var ended = interruption.wait { service.ended }
     if ended == nil {
-      service.end()
+      service.relieve()
       // The core gives up before that; a second signal ends the process at once.
       ended = interruption.waitOn(upTo: 90) { service.ended }
     }
