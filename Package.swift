@@ -88,7 +88,8 @@ let package = Package(
     .executableTarget(
       name: "attnmesh",
       dependencies: [
-        "MeshBench", "MeshRuntime", "MeshCore", "AttentionKernels", "ElementTypes",
+        "MeshBench", "MeshRuntime", "MeshCore", "AttentionKernels", "CheckpointFiles",
+        "ElementTypes",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
