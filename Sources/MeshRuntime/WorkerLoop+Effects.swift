@@ -178,7 +178,11 @@ extension WorkerLoop {
       let time = Duration.seconds(Double(work.visiblePairs) / model.pairsPerSecond)
       let (pacer, now) = (foldPacer, MonotonicClock.now)
       pool.submit(
-        itemCount: 1, perform: { _, _ in pacer.perform(time, askedAt: now) }, completion: done)
+        itemCount: 1,
+        perform: { _, _ in
+          Failpoint.pass("compute")
+          pacer.perform(time, askedAt: now)
+        }, completion: done)
     } else {
       pool.submit(
         itemCount: work.itemCount,
