@@ -75,7 +75,10 @@ package enum Limits {
   package static let commitRetryInterval: Duration = .milliseconds(500)
   /// A coordinator whose own loop was late by so much doubts itself before it doubts a worker.
   package static let loopLagMaximum: Duration = .milliseconds(200)
-  /// A pull that brought nothing for so long goes to the next source.
+  /// An answer is waited for at least so long before its question is taken for lost.
+  package static let answerTimeoutMinimum: Duration = .milliseconds(500)
+  /// A pull that brought nothing for so long, or for what answers usually take if that is less, goes
+  /// to the next source.
   package static let pullTimeout: Duration = .seconds(5)
   /// Pulls of one tile, over all its sources, before the job is given up.
   package static let pullAttemptsMaximum = 8

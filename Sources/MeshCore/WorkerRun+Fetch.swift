@@ -96,7 +96,7 @@ extension WorkerRun {
     }
     self[tile] = .requested(
       TileState.Request(
-        source: source, received: received, deadline: now + Limits.pullTimeout,
+        source: source, received: received, since: now,
         attempts: attempts))
     effects.append(
       .pull(
@@ -119,7 +119,9 @@ extension WorkerRun {
   ) {
     guard takes(part, of: tile), case .requested(var request) = self[tile] else { return }
     request.received += 1
-    request.deadline = now + Limits.pullTimeout
+    // What was asked for twice says nothing about either answer.
+    if request.attempts == 1 { pullTrip.add(now - request.since) }
+    request.since = now
     if request.source == .store { storeBytes -= plan.payloadBytes(of: tile, part: part) }
     if tile.tensor == .keyValue { forward(part, of: tile.index, into: &effects) }
     guard request.received == plan.partCount(tile.tensor) else {
@@ -145,7 +147,7 @@ extension WorkerRun {
     }
     switch answer {
     case .have, .coming:
-      request.deadline = now + Limits.pullTimeout
+      request.since = now
       self[tile] = .requested(request)
     case .lost where source == .store:
       fail(
@@ -168,9 +170,12 @@ extension WorkerRun {
 
   mutating func expire(at now: Duration, into effects: inout [Worker.Effect]) {
     for tile in requestedTiles {
-      guard case .requested(let request) = self[tile], now >= request.deadline else { continue }
+      guard case .requested(let request) = self[tile], now - request.since >= timeout(request)
+      else {
+        continue
+      }
       askElsewhere(
-        tile, request, because: "nothing came for \(tenths(Limits.pullTimeout)) s", at: now,
+        tile, request, because: "nothing came for \(tenths(now - request.since)) s", at: now,
         into: &effects)
     }
     expireResults(at: now, into: &effects)
@@ -198,6 +203,10 @@ extension WorkerRun {
     self.request(
       tile, of: next, received: request.received, attempts: request.attempts + 1, at: now,
       into: &effects)
+  }
+
+  private func timeout(_ request: TileState.Request) -> Duration {
+    pullTrip.timeout(attempts: request.attempts, maximum: Limits.pullTimeout)
   }
 
   /// What was asked of the store and won't come any more.
