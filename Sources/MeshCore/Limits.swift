@@ -62,7 +62,7 @@ package enum Limits {
   package static let heartbeatTimeout: Duration = .milliseconds(900)
   /// Compute threads that have work and get nothing done for so long hang; three times what a slow
   /// tile takes if that is longer.
-  package static let hangTimeout: Duration = .milliseconds(1_900)
+  package static let hangTimeout: Duration = .milliseconds(1_800)
   /// What workers have to come back to a coordinator that was restarted.
   package static let rejoinTimeout: Duration = .seconds(3)
   /// What a worker that was told to end waits to be relieved.

@@ -251,7 +251,9 @@ package struct Worker: Sendable {
   }
 
   private mutating func tick(at now: Duration, into effects: inout [Effect]) {
-    if let heard = lastHeard, now - heard >= Limits.heartbeatTimeout { isWelcome = false }
+    // What isn't asked isn't answered.
+    let patience = beatInterval - Limits.heartbeatInterval + Limits.heartbeatTimeout
+    if let heard = lastHeard, now - heard >= patience { isWelcome = false }
     if isWelcome {
       if lastBeat.map({ now - $0 >= beatInterval }) ?? true { beat(at: now, into: &effects) }
     } else if lastHello.map({ now - $0 >= .milliseconds(250) }) ?? true {
