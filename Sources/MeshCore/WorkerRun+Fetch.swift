@@ -4,13 +4,12 @@ extension WorkerRun {
   /// tiles along the ring, within the byte credit of each.
   mutating func fetch(at now: Duration, into effects: inout [Worker.Effect]) {
     while let tile = nextLoad() {
-      request(tile, of: .store, attempts: 1, at: now, into: &effects)
+      request(tile, of: .store, at: now, into: &effects)
     }
     for tile in wantedForeignTiles() {
       guard makeRoom(for: tile, into: &effects) else { return }
       request(
-        .keyValue(tile), of: peer(ring.source(of: tile, for: me)), attempts: 1, at: now,
-        into: &effects)
+        .keyValue(tile), of: peer(ring.source(of: tile, for: me)), at: now, into: &effects)
     }
   }
 
@@ -80,12 +79,13 @@ extension WorkerRun {
   }
 
   mutating func request(
-    _ tile: TileID, of source: Worker.Source, received: Int = 0, attempts: Int, at now: Duration,
+    _ tile: TileID, of source: Worker.Source, received: Int = 0, at now: Duration,
     into effects: inout [Worker.Effect]
   ) {
     guard let rank = asker(for: tile) else {
       // Nobody hosted here wants it any more.
       if case .requested = self[tile] { self[tile] = .absent }
+      if tile.tensor == .keyValue { foreign.removeAll { $0 == tile.index } }
       return
     }
     let parts = received..<plan.partCount(tile.tensor)
@@ -96,8 +96,7 @@ extension WorkerRun {
     }
     self[tile] = .requested(
       TileState.Request(
-        source: source, received: received, deadline: now + Limits.pullTimeout,
-        attempts: attempts))
+        source: source, received: received, deadline: now + Limits.pullTimeout))
     effects.append(
       .pull(
         Pull(
@@ -150,6 +149,11 @@ extension WorkerRun {
     case .lost where source == .store:
       fail(
         tile, "the input store's copy is damaged: submit the job again", into: &effects)
+    case .no where source == .store, .stale where source == .store:
+      // The last resort refuses, as right after a restart, or for ever who has lost its role: asking
+      // again at once would go on as fast as messages travel.
+      request.deadline = now + Limits.pullRetryInterval
+      self[tile] = .requested(request)
     case .no, .stale, .lost:
       askElsewhere(tile, request, because: "it has it not", at: now, into: &effects)
     }
@@ -170,8 +174,7 @@ extension WorkerRun {
     for tile in requestedTiles {
       guard case .requested(let request) = self[tile], now >= request.deadline else { continue }
       askElsewhere(
-        tile, request, because: "nothing came for \(tenths(Limits.pullTimeout)) s", at: now,
-        into: &effects)
+        tile, request, because: "nothing came in time", at: now, into: &effects)
     }
     expireResults(at: now, into: &effects)
     expireRestoring(at: now)
@@ -188,16 +191,13 @@ extension WorkerRun {
     var next = Worker.Source.store
     if tile.tensor == .keyValue {
       let owner = peer(ring.owner(of: tile.index))
-      let isOwnerNext = request.source == .store ? request.attempts % 2 == 0 : true
-      if isOwnerNext, owner != request.source, owner != .peer(worker) { next = owner }
+      if owner != request.source, owner != .peer(worker) { next = owner }
     }
     effects.append(
       .observe(
         Observation(
           .sourceChanged, job: job, detail: "\(tile): \(reason); asking \(name(of: next))")))
-    self.request(
-      tile, of: next, received: request.received, attempts: request.attempts + 1, at: now,
-      into: &effects)
+    self.request(tile, of: next, received: request.received, at: now, into: &effects)
   }
 
   /// What was asked of the store and won't come any more.

@@ -102,7 +102,6 @@ enum TileState: Sendable {
     /// Parts that have arrived: 0 ..< received.
     var received = 0
     var deadline: Duration
-    var attempts: Int
   }
 }
 
