@@ -52,7 +52,9 @@ extension Coordinator {
   }
 
   private func hangTimeout(of member: Member) -> Duration {
-    max(Limits.hangTimeout, .milliseconds(Int64(member.computation.slowTileSeconds * 3_000)))
+    // What a worker says is bounded: it may say anything.
+    let slow = min(max(0, member.computation.slowTileSeconds), Limits.slowTileMaximum.seconds)
+    return max(Limits.hangTimeout, .milliseconds(Int64(slow * 3_000)))
   }
 
   /// A worker whose compute threads hang answers as if nothing were wrong: it is told to end, and
@@ -102,7 +104,7 @@ extension Coordinator {
     members[place].pace.slowCount += 1
     guard members[place].pace.slowCount >= 3, !members[place].pace.isReported else { return }
     members[place].pace.isReported = true
-    let factor = mine / others[others.count / 2]
+    let factor = min(mine / others[others.count / 2], 1_000)
     observe(
       Observation(
         .straggler, job: run.table.job, worker: members[place].name,

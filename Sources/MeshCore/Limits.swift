@@ -63,6 +63,8 @@ package enum Limits {
   /// Compute threads that have work and get nothing done for so long hang; three times what a slow
   /// tile takes if that is longer.
   package static let hangTimeout: Duration = .milliseconds(1_800)
+  /// No tile is believed to take longer.
+  package static let slowTileMaximum: Duration = .seconds(600)
   /// What workers have to come back to a coordinator that was restarted.
   package static let rejoinTimeout: Duration = .seconds(3)
   /// What a worker that was told to end waits to be relieved.
@@ -80,8 +82,11 @@ package enum Limits {
   /// A pull that brought nothing for so long, or for what answers usually take if that is less, goes
   /// to the next source.
   package static let pullTimeout: Duration = .seconds(5)
-  /// Pulls of one tile, over all its sources, before the job is given up.
-  package static let pullAttemptsMaximum = 8
+  /// After the input store refused a tile, it is asked for again after so long.
+  package static let pullRetryInterval: Duration = .milliseconds(250)
+  /// Refusals in a row of a result that arrives damaged before the job is given up, and tries of a
+  /// copy before its holder is left alone until the next one.
+  package static let refusalsMaximum = 8
   package static let resultTimeout: Duration = .seconds(5)
   /// An upload that brought nothing for so long is given up and its bytes are freed.
   package static let uploadTimeout: Duration = .seconds(60)

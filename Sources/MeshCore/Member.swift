@@ -35,6 +35,9 @@ struct TilePace: Sendable {
   var isReported = false
   private var last: (compute: Double, tiles: Int)?
 
+  /// What was counted so far is no longer comparable.
+  mutating func forget() { last = nil }
+
   /// - Parameter tiles: folded since the job began, weighted by query tiles.
   mutating func note(compute: Double, tiles: Int) -> Bool {
     guard let before = last else {

@@ -70,7 +70,7 @@ extension WorkerRun {
   ) {
     guard var result = ranks[index].result else { return }
     if isRefused { result.refusals += 1 }
-    guard result.refusals < Limits.pullAttemptsMaximum else {
+    guard result.refusals < Limits.refusalsMaximum else {
       effects.append(
         .send(
           .failed(

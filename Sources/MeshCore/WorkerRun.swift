@@ -106,7 +106,10 @@ enum TileState: Sendable {
     var received = 0
     /// When it was asked for, or when something of it came last.
     var since: Duration
+    /// Times that it was asked for since something of it came.
     var attempts: Int
+    /// How long to wait, if not as long as answers usually take.
+    var patience: Duration?
   }
 }
 
