@@ -8,14 +8,18 @@ struct JobFollower {
   /// Whole copies in another worker's memory, of each virtual rank: at least so many, since two may
   /// be made between two looks.
   private(set) var copies: [Int] = []
-  /// Tiles that ranks went back by that didn't change hands.
-  private(set) var lostTiles = 0
+  /// Tiles that each virtual rank went back by under one epoch. One that changed hands does that when
+  /// its state is found.
+  private(set) var lostTiles: [Int] = []
 
   mutating func note(_ status: JobStatus) {
-    if copies.isEmpty { copies = status.ranks.map { _ in 0 } }
+    if copies.isEmpty {
+      copies = status.ranks.map { _ in 0 }
+      lostTiles = copies
+    }
     for (before, after) in zip(ranks, status.ranks) where before.epoch == after.epoch {
       if after.copied > before.copied { copies[after.vrank.index] += 1 }
-      lostTiles += max(0, before.next - after.next)
+      lostTiles[after.vrank.index] += max(0, before.next - after.next)
     }
     ranks = status.ranks
   }
@@ -87,8 +91,10 @@ package struct KilledRun: Encodable, Sendable {
         tier: recovery.restored?.tier.name ?? "", host: recovery.host,
         restoreSeconds: recovery.restoreSeconds, caughtUpSeconds: recovery.caughtUpSeconds)
     }
+    let moved = Set(recoveries.map(\.vrank.index))
     refoldedElsewhere =
-      kill.follower.lostTiles
+      kill.follower.lostTiles.enumerated().filter { !moved.contains($0.offset) }
+      .reduce(0) { $0 + $1.element }
       + recoveries.filter { $0.worker != victim }.reduce(0) { $0 + ($1.refolded ?? 0) }
   }
 }
