@@ -83,7 +83,8 @@ let package = Package(
     .executableTarget(
       name: "attnmesh",
       dependencies: [
-        "MeshBench", "MeshRuntime", "MeshCore", "AttentionKernels", "ElementTypes",
+        "MeshBench", "MeshRuntime", "MeshSimulation", "MeshCore", "AttentionKernels",
+        "ElementTypes", "ZeroMQ",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
