@@ -25,7 +25,8 @@ func kernelLevel(_ name: String, cpu: String?) -> Target {
 let package = Package(
   name: "attnmesh",
   dependencies: [
-    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
   ],
   targets: [
     // Leaves: C shims and pure code.
@@ -59,6 +60,10 @@ let package = Package(
       name: "MeshWire", dependencies: ["CMeshWire", "Checksums", "ElementTypes", "MeshCore"],
       swiftSettings: strict),
     .target(
+      name: "MeshJournal",
+      dependencies: ["Checksums", .product(name: "GRDB", package: "GRDB.swift")],
+      swiftSettings: strict),
+    .target(
       name: "FoldEngine",
       dependencies: ["MeshCore", "AttentionKernels", "KernelBody", "Checksums"],
       swiftSettings: strict),
@@ -69,8 +74,8 @@ let package = Package(
     .target(
       name: "MeshRuntime",
       dependencies: [
-        "MeshCore", "FoldEngine", "AttentionKernels", "Checksums", "ElementTypes", "TensorFiles",
-        "MeshWire", "ZeroMQ", "CSystem",
+        "MeshCore", "FoldEngine", "AttentionKernels", "CheckpointFiles", "Checksums",
+        "ElementTypes", "TensorFiles", "MeshJournal", "MeshWire", "ZeroMQ", "CSystem",
       ],
       swiftSettings: strict),
     .target(
@@ -84,7 +89,7 @@ let package = Package(
       name: "attnmesh",
       dependencies: [
         "MeshBench", "MeshRuntime", "MeshSimulation", "MeshCore", "AttentionKernels",
-        "ElementTypes", "ZeroMQ",
+        "CheckpointFiles", "ElementTypes", "ZeroMQ",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
@@ -116,6 +121,12 @@ let package = Package(
         "TensorFiles", "ZeroMQ",
       ],
       exclude: ["Fixtures"], swiftSettings: strict),
+    .testTarget(
+      name: "MeshJournalTests", dependencies: ["MeshJournal"], swiftSettings: strict),
+    .testTarget(
+      name: "MeshRuntimeTests",
+      dependencies: ["MeshRuntime", "MeshCore", "MeshJournal", "ElementTypes", "ZeroMQ"],
+      swiftSettings: strict),
     .testTarget(
       name: "MeshWireTests", dependencies: ["Checksums", "ElementTypes", "MeshCore", "MeshWire"],
       swiftSettings: strict),

@@ -1267,6 +1267,51 @@ void   mesh__v1__traffic__free_unpacked
   assert(message->base.descriptor == &mesh__v1__traffic__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   mesh__v1__protection_alarm__init
+                     (Mesh__V1__ProtectionAlarm         *message)
+{
+  static const Mesh__V1__ProtectionAlarm init_value = MESH__V1__PROTECTION_ALARM__INIT;
+  *message = init_value;
+}
+size_t mesh__v1__protection_alarm__get_packed_size
+                     (const Mesh__V1__ProtectionAlarm *message)
+{
+  assert(message->base.descriptor == &mesh__v1__protection_alarm__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t mesh__v1__protection_alarm__pack
+                     (const Mesh__V1__ProtectionAlarm *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &mesh__v1__protection_alarm__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t mesh__v1__protection_alarm__pack_to_buffer
+                     (const Mesh__V1__ProtectionAlarm *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &mesh__v1__protection_alarm__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Mesh__V1__ProtectionAlarm *
+       mesh__v1__protection_alarm__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Mesh__V1__ProtectionAlarm *)
+     protobuf_c_message_unpack (&mesh__v1__protection_alarm__descriptor,
+                                allocator, len, data);
+}
+void   mesh__v1__protection_alarm__free_unpacked
+                     (Mesh__V1__ProtectionAlarm *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &mesh__v1__protection_alarm__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   mesh__v1__worker_failed__init
                      (Mesh__V1__WorkerFailed         *message)
 {
@@ -2539,7 +2584,7 @@ void   mesh__v1__chunk__free_unpacked
   assert(message->base.descriptor == &mesh__v1__chunk__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
-static const ProtobufCFieldDescriptor mesh__v1__envelope__field_descriptors[16] =
+static const ProtobufCFieldDescriptor mesh__v1__envelope__field_descriptors[17] =
 {
   {
     "version",
@@ -2621,6 +2666,18 @@ static const ProtobufCFieldDescriptor mesh__v1__envelope__field_descriptors[16] 
     offsetof(Mesh__V1__Envelope, body_case),
     offsetof(Mesh__V1__Envelope, leaving),
     &mesh__v1__empty__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "alarm",
+    15,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Mesh__V1__Envelope, body_case),
+    offsetof(Mesh__V1__Envelope, alarm),
+    &mesh__v1__protection_alarm__descriptor,
     NULL,
     0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
@@ -2735,30 +2792,31 @@ static const ProtobufCFieldDescriptor mesh__v1__envelope__field_descriptors[16] 
   },
 };
 static const unsigned mesh__v1__envelope__field_indices_by_name[] = {
-  10,   /* field[10] = assign */
-  9,   /* field[9] = beat */
-  14,   /* field[14] = call */
+  7,   /* field[7] = alarm */
+  11,   /* field[11] = assign */
+  10,   /* field[10] = beat */
+  15,   /* field[15] = call */
   4,   /* field[4] = failed */
   5,   /* field[5] = goodbye */
   3,   /* field[3] = heartbeat */
   2,   /* field[2] = hello */
-  12,   /* field[12] = introduce */
-  13,   /* field[13] = leave */
+  13,   /* field[13] = introduce */
+  14,   /* field[14] = leave */
   6,   /* field[6] = leaving */
-  8,   /* field[8] = refused */
-  11,   /* field[11] = release */
-  15,   /* field[15] = reply */
+  9,   /* field[9] = refused */
+  12,   /* field[12] = release */
+  16,   /* field[16] = reply */
   1,   /* field[1] = sender */
   0,   /* field[0] = version */
-  7,   /* field[7] = welcome */
+  8,   /* field[8] = welcome */
 };
 static const ProtobufCIntRange mesh__v1__envelope__number_ranges[4 + 1] =
 {
   { 1, 0 },
   { 10, 2 },
-  { 20, 7 },
-  { 30, 14 },
-  { 0, 16 }
+  { 20, 8 },
+  { 30, 15 },
+  { 0, 17 }
 };
 const ProtobufCMessageDescriptor mesh__v1__envelope__descriptor =
 {
@@ -2768,7 +2826,7 @@ const ProtobufCMessageDescriptor mesh__v1__envelope__descriptor =
   "Mesh__V1__Envelope",
   "mesh.v1",
   sizeof(Mesh__V1__Envelope),
-  16,
+  17,
   mesh__v1__envelope__field_descriptors,
   mesh__v1__envelope__field_indices_by_name,
   4,  mesh__v1__envelope__number_ranges,
@@ -5046,6 +5104,70 @@ const ProtobufCMessageDescriptor mesh__v1__traffic__descriptor =
   (ProtobufCMessageInit) mesh__v1__traffic__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
+static const ProtobufCFieldDescriptor mesh__v1__protection_alarm__field_descriptors[3] =
+{
+  {
+    "job",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__ProtectionAlarm, job),
+    &mesh__v1__job_id__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "vrank",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__ProtectionAlarm, vrank),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "reason",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__ProtectionAlarm, reason),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned mesh__v1__protection_alarm__field_indices_by_name[] = {
+  0,   /* field[0] = job */
+  2,   /* field[2] = reason */
+  1,   /* field[1] = vrank */
+};
+static const ProtobufCIntRange mesh__v1__protection_alarm__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor mesh__v1__protection_alarm__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "mesh.v1.ProtectionAlarm",
+  "ProtectionAlarm",
+  "Mesh__V1__ProtectionAlarm",
+  "mesh.v1",
+  sizeof(Mesh__V1__ProtectionAlarm),
+  3,
+  mesh__v1__protection_alarm__field_descriptors,
+  mesh__v1__protection_alarm__field_indices_by_name,
+  1,  mesh__v1__protection_alarm__number_ranges,
+  (ProtobufCMessageInit) mesh__v1__protection_alarm__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
 static const ProtobufCFieldDescriptor mesh__v1__worker_failed__field_descriptors[4] =
 {
   {
@@ -5655,7 +5777,7 @@ const ProtobufCMessageDescriptor mesh__v1__assign__descriptor =
   (ProtobufCMessageInit) mesh__v1__assign__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor mesh__v1__release__field_descriptors[2] =
+static const ProtobufCFieldDescriptor mesh__v1__release__field_descriptors[3] =
 {
   {
     "term",
@@ -5681,15 +5803,28 @@ static const ProtobufCFieldDescriptor mesh__v1__release__field_descriptors[2] =
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "is_over",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__Release, is_over),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned mesh__v1__release__field_indices_by_name[] = {
+  2,   /* field[2] = is_over */
   1,   /* field[1] = job */
   0,   /* field[0] = term */
 };
 static const ProtobufCIntRange mesh__v1__release__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 2 }
+  { 0, 3 }
 };
 const ProtobufCMessageDescriptor mesh__v1__release__descriptor =
 {
@@ -5699,7 +5834,7 @@ const ProtobufCMessageDescriptor mesh__v1__release__descriptor =
   "Mesh__V1__Release",
   "mesh.v1",
   sizeof(Mesh__V1__Release),
-  2,
+  3,
   mesh__v1__release__field_descriptors,
   mesh__v1__release__field_indices_by_name,
   1,  mesh__v1__release__number_ranges,
@@ -8672,16 +8807,18 @@ const ProtobufCEnumDescriptor mesh__v1__payload_layout__descriptor =
   mesh__v1__payload_layout__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
-static const ProtobufCEnumValue mesh__v1__log_base__enum_values_by_number[2] =
+static const ProtobufCEnumValue mesh__v1__log_base__enum_values_by_number[3] =
 {
   { "LOG_BASE_UNSPECIFIED", "MESH__V1__LOG_BASE__LOG_BASE_UNSPECIFIED", 0 },
   { "LOG_BASE_E", "MESH__V1__LOG_BASE__LOG_BASE_E", 1 },
+  { "LOG_BASE_2", "MESH__V1__LOG_BASE__LOG_BASE_2", 2 },
 };
 static const ProtobufCIntRange mesh__v1__log_base__value_ranges[] = {
-{0, 0},{0, 2}
+{0, 0},{0, 3}
 };
-static const ProtobufCEnumValueIndex mesh__v1__log_base__enum_values_by_name[2] =
+static const ProtobufCEnumValueIndex mesh__v1__log_base__enum_values_by_name[3] =
 {
+  { "LOG_BASE_2", 2 },
   { "LOG_BASE_E", 1 },
   { "LOG_BASE_UNSPECIFIED", 0 },
 };
@@ -8692,9 +8829,9 @@ const ProtobufCEnumDescriptor mesh__v1__log_base__descriptor =
   "LogBase",
   "Mesh__V1__LogBase",
   "mesh.v1",
-  2,
+  3,
   mesh__v1__log_base__enum_values_by_number,
-  2,
+  3,
   mesh__v1__log_base__enum_values_by_name,
   1,
   mesh__v1__log_base__value_ranges,

@@ -72,6 +72,25 @@ package struct Recovery: Sendable, Codable, Hashable {
   /// From the finding until the rank was where it had been.
   package var caughtUpSeconds: Double?
 
+  package init(
+    vrank: VRank, epoch: Epoch, worker: String, processID: Int, cause: String,
+    detectionSeconds: Double, atSeconds: Double, host: String, lostAt: Int,
+    restored: WorkerMessage.Restored?, restoreSeconds: Double?, caughtUpSeconds: Double?
+  ) {
+    self.vrank = vrank
+    self.epoch = epoch
+    self.worker = worker
+    self.processID = processID
+    self.cause = cause
+    self.detectionSeconds = detectionSeconds
+    self.atSeconds = atSeconds
+    self.host = host
+    self.lostAt = lostAt
+    self.restored = restored
+    self.restoreSeconds = restoreSeconds
+    self.caughtUpSeconds = caughtUpSeconds
+  }
+
   /// Tiles folded for a second time; nil while it isn't known.
   package var refolded: Int? { restored.map { max(0, lostAt - $0.next) } }
 }

@@ -114,6 +114,7 @@ extension Plan {
   /// The first message of a rank's state that differs between `base` and any later number of folded
   /// tiles: rows before it see no further key.
   package func firstMessage(of vrank: VRank, changedSince base: Int) -> Int {
+    guard base > 0 else { return 0 }
     let tiles = queryTiles(of: vrank)
     let unchanged = tiles.prefix { neededKeyTiles(ofQueryTile: $0) <= base }.count
     return unchanged * resultPartCount

@@ -1,4 +1,5 @@
-package import CheckpointFiles
+internal import CheckpointFiles
+internal import Checksums
 internal import FoldEngine
 internal import MeshCore
 internal import Synchronization
@@ -69,7 +70,7 @@ final class CheckpointWriter: Sendable {
       reject("\(error)")
       return nil
     }
-    let damaged = found.rejected.filter(\.isDamaged)
+    let damaged = found.rejected.filter { $0.fault != .unwritten }
     for slot in damaged { reject("\(slot)") }
     var isFirst = damaged.isEmpty
     for slot in found.slots {

@@ -103,7 +103,7 @@ package struct InProcessAttention {
     let isDone = Monitor(false)
     pool.submit(itemCount: result.itemCount) { item, _ in
       result.perform(item)
-    } completion: {
+    } completion: { _ in
       isDone.update { $0 = true }
     }
     isDone.wait(until: { $0 }, then: { _ in })

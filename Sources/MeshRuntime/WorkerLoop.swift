@@ -42,7 +42,8 @@ final class WorkerLoop {
 
   init(
     core: Worker, configuration: WorkerService.Configuration, pool: ComputePool,
-    disk: BackgroundQueue, notices: Mailbox<Notice>, control: OwnedSocket, data: OwnedSocket, dataContext: Context
+    disk: BackgroundQueue, notices: Mailbox<Notice>, control: OwnedSocket, data: OwnedSocket,
+    dataContext: Context
   ) {
     self.core = core
     self.configuration = configuration
@@ -129,7 +130,11 @@ final class WorkerLoop {
       job?.traffic.dropped += 1
       return
     }
-    if case .welcome(_, let store) = order { storeEndpoint = store }
+    if case .welcome(_, let store) = order, store != storeEndpoint {
+      // A restarted coordinator may serve its store elsewhere.
+      storeEndpoint = store
+      if let link = job?.links[.store] { lose(link) }
+    }
     if case .refused(_, let reason) = order { ending = .refused(reason) }
     perform(.coordinator(order))
   }
@@ -141,8 +146,9 @@ final class WorkerLoop {
     case .pull(let pull): perform(.pull(pull, from: link(of: routingID)))
     case .statePull(let pull): perform(.statePull(pull, from: link(of: routingID)))
     case .copy(let header):
-      guard let payload = message.payload.take() else { fallthrough }
-      receive(header, payload, from: link(of: routingID))
+      if let payload = message.payload.take() {
+        receive(header, payload, from: link(of: routingID))
+      }
     default: job?.traffic.dropped += 1
     }
   }

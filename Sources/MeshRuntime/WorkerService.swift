@@ -121,7 +121,7 @@ package final class WorkerService: Sendable {
   package var ended: Ending? { ending.read { $0 } }
 
   /// Asks it to hand over what it hosts and to say goodbye: `ended` tells when that is done.
-  package func end() { _ = notices.post(.end) }
+  package func relieve() { _ = notices.post(.end) }
 
   /// Says goodbye and ends the threads, whatever it hosts.
   package func stop() {

@@ -24,10 +24,11 @@ extension Arena {
     case .assign(let assignment, let term):
       envelope.pointee.body_case = MESH__V1__ENVELOPE__BODY_ASSIGN
       envelope.pointee.assign = assign(assignment, term: term)
-    case .release(let job, let term):
+    case .release(let job, let isOver, let term):
       let release = make(mesh__v1__release__init)
       release.pointee.term = term
       release.pointee.job = self.job(job)
+      release.pointee.is_over = isOver ? 1 : 0
       envelope.pointee.body_case = MESH__V1__ENVELOPE__BODY_RELEASE
       envelope.pointee.release = release
     case .introduce(let term):
@@ -59,7 +60,8 @@ extension CoordinatorMessage {
       return .assign(try Assignment(assign), term: assign.term)
     case MESH__V1__ENVELOPE__BODY_RELEASE:
       let release = try required(envelope.release, "release")
-      return .release(try JobID(required: release.job), term: release.term)
+      return .release(
+        try JobID(required: release.job), isOver: release.is_over != 0, term: release.term)
     case MESH__V1__ENVELOPE__BODY_INTRODUCE:
       return .introduce(term: try required(envelope.introduce, "introduce").term)
     case MESH__V1__ENVELOPE__BODY_LEAVE:

@@ -20,6 +20,13 @@ extension Arena {
       failed.pointee.reason = text(reason, maximum: Limits.textBytesMaximum)
       envelope.pointee.body_case = MESH__V1__ENVELOPE__BODY_FAILED
       envelope.pointee.failed = failed
+    case .alarm(let job, let vrank, let reason):
+      let alarm = make(mesh__v1__protection_alarm__init)
+      alarm.pointee.job = self.job(job)
+      alarm.pointee.vrank = wire32(vrank.index)
+      alarm.pointee.reason = text(reason, maximum: Limits.textBytesMaximum)
+      envelope.pointee.body_case = MESH__V1__ENVELOPE__BODY_ALARM
+      envelope.pointee.alarm = alarm
     case .leaving:
       envelope.pointee.body_case = MESH__V1__ENVELOPE__BODY_LEAVING
       envelope.pointee.leaving = make(mesh__v1__empty__init)
@@ -56,6 +63,11 @@ extension WorkerMessage {
         try JobID(required: failed.job), try VRank(wire: failed.vrank),
         step: try tileCount(failed.step, "step"),
         reason: try text(failed.reason, maximum: Limits.textBytesMaximum, "reason"))
+    case MESH__V1__ENVELOPE__BODY_ALARM:
+      let alarm = try required(envelope.alarm, "alarm")
+      return .alarm(
+        try JobID(required: alarm.job), try VRank(wire: alarm.vrank),
+        reason: try text(alarm.reason, maximum: Limits.textBytesMaximum, "reason"))
     case MESH__V1__ENVELOPE__BODY_LEAVING:
       return .leaving
     case MESH__V1__ENVELOPE__BODY_GOODBYE:

@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import AttentionKernels
+internal import CheckpointFiles
 internal import Foundation
 internal import MeshCore
 internal import MeshRuntime
@@ -84,14 +85,14 @@ struct WorkerCommand: ParsableCommand {
         threads: threads, memoryBytes: memory ?? ProcessMemory.availableBytes,
         kernel: AttentionKernel(level: try KernelLevel.chosen()),
         checkpoints: try checkpoints.map { path throws(MeshError) in
-          try openCheckpoints(path)
+          try CheckpointDirectory.open(path)
         }, machine: String((machine ?? process.hostName).prefix(Limits.nameBytesMaximum)),
         isSpare: spare, model: model,
         log: ObservationLog(isOn: !quiet && lifeline == nil)))
     // Ends by a signal, or when the coordinator refuses it.
     var ended = interruption.wait { service.ended }
     if ended == nil {
-      service.end()
+      service.relieve()
       // The core gives up before that; a second signal ends the process at once.
       ended = interruption.waitOn(upTo: 90) { service.ended }
     }

@@ -65,6 +65,7 @@ enum Samples {
           computation: computation, traffic: traffic, residentBytes: 1 << 60, isLast: true)),
       .failed(jobs[0], VRank(0), step: 0, reason: ""),
       .failed(jobs[1], VRank(255), step: 65_536, reason: "out of memory: 💥"),
+      .alarm(jobs[1], VRank(3), reason: "no space left on device"), .alarm(job, VRank(0), reason: ""),
       .leaving, .goodbye,
     ]
   }
@@ -74,7 +75,8 @@ enum Samples {
       .welcome(term: 9, storeEndpoint: "tcp://[::1]:7000"), .welcome(term: 0, storeEndpoint: ""),
       .refused(.failedPrecondition, reason: "numerics sse-f32-v1"), .refused(.ok, reason: ""),
       .beat(term: 0), .beat(term: .max), .assign(assignment(peers: 1), term: 1),
-      .assign(assignment(peers: 4), term: .max), .release(job, term: 5),
+      .assign(assignment(peers: 4), term: .max), .release(job, isOver: false, term: 5),
+      .release(jobs[1], isOver: true, term: .max),
       .introduce(term: 0), .introduce(term: .max), .leave(term: 0), .leave(term: 6),
     ]
   }

@@ -43,6 +43,7 @@ typedef struct Mesh__V1__Restored Mesh__V1__Restored;
 typedef struct Mesh__V1__HeldCopy Mesh__V1__HeldCopy;
 typedef struct Mesh__V1__Computation Mesh__V1__Computation;
 typedef struct Mesh__V1__Traffic Mesh__V1__Traffic;
+typedef struct Mesh__V1__ProtectionAlarm Mesh__V1__ProtectionAlarm;
 typedef struct Mesh__V1__WorkerFailed Mesh__V1__WorkerFailed;
 typedef struct Mesh__V1__Welcome Mesh__V1__Welcome;
 typedef struct Mesh__V1__Refused Mesh__V1__Refused;
@@ -325,11 +326,18 @@ typedef enum _Mesh__V1__PayloadLayout {
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(MESH__V1__PAYLOAD_LAYOUT)
 } Mesh__V1__PayloadLayout;
 /*
- * Base of the logarithms in m and in the log-sum-exp.
+ * Base of the logarithms in m.
  */
 typedef enum _Mesh__V1__LogBase {
   MESH__V1__LOG_BASE__LOG_BASE_UNSPECIFIED = 0,
-  MESH__V1__LOG_BASE__LOG_BASE_E = 1
+  /*
+   * Of a log-sum-exp.
+   */
+  MESH__V1__LOG_BASE__LOG_BASE_E = 1,
+  /*
+   * Of a running maximum.
+   */
+  MESH__V1__LOG_BASE__LOG_BASE_2 = 2
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(MESH__V1__LOG_BASE)
 } Mesh__V1__LogBase;
 /*
@@ -338,8 +346,8 @@ typedef enum _Mesh__V1__LogBase {
 typedef enum _Mesh__V1__Normalisation {
   MESH__V1__NORMALISATION__NORMALISATION_UNSPECIFIED = 0,
   /*
-   * O is the weighted sum; m is the running maximum of the scaled logits, l the running
-   * denominator.
+   * O is the weighted sum; m is the running maximum of the scaled logits times log2(e), l the
+   * running denominator.
    */
   MESH__V1__NORMALISATION__NORMALISATION_RUNNING = 1,
   /*
@@ -358,6 +366,7 @@ typedef enum {
   MESH__V1__ENVELOPE__BODY_FAILED = 12,
   MESH__V1__ENVELOPE__BODY_GOODBYE = 13,
   MESH__V1__ENVELOPE__BODY_LEAVING = 14,
+  MESH__V1__ENVELOPE__BODY_ALARM = 15,
   MESH__V1__ENVELOPE__BODY_WELCOME = 20,
   MESH__V1__ENVELOPE__BODY_REFUSED = 21,
   MESH__V1__ENVELOPE__BODY_BEAT = 22,
@@ -397,6 +406,7 @@ struct  Mesh__V1__Envelope
      * It was asked to end, and waits to be relieved of what it hosts: Leave says when.
      */
     Mesh__V1__Empty *leaving;
+    Mesh__V1__ProtectionAlarm *alarm;
     /*
      * From a coordinator.
      */
@@ -1073,6 +1083,21 @@ struct  Mesh__V1__Traffic
 
 
 /*
+ * Checkpoints of a virtual rank can't be written; the rank goes on.
+ */
+struct  Mesh__V1__ProtectionAlarm
+{
+  ProtobufCMessage base;
+  Mesh__V1__JobId *job;
+  uint32_t vrank;
+  char *reason;
+};
+#define MESH__V1__PROTECTION_ALARM__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&mesh__v1__protection_alarm__descriptor) \
+    , NULL, 0, (char *)protobuf_c_empty_string }
+
+
+/*
  * The worker can't go on with its part of a job.
  */
 struct  Mesh__V1__WorkerFailed
@@ -1263,10 +1288,14 @@ struct  Mesh__V1__Release
   ProtobufCMessage base;
   uint64_t term;
   Mesh__V1__JobId *job;
+  /*
+   * The job is over, and not just no longer this worker's: its checkpoints are of no more use.
+   */
+  protobuf_c_boolean is_over;
 };
 #define MESH__V1__RELEASE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&mesh__v1__release__descriptor) \
-    , 0, NULL }
+    , 0, NULL, 0 }
 
 
 /*
@@ -2459,6 +2488,25 @@ Mesh__V1__Traffic *
 void   mesh__v1__traffic__free_unpacked
                      (Mesh__V1__Traffic *message,
                       ProtobufCAllocator *allocator);
+/* Mesh__V1__ProtectionAlarm methods */
+void   mesh__v1__protection_alarm__init
+                     (Mesh__V1__ProtectionAlarm         *message);
+size_t mesh__v1__protection_alarm__get_packed_size
+                     (const Mesh__V1__ProtectionAlarm   *message);
+size_t mesh__v1__protection_alarm__pack
+                     (const Mesh__V1__ProtectionAlarm   *message,
+                      uint8_t             *out);
+size_t mesh__v1__protection_alarm__pack_to_buffer
+                     (const Mesh__V1__ProtectionAlarm   *message,
+                      ProtobufCBuffer     *buffer);
+Mesh__V1__ProtectionAlarm *
+       mesh__v1__protection_alarm__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   mesh__v1__protection_alarm__free_unpacked
+                     (Mesh__V1__ProtectionAlarm *message,
+                      ProtobufCAllocator *allocator);
 /* Mesh__V1__WorkerFailed methods */
 void   mesh__v1__worker_failed__init
                      (Mesh__V1__WorkerFailed         *message);
@@ -3083,6 +3131,9 @@ typedef void (*Mesh__V1__Computation_Closure)
 typedef void (*Mesh__V1__Traffic_Closure)
                  (const Mesh__V1__Traffic *message,
                   void *closure_data);
+typedef void (*Mesh__V1__ProtectionAlarm_Closure)
+                 (const Mesh__V1__ProtectionAlarm *message,
+                  void *closure_data);
 typedef void (*Mesh__V1__WorkerFailed_Closure)
                  (const Mesh__V1__WorkerFailed *message,
                   void *closure_data);
@@ -3367,6 +3418,7 @@ extern const ProtobufCMessageDescriptor mesh__v1__restored__descriptor;
 extern const ProtobufCMessageDescriptor mesh__v1__held_copy__descriptor;
 extern const ProtobufCMessageDescriptor mesh__v1__computation__descriptor;
 extern const ProtobufCMessageDescriptor mesh__v1__traffic__descriptor;
+extern const ProtobufCMessageDescriptor mesh__v1__protection_alarm__descriptor;
 extern const ProtobufCMessageDescriptor mesh__v1__worker_failed__descriptor;
 extern const ProtobufCMessageDescriptor mesh__v1__welcome__descriptor;
 extern const ProtobufCMessageDescriptor mesh__v1__refused__descriptor;
