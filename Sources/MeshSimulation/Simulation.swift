@@ -1,5 +1,5 @@
 internal import FoldEngine
-package import MeshCore
+internal import MeshCore
 
 /// A whole mesh in one thread and virtual time: the real cores of coordinator and workers, the real
 /// arithmetic, and a network, disks and processes that fail as a seed says.
