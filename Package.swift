@@ -82,7 +82,7 @@ let package = Package(
       name: "MeshBench",
       dependencies: [
         "MeshRuntime", "MeshCore", "FoldEngine", "AttentionKernels", "Checksums", "ElementTypes",
-        "TensorFiles",
+        "TensorFiles", "ZeroMQ",
       ],
       swiftSettings: strict),
     .executableTarget(

@@ -13,9 +13,10 @@ struct CommitQueue: Sendable {
   private var held: [(after: UInt64, effect: Coordinator.Effect)] = []
   private var heldStart = 0
   /// Not before this: the disk failed.
-  private(set) var retryAt: Duration?
+  private var retryAt: Duration?
+  /// The disk failed, and hasn't taken anything since.
+  private(set) var isFailing = false
 
-  var isFailing: Bool { retryAt != nil }
   private var isUnderWay: Bool { issued > committed && retryAt == nil }
 
   mutating func change(_ job: JobID) { if !dirty.contains(job) { dirty.append(job) } }
@@ -68,6 +69,7 @@ struct CommitQueue: Sendable {
     committed = number
     underWay = []
     retryAt = nil
+    isFailing = false
     var released: [Coordinator.Effect] = []
     while heldStart < held.count, held[heldStart].after <= number {
       released.append(held[heldStart].effect)
@@ -85,6 +87,7 @@ struct CommitQueue: Sendable {
     removed = removedUnderWay + removed
     underWay = []
     retryAt = now + Limits.commitRetryInterval
+    isFailing = true
   }
 }
 

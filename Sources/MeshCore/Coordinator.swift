@@ -141,6 +141,7 @@ package struct Coordinator: Sendable {
     expireMembers(at: now, into: &effects)
     expireAwaited(at: now, into: &effects)
     expireJobs(at: now, into: &effects)
+    letGoDrained(at: now, into: &effects)
   }
 
   mutating func mintEpoch() -> Epoch {
