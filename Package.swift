@@ -88,8 +88,8 @@ let package = Package(
     .executableTarget(
       name: "attnmesh",
       dependencies: [
-        "MeshBench", "MeshRuntime", "MeshCore", "AttentionKernels", "CheckpointFiles",
-        "ElementTypes",
+        "MeshBench", "MeshRuntime", "MeshSimulation", "MeshCore", "AttentionKernels",
+        "CheckpointFiles", "ElementTypes", "ZeroMQ",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
