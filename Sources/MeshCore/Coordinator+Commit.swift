@@ -80,9 +80,11 @@ struct CommitQueue: Sendable {
     return released
   }
 
-  /// Nothing of it is on disk: its jobs go into the next try, under the same number.
+  /// Nothing of it is on disk: its jobs go into the next try, under the same number, and so does all
+  /// that changed since: no commit may follow that what was held for it could wait for.
   mutating func fail(_ number: UInt64, at now: Duration) {
     guard number == issued, number > committed else { return }
+    for place in held.indices where held[place].after > number { held[place].after = number }
     for job in underWay { change(job) }
     removed = removedUnderWay + removed
     underWay = []

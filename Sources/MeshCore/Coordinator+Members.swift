@@ -11,6 +11,7 @@ extension Coordinator {
     // Nothing is believed before hello; a worker that is not known, such as one that was lost and
     // came back, says hello again when it is not answered.
     guard let member = members.firstIndex(where: { $0.id == worker }) else {
+      if case .goodbye = message { return }
       effects.append(.send(.introduce(term: configuration.term), to: worker))
       return
     }

@@ -69,13 +69,19 @@ extension Simulation {
 
   // MARK: Connections
 
-  /// The data connection of a worker to a server; opened when there is none. Nil when nobody is there.
-  func connection(of worker: WorkerProcess, to server: Node) -> Int? {
-    if let known = worker.dataConnections[server.number], connections[known].isOpen { return known }
-    guard isReachable(server) else { return nil }
+  /// The data connection of a worker to a server; opened when there is none. Where nobody listens it
+  /// breaks soon, with whatever was sent on it.
+  func connection(of worker: WorkerProcess, to server: Node) -> Int {
+    if let known = worker.dataConnections[server.number] { return known }
+    let number = connections.count
     connections.append(Connection(kind: .data, client: worker.index, server: server))
-    worker.dataConnections[server.number] = connections.count - 1
-    return connections.count - 1
+    worker.dataConnections[server.number] = number
+    if !isReachable(server) {
+      connections[number].isOpen = false
+      let delay = 10 * Time.millisecond + processChance.below(100 * Time.millisecond)
+      queue.add(.closed(connection: number, isAtServer: false), at: now + delay)
+    }
+    return number
   }
 
   private func isReachable(_ node: Node) -> Bool {
@@ -112,10 +118,11 @@ extension Simulation {
     let connection = connections[number]
     let client = workers[connection.client]
     if !isAtServer {
-      guard client.isAlive, connection.kind == .data, let job = client.job,
+      guard client.isAlive, connection.kind == .data,
         client.dataConnections[connection.server.number] == number
       else { return }
       client.dataConnections[connection.server.number] = nil
+      guard let job = client.job else { return }
       return tell(client, .sourceLost(job.id, source(connection.server)))
     }
     switch connection.server {

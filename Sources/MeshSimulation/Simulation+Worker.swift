@@ -187,7 +187,7 @@ extension Simulation {
 
   // MARK: Sources
 
-  /// Sends to a peer or the store. Nobody there is as a broken connection.
+  /// Sends to a peer or the store.
   func send(_ message: Message, by worker: WorkerProcess, to source: Worker.Source) {
     let server: Node
     switch source {
@@ -196,13 +196,7 @@ extension Simulation {
       guard let process = process(of: id) else { return }
       server = process.node
     }
-    guard let number = connection(of: worker, to: server) else {
-      guard let job = worker.job else { return }
-      let delay = 10 * Time.millisecond + processChance.below(100 * Time.millisecond)
-      queue.add(.worker(worker.index, .sourceLost(job.id, source)), at: now + delay)
-      return
-    }
-    send(message, on: number, isForward: true)
+    send(message, on: connection(of: worker, to: server), isForward: true)
   }
 
   private func pack(_ tile: TileID, _ job: WorkerJobState) {
