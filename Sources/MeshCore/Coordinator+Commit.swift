@@ -72,6 +72,8 @@ struct CommitQueue: Sendable {
   mutating func fail(_ number: UInt64, at now: Duration) {
     guard number == issued, number > committed else { return }
     for job in underWay { change(job) }
+    // The next try takes along what was to go into the commit after it.
+    for index in held.indices { held[index].after = min(held[index].after, number) }
     removed = removedUnderWay + removed
     underWay = []
     retryAt = now + Limits.commitRetryInterval
