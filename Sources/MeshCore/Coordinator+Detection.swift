@@ -38,8 +38,9 @@ extension Coordinator {
   /// When most workers fall silent at once it is more likely that nobody can be heard than that all
   /// are dead: they get twice the time.
   private func silenceTimeout(at now: Duration) -> Duration {
-    let silent = members.count { now - $0.lastHeard >= Limits.heartbeatTimeout / 2 }
-    let isDoubtful = members.count > 2 && 2 * silent > members.count && defect != .noSelfDoubt
+    let expected = members.filter { !isQuiet($0.id) }
+    let silent = expected.count { now - $0.lastHeard >= Limits.heartbeatTimeout / 2 }
+    let isDoubtful = expected.count > 2 && 2 * silent > expected.count && defect != .noSelfDoubt
     return isDoubtful ? Limits.heartbeatTimeout * 2 : Limits.heartbeatTimeout
   }
 

@@ -236,7 +236,7 @@ extension Coordinator {
   }
 
   /// Gives the ranks of a lost worker to others, unless the job has no protection or eats workers.
-  private mutating func recover(
+  mutating func recover(
     _ index: Int, from departure: Departure, isCrash: Bool, at now: Duration,
     into effects: inout [Effect]
   ) {

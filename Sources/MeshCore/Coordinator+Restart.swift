@@ -69,6 +69,11 @@ extension Coordinator {
         Observation(
           .workerLost, worker: name, detail: "it did not come back to the restarted coordinator"),
         at: now, into: &effects)
+      guard !run.table.isProtected, let place = run.participant(worker) else { continue }
+      let departure = Departure(
+        worker: run.participants[place].identity, cause: "it did not come back",
+        detectionSeconds: Limits.rejoinTimeout.seconds)
+      return recover(index, from: departure, isCrash: false, at: now, into: &effects)
     }
     rehost(index, at: now, into: &effects)
   }

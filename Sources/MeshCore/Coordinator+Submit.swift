@@ -9,7 +9,9 @@ extension Coordinator {
       return reply(.failure(failure), to: ticket, into: &effects)
     }
     let estimate = estimate(spec, isProtected: request.isProtected)
-    if let failure = refusal(of: estimate, workers: members.map(\.hello)) {
+    let active = members.filter { !$0.hello.isSpare }
+    let workers = active.isEmpty ? members : active
+    if let failure = refusal(of: estimate, workers: workers.map(\.hello)) {
       return reply(.failure(failure), to: ticket, into: &effects)
     }
     let job = JobID(high: random.next(), low: random.next())

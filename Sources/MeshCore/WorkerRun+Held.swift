@@ -48,6 +48,7 @@ extension WorkerRun {
   ) {
     guard header.job == job, header.planTag == planTag,
       epochs.indices.contains(header.vrank.index),
+      (0..<plan.messageCount(of: header.vrank)).contains(header.first),
       (header.first..<plan.messageCount(of: header.vrank)).contains(header.message),
       (1...plan.keyTileCount).contains(header.next)
     else { return effects.append(.receipt(header.receipt(.outOfRange), to: link)) }
