@@ -82,14 +82,14 @@ let package = Package(
       name: "MeshBench",
       dependencies: [
         "MeshRuntime", "MeshCore", "FoldEngine", "AttentionKernels", "Checksums", "ElementTypes",
-        "TensorFiles",
+        "TensorFiles", "ZeroMQ",
       ],
       swiftSettings: strict),
     .executableTarget(
       name: "attnmesh",
       dependencies: [
-        "MeshBench", "MeshRuntime", "MeshCore", "AttentionKernels", "CheckpointFiles",
-        "ElementTypes",
+        "MeshBench", "MeshRuntime", "MeshSimulation", "MeshCore", "AttentionKernels",
+        "CheckpointFiles", "ElementTypes", "ZeroMQ",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),

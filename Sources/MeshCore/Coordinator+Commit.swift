@@ -47,8 +47,20 @@ struct CommitQueue: Sendable {
   }
 
   mutating func hold(_ effect: Coordinator.Effect, after number: UInt64) {
+    if case .send(.assign(let table, _), _) = effect { dropTables(of: table.job, before: table) }
     if case .send = effect, held.count - heldStart >= Limits.effectsHeldMaximum { return }
     held.append((number, effect))
+  }
+
+  /// A table that waits and is replaced is never told: only the newest one is in the image that goes
+  /// to disk.
+  private mutating func dropTables(of job: JobID, before newest: Assignment) {
+    for place in held.indices.reversed() {
+      guard case .send(.assign(let table, _), _) = held[place].effect, table.job == job,
+        table.revision < newest.revision
+      else { continue }
+      held.remove(at: place)
+    }
   }
 
   /// - Returns: what may be carried out now.

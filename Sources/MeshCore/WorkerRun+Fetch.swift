@@ -84,9 +84,11 @@ extension WorkerRun {
     into effects: inout [Worker.Effect]
   ) {
     guard let rank = asker(for: tile) else {
-      // Nobody hosted here wants it any more.
-      if case .requested = self[tile] { self[tile] = .absent }
+      // Nobody hosted here wants it any more, nor the parts that came.
       if tile.tensor == .keyValue { foreign.removeAll { $0 == tile.index } }
+      guard case .requested = self[tile] else { return }
+      self[tile] = .absent
+      effects.append(.forget(tile))
       return
     }
     let parts = received..<plan.partCount(tile.tensor)

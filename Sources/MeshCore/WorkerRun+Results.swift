@@ -41,6 +41,11 @@ extension WorkerRun {
       result.isFinal = true
       result.deadline = nil
       effects.append(.retire(receipt.vrank, receipt.epoch))
+      if defect == .freeShardEarly {
+        for tile in plan.keyTiles(of: receipt.vrank) where isDroppable(tile) {
+          drop(tile, into: &effects)
+        }
+      }
       if snapshot?.vrank == receipt.vrank { endSnapshot(into: &effects) }
     } else if receipt.message == result.acknowledged, result.acknowledged < result.sent {
       result.acknowledged += 1

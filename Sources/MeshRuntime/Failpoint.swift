@@ -3,7 +3,9 @@ internal import Synchronization
 
 /// Places in the code where a test makes the process fail: `ATTNMESH_FAILPOINT=name:action:count`
 /// does the action when the place is passed for the count-th time; several are separated by commas.
-/// Without the variable a place costs one comparison.
+/// Without the variable a place costs one comparison. `ATTNMESH_FAILPOINT_MARK=path` writes the time
+/// to a file first, in nanoseconds of the system's monotonic clock, so that a benchmark knows when it
+/// was.
 enum Failpoint {
   private enum Action: String {
     /// As by a failed assertion.
@@ -48,6 +50,7 @@ enum Failpoint {
       return
     }
     guard plan.passed.add(1, ordering: .relaxed).newValue == plan.count else { return }
+    if let path = getenv("ATTNMESH_FAILPOINT_MARK") { mark(path) }
     switch plan.action {
     case .abort: Glibc.abort()
     case .kill: _ = kill(getpid(), SIGKILL)
@@ -55,5 +58,14 @@ enum Failpoint {
     case .hang: while true { pause() }
     case .delay: break
     }
+  }
+
+  private static func mark(_ path: UnsafePointer<CChar>) {
+    var time = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &time)
+    let file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+    let line = "\(time.tv_sec * 1_000_000_000 + time.tv_nsec)\n"
+    _ = line.withCString { write(file, $0, strlen($0)) }
+    close(file)
   }
 }

@@ -212,7 +212,7 @@ final class WorkerLoop {
         lose(link)
         continue
       }
-      if link.isWaiting { count(link.flush(), on: link.source) }
+      if link.isWaiting, let job { link.flush(counting: &job.traffic) }
       // At most what one pull may bring at a time, so that no source starves another.
       for _ in 0..<16 {
         guard let message = try link.connection.socket.socket.receive() else { break }
