@@ -118,7 +118,7 @@ let package = Package(
       name: "MeshIntegrationTests",
       dependencies: [
         "attnmesh", "MeshRuntime", "MeshCore", "AttentionKernels", "Checksums", "ElementTypes",
-        "TensorFiles", "ZeroMQ",
+        "TensorFiles", "MeshWire", "ZeroMQ",
       ],
       exclude: ["Fixtures"], swiftSettings: strict),
     .testTarget(

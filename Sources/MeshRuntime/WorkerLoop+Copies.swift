@@ -124,10 +124,10 @@ extension WorkerLoop {
     guard let checkpoints = job.checkpoints, let state = job.engine.state(of: vrank) else {
       return perform(.restored(job.id, vrank, epoch, nil))
     }
-    let (id, notices, log) = (job.id, notices, configuration.log)
+    let (id, notices) = (job.id, notices)
     disk.run {
       let restored = checkpoints.read(into: state) { reason in
-        log.write(Observation(.checkpointAlarm, job: id, vrank: vrank, detail: reason))
+        _ = notices.post(.alarm(id, vrank, reason: reason))
       }
       _ = notices.post(.done(.restored(id, vrank, epoch, restored)))
     }

@@ -10,6 +10,8 @@ final class WorkerLoop {
   enum Notice: Sendable {
     /// A fold, or something else that the core waits for.
     case done(Worker.Event)
+    /// A checkpoint can't be used.
+    case alarm(JobID, VRank, reason: String)
     /// Say goodbye in order: hand over what is hosted.
     case end
     /// End at once.
@@ -119,6 +121,10 @@ final class WorkerLoop {
         job?.foldTimes.add(cost.seconds / Double(pool.threadCount))
       }
       perform(event)
+    case .alarm(let job, let vrank, let reason):
+      send(.alarm(job, vrank, reason: reason))
+      configuration.log.write(
+        Observation(.checkpointAlarm, job: job, vrank: vrank, detail: reason))
     case .end: perform(.end)
     case .stop:
       // The goodbye has to arrive before the connections break, or it would look like a loss.
@@ -145,7 +151,9 @@ final class WorkerLoop {
       storeEndpoint = store
       if let link = job?.links[.store] { lose(link) }
     }
-    if case .refused(_, let reason) = order { ending = .refused(reason) }
+    if case .refused(let code, let reason) = order {
+      ending = code == .aborted ? .fenced(reason) : .refused(reason)
+    }
     perform(.coordinator(order))
   }
 
