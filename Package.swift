@@ -76,10 +76,18 @@ let package = Package(
         "TensorFiles",
       ],
       swiftSettings: strict),
+    // Faults in real processes and on their connections.
+    .target(
+      name: "MeshChaos",
+      dependencies: [
+        "MeshBench", "MeshRuntime", "MeshCore", "AttentionKernels", "Checksums", "ElementTypes",
+        "ZeroMQ", "CSystem",
+      ],
+      swiftSettings: strict),
     .executableTarget(
       name: "attnmesh",
       dependencies: [
-        "MeshBench", "MeshRuntime", "MeshCore", "AttentionKernels", "ElementTypes",
+        "MeshBench", "MeshChaos", "MeshRuntime", "MeshCore", "AttentionKernels", "ElementTypes",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
@@ -107,6 +115,10 @@ let package = Package(
         "TensorFiles", "ZeroMQ",
       ],
       exclude: ["Fixtures"], swiftSettings: strict),
+    .testTarget(
+      name: "MeshChaosTests",
+      dependencies: ["attnmesh", "MeshChaos", "MeshCore", "MeshRuntime", "ZeroMQ"],
+      swiftSettings: strict),
     .testTarget(
       name: "MeshWireTests", dependencies: ["Checksums", "ElementTypes", "MeshCore", "MeshWire"],
       swiftSettings: strict),
