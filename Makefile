@@ -33,7 +33,7 @@ soak: build
 	ATTNMESH_SOAK=1 $(SWIFT) test -c release --disable-testable-imports --filter "MeshSimulationTests|MeshWireTests"
 
 # System packages, where they are missing (Debian and Ubuntu).
-PACKAGES = libzmq3-dev libprotobuf-c-dev libssl-dev protobuf-c-compiler make
+PACKAGES = libzmq3-dev libprotobuf-c-dev libssl-dev libsqlite3-dev libxxhash-dev protobuf-c-compiler make
 SUDO     = $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 setup:
 	@dpkg -s $(PACKAGES) >/dev/null 2>&1 || { \

@@ -25,15 +25,18 @@ func kernelLevel(_ name: String, cpu: String?) -> Target {
 let package = Package(
   name: "attnmesh",
   dependencies: [
-    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
   ],
   targets: [
     // Leaves: C shims and pure code.
     .systemLibrary(name: "CZeroMQ"),
     .systemLibrary(name: "CCrypto"),
     .systemLibrary(name: "CSystem"),
+    .systemLibrary(name: "CXXHash"),
     .target(name: "CChecksums"),
-    .target(name: "Checksums", dependencies: ["CChecksums", "CCrypto"], swiftSettings: strict),
+    .target(
+      name: "Checksums", dependencies: ["CChecksums", "CCrypto", "CXXHash"], swiftSettings: strict),
     .target(name: "ElementTypes", swiftSettings: strict),
     .target(name: "KernelBody", dependencies: ["ElementTypes"], swiftSettings: strict),
     kernelLevel("KernelsBaseline", cpu: nil),
@@ -49,10 +52,16 @@ let package = Package(
     .target(name: "ZeroMQ", dependencies: ["CZeroMQ"], swiftSettings: strict),
     .target(
       name: "MeshCore", dependencies: ["Checksums", "ElementTypes"], swiftSettings: strict),
+    .target(
+      name: "CheckpointFiles", dependencies: ["Checksums", "MeshCore"], swiftSettings: strict),
     // Generated from Protos/ by Protos/generate.sh, and a budget for its memory.
     .target(name: "CMeshWire", linkerSettings: [.linkedLibrary("protobuf-c")]),
     .target(
       name: "MeshWire", dependencies: ["CMeshWire", "Checksums", "ElementTypes", "MeshCore"],
+      swiftSettings: strict),
+    .target(
+      name: "MeshJournal",
+      dependencies: ["Checksums", .product(name: "GRDB", package: "GRDB.swift")],
       swiftSettings: strict),
     .target(
       name: "FoldEngine",
@@ -65,8 +74,8 @@ let package = Package(
     .target(
       name: "MeshRuntime",
       dependencies: [
-        "MeshCore", "FoldEngine", "AttentionKernels", "Checksums", "ElementTypes", "TensorFiles",
-        "MeshWire", "ZeroMQ", "CSystem",
+        "MeshCore", "FoldEngine", "AttentionKernels", "CheckpointFiles", "Checksums",
+        "ElementTypes", "TensorFiles", "MeshJournal", "MeshWire", "ZeroMQ", "CSystem",
       ],
       swiftSettings: strict),
     .target(
@@ -98,6 +107,10 @@ let package = Package(
     .testTarget(
       name: "TensorFilesTests", dependencies: ["TensorFiles", "ElementTypes"], swiftSettings: strict
     ),
+    .testTarget(name: "ChecksumsTests", dependencies: ["Checksums"], swiftSettings: strict),
+    .testTarget(
+      name: "CheckpointFilesTests", dependencies: ["CheckpointFiles", "Checksums", "MeshCore"],
+      swiftSettings: strict),
     .testTarget(name: "ZeroMQTests", dependencies: ["ZeroMQ"], swiftSettings: strict),
     .testTarget(
       name: "MeshCoreTests", dependencies: ["MeshCore", "Checksums", "ElementTypes"],
@@ -118,6 +131,12 @@ let package = Package(
     .testTarget(
       name: "MeshChaosTests",
       dependencies: ["attnmesh", "MeshChaos", "MeshCore", "MeshRuntime", "ZeroMQ"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "MeshJournalTests", dependencies: ["MeshJournal"], swiftSettings: strict),
+    .testTarget(
+      name: "MeshRuntimeTests",
+      dependencies: ["MeshRuntime", "MeshCore", "MeshJournal", "ElementTypes", "ZeroMQ"],
       swiftSettings: strict),
     .testTarget(
       name: "MeshWireTests", dependencies: ["Checksums", "ElementTypes", "MeshCore", "MeshWire"],

@@ -19,8 +19,8 @@ static uint32_t crc32c_table(uint32_t crc, const uint8_t *p, size_t n) {
 
 #if defined(__x86_64__)
 #include <nmmintrin.h>
+#include <wmmintrin.h>
 
-// One stream: 8 bytes every 3 cycles, about 8 GB/s, which is well above the wire.
 __attribute__((target("sse4.2"))) static uint32_t crc32c_sse42(uint32_t crc, const uint8_t *p,
                                                                size_t n) {
   uint64_t c = crc;
@@ -36,6 +36,42 @@ __attribute__((target("sse4.2"))) static uint32_t crc32c_sse42(uint32_t crc, con
   return c32;
 }
 
+// Bytes of each of the three streams below: long enough to hide the two shifts.
+enum { STREAM = 1024 };
+
+// x^(8 * STREAM - 33) and x^(16 * STREAM - 33) modulo the polynomial, bits reflected: what moves a
+// CRC past one and past two streams. The 33 are what the multiplication and the CRC instruction add.
+static const uint64_t PAST_ONE = 0x170076FA, PAST_TWO = 0xA51B6135;
+
+__attribute__((target("sse4.2,pclmul"))) static uint64_t crc32c_past(uint64_t crc, uint64_t power) {
+  __m128i product =
+      _mm_clmulepi64_si128(_mm_cvtsi64_si128((int64_t)crc), _mm_cvtsi64_si128((int64_t)power), 0);
+  return _mm_crc32_u64(0, (uint64_t)_mm_cvtsi128_si64(product));
+}
+
+// The instruction takes 3 cycles and a new one can start in each: one stream is bound by latency to
+// 8 bytes every 3 cycles, three streams are not.
+__attribute__((target("sse4.2,pclmul"))) static uint32_t crc32c_pclmul(uint32_t crc,
+                                                                       const uint8_t *p, size_t n) {
+  uint64_t first = crc;
+  while (n >= 3 * STREAM) {
+    uint64_t second = 0, third = 0;
+    for (size_t i = 0; i < STREAM; i += 8) {
+      uint64_t a, b, c;
+      memcpy(&a, p + i, 8);
+      memcpy(&b, p + i + STREAM, 8);
+      memcpy(&c, p + i + 2 * STREAM, 8);
+      first = _mm_crc32_u64(first, a);
+      second = _mm_crc32_u64(second, b);
+      third = _mm_crc32_u64(third, c);
+    }
+    first = crc32c_past(first, PAST_TWO) ^ crc32c_past(second, PAST_ONE) ^ third;
+    p += 3 * STREAM;
+    n -= 3 * STREAM;
+  }
+  return crc32c_sse42((uint32_t)first, p, n);
+}
+
 int attnmesh_cpu_has_avx2(void) {
   return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
 }
@@ -47,6 +83,8 @@ int attnmesh_cpu_has_avx512(void) {
 }
 
 uint32_t attnmesh_crc32c(uint32_t crc, const void *bytes, size_t count) {
+  if (__builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("pclmul"))
+    return ~crc32c_pclmul(~crc, bytes, count);
   if (__builtin_cpu_supports("sse4.2")) return ~crc32c_sse42(~crc, bytes, count);
   return ~crc32c_table(~crc, bytes, count);
 }

@@ -502,6 +502,51 @@ void   mesh__v1__worker_list__free_unpacked
   assert(message->base.descriptor == &mesh__v1__worker_list__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   mesh__v1__drain_request__init
+                     (Mesh__V1__DrainRequest         *message)
+{
+  static const Mesh__V1__DrainRequest init_value = MESH__V1__DRAIN_REQUEST__INIT;
+  *message = init_value;
+}
+size_t mesh__v1__drain_request__get_packed_size
+                     (const Mesh__V1__DrainRequest *message)
+{
+  assert(message->base.descriptor == &mesh__v1__drain_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t mesh__v1__drain_request__pack
+                     (const Mesh__V1__DrainRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &mesh__v1__drain_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t mesh__v1__drain_request__pack_to_buffer
+                     (const Mesh__V1__DrainRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &mesh__v1__drain_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Mesh__V1__DrainRequest *
+       mesh__v1__drain_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Mesh__V1__DrainRequest *)
+     protobuf_c_message_unpack (&mesh__v1__drain_request__descriptor,
+                                allocator, len, data);
+}
+void   mesh__v1__drain_request__free_unpacked
+                     (Mesh__V1__DrainRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &mesh__v1__drain_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   mesh__v1__events_request__init
                      (Mesh__V1__EventsRequest         *message)
 {
@@ -1042,6 +1087,141 @@ void   mesh__v1__progress__free_unpacked
   assert(message->base.descriptor == &mesh__v1__progress__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   mesh__v1__restored__init
+                     (Mesh__V1__Restored         *message)
+{
+  static const Mesh__V1__Restored init_value = MESH__V1__RESTORED__INIT;
+  *message = init_value;
+}
+size_t mesh__v1__restored__get_packed_size
+                     (const Mesh__V1__Restored *message)
+{
+  assert(message->base.descriptor == &mesh__v1__restored__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t mesh__v1__restored__pack
+                     (const Mesh__V1__Restored *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &mesh__v1__restored__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t mesh__v1__restored__pack_to_buffer
+                     (const Mesh__V1__Restored *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &mesh__v1__restored__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Mesh__V1__Restored *
+       mesh__v1__restored__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Mesh__V1__Restored *)
+     protobuf_c_message_unpack (&mesh__v1__restored__descriptor,
+                                allocator, len, data);
+}
+void   mesh__v1__restored__free_unpacked
+                     (Mesh__V1__Restored *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &mesh__v1__restored__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   mesh__v1__held_copy__init
+                     (Mesh__V1__HeldCopy         *message)
+{
+  static const Mesh__V1__HeldCopy init_value = MESH__V1__HELD_COPY__INIT;
+  *message = init_value;
+}
+size_t mesh__v1__held_copy__get_packed_size
+                     (const Mesh__V1__HeldCopy *message)
+{
+  assert(message->base.descriptor == &mesh__v1__held_copy__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t mesh__v1__held_copy__pack
+                     (const Mesh__V1__HeldCopy *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &mesh__v1__held_copy__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t mesh__v1__held_copy__pack_to_buffer
+                     (const Mesh__V1__HeldCopy *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &mesh__v1__held_copy__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Mesh__V1__HeldCopy *
+       mesh__v1__held_copy__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Mesh__V1__HeldCopy *)
+     protobuf_c_message_unpack (&mesh__v1__held_copy__descriptor,
+                                allocator, len, data);
+}
+void   mesh__v1__held_copy__free_unpacked
+                     (Mesh__V1__HeldCopy *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &mesh__v1__held_copy__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   mesh__v1__computation__init
+                     (Mesh__V1__Computation         *message)
+{
+  static const Mesh__V1__Computation init_value = MESH__V1__COMPUTATION__INIT;
+  *message = init_value;
+}
+size_t mesh__v1__computation__get_packed_size
+                     (const Mesh__V1__Computation *message)
+{
+  assert(message->base.descriptor == &mesh__v1__computation__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t mesh__v1__computation__pack
+                     (const Mesh__V1__Computation *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &mesh__v1__computation__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t mesh__v1__computation__pack_to_buffer
+                     (const Mesh__V1__Computation *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &mesh__v1__computation__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Mesh__V1__Computation *
+       mesh__v1__computation__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Mesh__V1__Computation *)
+     protobuf_c_message_unpack (&mesh__v1__computation__descriptor,
+                                allocator, len, data);
+}
+void   mesh__v1__computation__free_unpacked
+                     (Mesh__V1__Computation *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &mesh__v1__computation__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   mesh__v1__traffic__init
                      (Mesh__V1__Traffic         *message)
 {
@@ -1085,6 +1265,51 @@ void   mesh__v1__traffic__free_unpacked
   if(!message)
     return;
   assert(message->base.descriptor == &mesh__v1__traffic__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   mesh__v1__protection_alarm__init
+                     (Mesh__V1__ProtectionAlarm         *message)
+{
+  static const Mesh__V1__ProtectionAlarm init_value = MESH__V1__PROTECTION_ALARM__INIT;
+  *message = init_value;
+}
+size_t mesh__v1__protection_alarm__get_packed_size
+                     (const Mesh__V1__ProtectionAlarm *message)
+{
+  assert(message->base.descriptor == &mesh__v1__protection_alarm__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t mesh__v1__protection_alarm__pack
+                     (const Mesh__V1__ProtectionAlarm *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &mesh__v1__protection_alarm__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t mesh__v1__protection_alarm__pack_to_buffer
+                     (const Mesh__V1__ProtectionAlarm *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &mesh__v1__protection_alarm__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Mesh__V1__ProtectionAlarm *
+       mesh__v1__protection_alarm__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Mesh__V1__ProtectionAlarm *)
+     protobuf_c_message_unpack (&mesh__v1__protection_alarm__descriptor,
+                                allocator, len, data);
+}
+void   mesh__v1__protection_alarm__free_unpacked
+                     (Mesh__V1__ProtectionAlarm *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &mesh__v1__protection_alarm__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
 void   mesh__v1__worker_failed__init
@@ -1220,6 +1445,51 @@ void   mesh__v1__refused__free_unpacked
   if(!message)
     return;
   assert(message->base.descriptor == &mesh__v1__refused__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   mesh__v1__introduce__init
+                     (Mesh__V1__Introduce         *message)
+{
+  static const Mesh__V1__Introduce init_value = MESH__V1__INTRODUCE__INIT;
+  *message = init_value;
+}
+size_t mesh__v1__introduce__get_packed_size
+                     (const Mesh__V1__Introduce *message)
+{
+  assert(message->base.descriptor == &mesh__v1__introduce__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t mesh__v1__introduce__pack
+                     (const Mesh__V1__Introduce *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &mesh__v1__introduce__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t mesh__v1__introduce__pack_to_buffer
+                     (const Mesh__V1__Introduce *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &mesh__v1__introduce__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Mesh__V1__Introduce *
+       mesh__v1__introduce__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Mesh__V1__Introduce *)
+     protobuf_c_message_unpack (&mesh__v1__introduce__descriptor,
+                                allocator, len, data);
+}
+void   mesh__v1__introduce__free_unpacked
+                     (Mesh__V1__Introduce *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &mesh__v1__introduce__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
 void   mesh__v1__beat__init
@@ -1369,6 +1639,51 @@ void   mesh__v1__release__free_unpacked
   assert(message->base.descriptor == &mesh__v1__release__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   mesh__v1__leave__init
+                     (Mesh__V1__Leave         *message)
+{
+  static const Mesh__V1__Leave init_value = MESH__V1__LEAVE__INIT;
+  *message = init_value;
+}
+size_t mesh__v1__leave__get_packed_size
+                     (const Mesh__V1__Leave *message)
+{
+  assert(message->base.descriptor == &mesh__v1__leave__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t mesh__v1__leave__pack
+                     (const Mesh__V1__Leave *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &mesh__v1__leave__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t mesh__v1__leave__pack_to_buffer
+                     (const Mesh__V1__Leave *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &mesh__v1__leave__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Mesh__V1__Leave *
+       mesh__v1__leave__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Mesh__V1__Leave *)
+     protobuf_c_message_unpack (&mesh__v1__leave__descriptor,
+                                allocator, len, data);
+}
+void   mesh__v1__leave__free_unpacked
+                     (Mesh__V1__Leave *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &mesh__v1__leave__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   mesh__v1__job_summary__init
                      (Mesh__V1__JobSummary         *message)
 {
@@ -1457,6 +1772,51 @@ void   mesh__v1__job_status__free_unpacked
   if(!message)
     return;
   assert(message->base.descriptor == &mesh__v1__job_status__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   mesh__v1__recovery__init
+                     (Mesh__V1__Recovery         *message)
+{
+  static const Mesh__V1__Recovery init_value = MESH__V1__RECOVERY__INIT;
+  *message = init_value;
+}
+size_t mesh__v1__recovery__get_packed_size
+                     (const Mesh__V1__Recovery *message)
+{
+  assert(message->base.descriptor == &mesh__v1__recovery__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t mesh__v1__recovery__pack
+                     (const Mesh__V1__Recovery *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &mesh__v1__recovery__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t mesh__v1__recovery__pack_to_buffer
+                     (const Mesh__V1__Recovery *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &mesh__v1__recovery__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Mesh__V1__Recovery *
+       mesh__v1__recovery__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Mesh__V1__Recovery *)
+     protobuf_c_message_unpack (&mesh__v1__recovery__descriptor,
+                                allocator, len, data);
+}
+void   mesh__v1__recovery__free_unpacked
+                     (Mesh__V1__Recovery *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &mesh__v1__recovery__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
 void   mesh__v1__rank_status__init
@@ -1999,6 +2359,186 @@ void   mesh__v1__result_receipt__free_unpacked
   assert(message->base.descriptor == &mesh__v1__result_receipt__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   mesh__v1__copy_header__init
+                     (Mesh__V1__CopyHeader         *message)
+{
+  static const Mesh__V1__CopyHeader init_value = MESH__V1__COPY_HEADER__INIT;
+  *message = init_value;
+}
+size_t mesh__v1__copy_header__get_packed_size
+                     (const Mesh__V1__CopyHeader *message)
+{
+  assert(message->base.descriptor == &mesh__v1__copy_header__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t mesh__v1__copy_header__pack
+                     (const Mesh__V1__CopyHeader *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &mesh__v1__copy_header__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t mesh__v1__copy_header__pack_to_buffer
+                     (const Mesh__V1__CopyHeader *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &mesh__v1__copy_header__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Mesh__V1__CopyHeader *
+       mesh__v1__copy_header__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Mesh__V1__CopyHeader *)
+     protobuf_c_message_unpack (&mesh__v1__copy_header__descriptor,
+                                allocator, len, data);
+}
+void   mesh__v1__copy_header__free_unpacked
+                     (Mesh__V1__CopyHeader *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &mesh__v1__copy_header__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   mesh__v1__copy_receipt__init
+                     (Mesh__V1__CopyReceipt         *message)
+{
+  static const Mesh__V1__CopyReceipt init_value = MESH__V1__COPY_RECEIPT__INIT;
+  *message = init_value;
+}
+size_t mesh__v1__copy_receipt__get_packed_size
+                     (const Mesh__V1__CopyReceipt *message)
+{
+  assert(message->base.descriptor == &mesh__v1__copy_receipt__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t mesh__v1__copy_receipt__pack
+                     (const Mesh__V1__CopyReceipt *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &mesh__v1__copy_receipt__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t mesh__v1__copy_receipt__pack_to_buffer
+                     (const Mesh__V1__CopyReceipt *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &mesh__v1__copy_receipt__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Mesh__V1__CopyReceipt *
+       mesh__v1__copy_receipt__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Mesh__V1__CopyReceipt *)
+     protobuf_c_message_unpack (&mesh__v1__copy_receipt__descriptor,
+                                allocator, len, data);
+}
+void   mesh__v1__copy_receipt__free_unpacked
+                     (Mesh__V1__CopyReceipt *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &mesh__v1__copy_receipt__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   mesh__v1__state_pull__init
+                     (Mesh__V1__StatePull         *message)
+{
+  static const Mesh__V1__StatePull init_value = MESH__V1__STATE_PULL__INIT;
+  *message = init_value;
+}
+size_t mesh__v1__state_pull__get_packed_size
+                     (const Mesh__V1__StatePull *message)
+{
+  assert(message->base.descriptor == &mesh__v1__state_pull__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t mesh__v1__state_pull__pack
+                     (const Mesh__V1__StatePull *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &mesh__v1__state_pull__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t mesh__v1__state_pull__pack_to_buffer
+                     (const Mesh__V1__StatePull *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &mesh__v1__state_pull__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Mesh__V1__StatePull *
+       mesh__v1__state_pull__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Mesh__V1__StatePull *)
+     protobuf_c_message_unpack (&mesh__v1__state_pull__descriptor,
+                                allocator, len, data);
+}
+void   mesh__v1__state_pull__free_unpacked
+                     (Mesh__V1__StatePull *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &mesh__v1__state_pull__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   mesh__v1__state_answer__init
+                     (Mesh__V1__StateAnswer         *message)
+{
+  static const Mesh__V1__StateAnswer init_value = MESH__V1__STATE_ANSWER__INIT;
+  *message = init_value;
+}
+size_t mesh__v1__state_answer__get_packed_size
+                     (const Mesh__V1__StateAnswer *message)
+{
+  assert(message->base.descriptor == &mesh__v1__state_answer__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t mesh__v1__state_answer__pack
+                     (const Mesh__V1__StateAnswer *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &mesh__v1__state_answer__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t mesh__v1__state_answer__pack_to_buffer
+                     (const Mesh__V1__StateAnswer *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &mesh__v1__state_answer__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Mesh__V1__StateAnswer *
+       mesh__v1__state_answer__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Mesh__V1__StateAnswer *)
+     protobuf_c_message_unpack (&mesh__v1__state_answer__descriptor,
+                                allocator, len, data);
+}
+void   mesh__v1__state_answer__free_unpacked
+                     (Mesh__V1__StateAnswer *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &mesh__v1__state_answer__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   mesh__v1__chunk__init
                      (Mesh__V1__Chunk         *message)
 {
@@ -2044,7 +2584,7 @@ void   mesh__v1__chunk__free_unpacked
   assert(message->base.descriptor == &mesh__v1__chunk__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
-static const ProtobufCFieldDescriptor mesh__v1__envelope__field_descriptors[13] =
+static const ProtobufCFieldDescriptor mesh__v1__envelope__field_descriptors[17] =
 {
   {
     "version",
@@ -2119,6 +2659,30 @@ static const ProtobufCFieldDescriptor mesh__v1__envelope__field_descriptors[13] 
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
   {
+    "leaving",
+    14,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Mesh__V1__Envelope, body_case),
+    offsetof(Mesh__V1__Envelope, leaving),
+    &mesh__v1__empty__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "alarm",
+    15,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Mesh__V1__Envelope, body_case),
+    offsetof(Mesh__V1__Envelope, alarm),
+    &mesh__v1__protection_alarm__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
     "welcome",
     20,
     PROTOBUF_C_LABEL_NONE,
@@ -2179,6 +2743,30 @@ static const ProtobufCFieldDescriptor mesh__v1__envelope__field_descriptors[13] 
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
   {
+    "introduce",
+    25,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Mesh__V1__Envelope, body_case),
+    offsetof(Mesh__V1__Envelope, introduce),
+    &mesh__v1__introduce__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "leave",
+    26,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Mesh__V1__Envelope, body_case),
+    offsetof(Mesh__V1__Envelope, leave),
+    &mesh__v1__leave__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
     "call",
     30,
     PROTOBUF_C_LABEL_NONE,
@@ -2204,27 +2792,31 @@ static const ProtobufCFieldDescriptor mesh__v1__envelope__field_descriptors[13] 
   },
 };
 static const unsigned mesh__v1__envelope__field_indices_by_name[] = {
-  9,   /* field[9] = assign */
-  8,   /* field[8] = beat */
-  11,   /* field[11] = call */
+  7,   /* field[7] = alarm */
+  11,   /* field[11] = assign */
+  10,   /* field[10] = beat */
+  15,   /* field[15] = call */
   4,   /* field[4] = failed */
   5,   /* field[5] = goodbye */
   3,   /* field[3] = heartbeat */
   2,   /* field[2] = hello */
-  7,   /* field[7] = refused */
-  10,   /* field[10] = release */
-  12,   /* field[12] = reply */
+  13,   /* field[13] = introduce */
+  14,   /* field[14] = leave */
+  6,   /* field[6] = leaving */
+  9,   /* field[9] = refused */
+  12,   /* field[12] = release */
+  16,   /* field[16] = reply */
   1,   /* field[1] = sender */
   0,   /* field[0] = version */
-  6,   /* field[6] = welcome */
+  8,   /* field[8] = welcome */
 };
 static const ProtobufCIntRange mesh__v1__envelope__number_ranges[4 + 1] =
 {
   { 1, 0 },
   { 10, 2 },
-  { 20, 6 },
-  { 30, 11 },
-  { 0, 13 }
+  { 20, 8 },
+  { 30, 15 },
+  { 0, 17 }
 };
 const ProtobufCMessageDescriptor mesh__v1__envelope__descriptor =
 {
@@ -2234,14 +2826,14 @@ const ProtobufCMessageDescriptor mesh__v1__envelope__descriptor =
   "Mesh__V1__Envelope",
   "mesh.v1",
   sizeof(Mesh__V1__Envelope),
-  13,
+  17,
   mesh__v1__envelope__field_descriptors,
   mesh__v1__envelope__field_indices_by_name,
   4,  mesh__v1__envelope__number_ranges,
   (ProtobufCMessageInit) mesh__v1__envelope__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor mesh__v1__data_envelope__field_descriptors[9] =
+static const ProtobufCFieldDescriptor mesh__v1__data_envelope__field_descriptors[14] =
 {
   {
     "version",
@@ -2328,6 +2920,66 @@ static const ProtobufCFieldDescriptor mesh__v1__data_envelope__field_descriptors
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
   {
+    "copy",
+    16,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Mesh__V1__DataEnvelope, body_case),
+    offsetof(Mesh__V1__DataEnvelope, copy),
+    &mesh__v1__copy_header__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "copy_receipt",
+    17,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Mesh__V1__DataEnvelope, body_case),
+    offsetof(Mesh__V1__DataEnvelope, copy_receipt),
+    &mesh__v1__copy_receipt__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "state_pull",
+    18,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Mesh__V1__DataEnvelope, body_case),
+    offsetof(Mesh__V1__DataEnvelope, state_pull),
+    &mesh__v1__state_pull__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "state_answer",
+    19,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Mesh__V1__DataEnvelope, body_case),
+    offsetof(Mesh__V1__DataEnvelope, state_answer),
+    &mesh__v1__state_answer__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "state_part",
+    20,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Mesh__V1__DataEnvelope, body_case),
+    offsetof(Mesh__V1__DataEnvelope, state_part),
+    &mesh__v1__copy_header__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
     "call",
     30,
     PROTOBUF_C_LABEL_NONE,
@@ -2354,12 +3006,17 @@ static const ProtobufCFieldDescriptor mesh__v1__data_envelope__field_descriptors
 };
 static const unsigned mesh__v1__data_envelope__field_indices_by_name[] = {
   2,   /* field[2] = answer */
-  7,   /* field[7] = call */
+  12,   /* field[12] = call */
+  7,   /* field[7] = copy */
+  8,   /* field[8] = copy_receipt */
   3,   /* field[3] = part */
   1,   /* field[1] = pull */
   6,   /* field[6] = receipt */
-  8,   /* field[8] = reply */
+  13,   /* field[13] = reply */
   4,   /* field[4] = state */
+  10,   /* field[10] = state_answer */
+  11,   /* field[11] = state_part */
+  9,   /* field[9] = state_pull */
   0,   /* field[0] = version */
   5,   /* field[5] = vrank_final */
 };
@@ -2367,8 +3024,8 @@ static const ProtobufCIntRange mesh__v1__data_envelope__number_ranges[3 + 1] =
 {
   { 1, 0 },
   { 10, 1 },
-  { 30, 7 },
-  { 0, 9 }
+  { 30, 12 },
+  { 0, 14 }
 };
 const ProtobufCMessageDescriptor mesh__v1__data_envelope__descriptor =
 {
@@ -2378,14 +3035,14 @@ const ProtobufCMessageDescriptor mesh__v1__data_envelope__descriptor =
   "Mesh__V1__DataEnvelope",
   "mesh.v1",
   sizeof(Mesh__V1__DataEnvelope),
-  9,
+  14,
   mesh__v1__data_envelope__field_descriptors,
   mesh__v1__data_envelope__field_indices_by_name,
   3,  mesh__v1__data_envelope__number_ranges,
   (ProtobufCMessageInit) mesh__v1__data_envelope__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor mesh__v1__call__field_descriptors[11] =
+static const ProtobufCFieldDescriptor mesh__v1__call__field_descriptors[12] =
 {
   {
     "request_high",
@@ -2519,9 +3176,22 @@ static const ProtobufCFieldDescriptor mesh__v1__call__field_descriptors[11] =
     0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "drain",
+    15,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Mesh__V1__Call, arguments_case),
+    offsetof(Mesh__V1__Call, drain),
+    &mesh__v1__drain_request__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned mesh__v1__call__field_indices_by_name[] = {
   3,   /* field[3] = client */
+  11,   /* field[11] = drain */
   8,   /* field[8] = events */
   7,   /* field[7] = job */
   4,   /* field[4] = method */
@@ -2537,7 +3207,7 @@ static const ProtobufCIntRange mesh__v1__call__number_ranges[2 + 1] =
 {
   { 1, 0 },
   { 10, 6 },
-  { 0, 11 }
+  { 0, 12 }
 };
 const ProtobufCMessageDescriptor mesh__v1__call__descriptor =
 {
@@ -2547,7 +3217,7 @@ const ProtobufCMessageDescriptor mesh__v1__call__descriptor =
   "Mesh__V1__Call",
   "mesh.v1",
   sizeof(Mesh__V1__Call),
-  11,
+  12,
   mesh__v1__call__field_descriptors,
   mesh__v1__call__field_indices_by_name,
   2,  mesh__v1__call__number_ranges,
@@ -2792,7 +3462,7 @@ const ProtobufCMessageDescriptor mesh__v1__job_reference__descriptor =
   (ProtobufCMessageInit) mesh__v1__job_reference__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor mesh__v1__submit_request__field_descriptors[2] =
+static const ProtobufCFieldDescriptor mesh__v1__submit_request__field_descriptors[3] =
 {
   {
     "spec",
@@ -2818,15 +3488,28 @@ static const ProtobufCFieldDescriptor mesh__v1__submit_request__field_descriptor
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "is_unprotected",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__SubmitRequest, is_unprotected),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned mesh__v1__submit_request__field_indices_by_name[] = {
   1,   /* field[1] = deadline_seconds */
+  2,   /* field[2] = is_unprotected */
   0,   /* field[0] = spec */
 };
 static const ProtobufCIntRange mesh__v1__submit_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 2 }
+  { 0, 3 }
 };
 const ProtobufCMessageDescriptor mesh__v1__submit_request__descriptor =
 {
@@ -2836,7 +3519,7 @@ const ProtobufCMessageDescriptor mesh__v1__submit_request__descriptor =
   "Mesh__V1__SubmitRequest",
   "mesh.v1",
   sizeof(Mesh__V1__SubmitRequest),
-  2,
+  3,
   mesh__v1__submit_request__field_descriptors,
   mesh__v1__submit_request__field_indices_by_name,
   1,  mesh__v1__submit_request__number_ranges,
@@ -3045,6 +3728,44 @@ const ProtobufCMessageDescriptor mesh__v1__worker_list__descriptor =
   mesh__v1__worker_list__field_indices_by_name,
   1,  mesh__v1__worker_list__number_ranges,
   (ProtobufCMessageInit) mesh__v1__worker_list__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor mesh__v1__drain_request__field_descriptors[1] =
+{
+  {
+    "worker",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__DrainRequest, worker),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned mesh__v1__drain_request__field_indices_by_name[] = {
+  0,   /* field[0] = worker */
+};
+static const ProtobufCIntRange mesh__v1__drain_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor mesh__v1__drain_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "mesh.v1.DrainRequest",
+  "DrainRequest",
+  "Mesh__V1__DrainRequest",
+  "mesh.v1",
+  sizeof(Mesh__V1__DrainRequest),
+  1,
+  mesh__v1__drain_request__field_descriptors,
+  mesh__v1__drain_request__field_indices_by_name,
+  1,  mesh__v1__drain_request__number_ranges,
+  (ProtobufCMessageInit) mesh__v1__drain_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor mesh__v1__events_request__field_descriptors[2] =
@@ -3675,7 +4396,7 @@ const ProtobufCMessageDescriptor mesh__v1__job_spec__descriptor =
   (ProtobufCMessageInit) mesh__v1__job_spec__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor mesh__v1__hello__field_descriptors[7] =
+static const ProtobufCFieldDescriptor mesh__v1__hello__field_descriptors[9] =
 {
   {
     "name",
@@ -3761,10 +4482,36 @@ static const ProtobufCFieldDescriptor mesh__v1__hello__field_descriptors[7] =
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "machine",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__Hello, machine),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "is_spare",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__Hello, is_spare),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned mesh__v1__hello__field_indices_by_name[] = {
   6,   /* field[6] = endpoint */
+  8,   /* field[8] = is_spare */
   3,   /* field[3] = level */
+  7,   /* field[7] = machine */
   5,   /* field[5] = memory_bytes */
   0,   /* field[0] = name */
   2,   /* field[2] = numerics */
@@ -3774,7 +4521,7 @@ static const unsigned mesh__v1__hello__field_indices_by_name[] = {
 static const ProtobufCIntRange mesh__v1__hello__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 7 }
+  { 0, 9 }
 };
 const ProtobufCMessageDescriptor mesh__v1__hello__descriptor =
 {
@@ -3784,14 +4531,14 @@ const ProtobufCMessageDescriptor mesh__v1__hello__descriptor =
   "Mesh__V1__Hello",
   "mesh.v1",
   sizeof(Mesh__V1__Hello),
-  7,
+  9,
   mesh__v1__hello__field_descriptors,
   mesh__v1__hello__field_indices_by_name,
   1,  mesh__v1__hello__number_ranges,
   (ProtobufCMessageInit) mesh__v1__hello__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor mesh__v1__heartbeat__field_descriptors[6] =
+static const ProtobufCFieldDescriptor mesh__v1__heartbeat__field_descriptors[9] =
 {
   {
     "job",
@@ -3865,19 +4612,58 @@ static const ProtobufCFieldDescriptor mesh__v1__heartbeat__field_descriptors[6] 
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "revision",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__Heartbeat, revision),
+    &mesh__v1__epoch__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "held",
+    8,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Mesh__V1__Heartbeat, n_held),
+    offsetof(Mesh__V1__Heartbeat, held),
+    &mesh__v1__held_copy__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "computation",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__Heartbeat, computation),
+    &mesh__v1__computation__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned mesh__v1__heartbeat__field_indices_by_name[] = {
+  8,   /* field[8] = computation */
+  7,   /* field[7] = held */
   5,   /* field[5] = is_last */
   0,   /* field[0] = job */
   2,   /* field[2] = progress */
   4,   /* field[4] = resident_bytes */
+  6,   /* field[6] = revision */
   1,   /* field[1] = term */
   3,   /* field[3] = traffic */
 };
 static const ProtobufCIntRange mesh__v1__heartbeat__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 6 }
+  { 0, 9 }
 };
 const ProtobufCMessageDescriptor mesh__v1__heartbeat__descriptor =
 {
@@ -3887,14 +4673,14 @@ const ProtobufCMessageDescriptor mesh__v1__heartbeat__descriptor =
   "Mesh__V1__Heartbeat",
   "mesh.v1",
   sizeof(Mesh__V1__Heartbeat),
-  6,
+  9,
   mesh__v1__heartbeat__field_descriptors,
   mesh__v1__heartbeat__field_indices_by_name,
   1,  mesh__v1__heartbeat__number_ranges,
   (ProtobufCMessageInit) mesh__v1__heartbeat__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor mesh__v1__progress__field_descriptors[4] =
+static const ProtobufCFieldDescriptor mesh__v1__progress__field_descriptors[8] =
 {
   {
     "vrank",
@@ -3944,17 +4730,69 @@ static const ProtobufCFieldDescriptor mesh__v1__progress__field_descriptors[4] =
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "copied",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__Progress, copied),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "durable",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__Progress, durable),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "restored",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__Progress, restored),
+    &mesh__v1__restored__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "is_handed_over",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__Progress, is_handed_over),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned mesh__v1__progress__field_indices_by_name[] = {
+  4,   /* field[4] = copied */
+  5,   /* field[5] = durable */
   1,   /* field[1] = epoch */
+  7,   /* field[7] = is_handed_over */
   3,   /* field[3] = needed */
   2,   /* field[2] = next */
+  6,   /* field[6] = restored */
   0,   /* field[0] = vrank */
 };
 static const ProtobufCIntRange mesh__v1__progress__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 4 }
+  { 0, 8 }
 };
 const ProtobufCMessageDescriptor mesh__v1__progress__descriptor =
 {
@@ -3964,14 +4802,193 @@ const ProtobufCMessageDescriptor mesh__v1__progress__descriptor =
   "Mesh__V1__Progress",
   "mesh.v1",
   sizeof(Mesh__V1__Progress),
-  4,
+  8,
   mesh__v1__progress__field_descriptors,
   mesh__v1__progress__field_indices_by_name,
   1,  mesh__v1__progress__number_ranges,
   (ProtobufCMessageInit) mesh__v1__progress__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor mesh__v1__traffic__field_descriptors[6] =
+static const ProtobufCFieldDescriptor mesh__v1__restored__field_descriptors[2] =
+{
+  {
+    "tier",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__Restored, tier),
+    &mesh__v1__restore_tier__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "next",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__Restored, next),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned mesh__v1__restored__field_indices_by_name[] = {
+  1,   /* field[1] = next */
+  0,   /* field[0] = tier */
+};
+static const ProtobufCIntRange mesh__v1__restored__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor mesh__v1__restored__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "mesh.v1.Restored",
+  "Restored",
+  "Mesh__V1__Restored",
+  "mesh.v1",
+  sizeof(Mesh__V1__Restored),
+  2,
+  mesh__v1__restored__field_descriptors,
+  mesh__v1__restored__field_indices_by_name,
+  1,  mesh__v1__restored__number_ranges,
+  (ProtobufCMessageInit) mesh__v1__restored__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor mesh__v1__held_copy__field_descriptors[3] =
+{
+  {
+    "vrank",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__HeldCopy, vrank),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "epoch",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__HeldCopy, epoch),
+    &mesh__v1__epoch__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "next",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__HeldCopy, next),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned mesh__v1__held_copy__field_indices_by_name[] = {
+  1,   /* field[1] = epoch */
+  2,   /* field[2] = next */
+  0,   /* field[0] = vrank */
+};
+static const ProtobufCIntRange mesh__v1__held_copy__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor mesh__v1__held_copy__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "mesh.v1.HeldCopy",
+  "HeldCopy",
+  "Mesh__V1__HeldCopy",
+  "mesh.v1",
+  sizeof(Mesh__V1__HeldCopy),
+  3,
+  mesh__v1__held_copy__field_descriptors,
+  mesh__v1__held_copy__field_indices_by_name,
+  1,  mesh__v1__held_copy__number_ranges,
+  (ProtobufCMessageInit) mesh__v1__held_copy__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor mesh__v1__computation__field_descriptors[3] =
+{
+  {
+    "items_done",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__Computation, items_done),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "is_busy",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__Computation, is_busy),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "slow_tile_seconds",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__Computation, slow_tile_seconds),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned mesh__v1__computation__field_indices_by_name[] = {
+  1,   /* field[1] = is_busy */
+  0,   /* field[0] = items_done */
+  2,   /* field[2] = slow_tile_seconds */
+};
+static const ProtobufCIntRange mesh__v1__computation__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor mesh__v1__computation__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "mesh.v1.Computation",
+  "Computation",
+  "Mesh__V1__Computation",
+  "mesh.v1",
+  sizeof(Mesh__V1__Computation),
+  3,
+  mesh__v1__computation__field_descriptors,
+  mesh__v1__computation__field_indices_by_name,
+  1,  mesh__v1__computation__number_ranges,
+  (ProtobufCMessageInit) mesh__v1__computation__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor mesh__v1__traffic__field_descriptors[7] =
 {
   {
     "tile_bytes",
@@ -4045,9 +5062,22 @@ static const ProtobufCFieldDescriptor mesh__v1__traffic__field_descriptors[6] =
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "copy_bytes",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__Traffic, copy_bytes),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned mesh__v1__traffic__field_indices_by_name[] = {
   4,   /* field[4] = compute_seconds */
+  6,   /* field[6] = copy_bytes */
   3,   /* field[3] = dropped */
   1,   /* field[1] = input_bytes */
   2,   /* field[2] = result_bytes */
@@ -4057,7 +5087,7 @@ static const unsigned mesh__v1__traffic__field_indices_by_name[] = {
 static const ProtobufCIntRange mesh__v1__traffic__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 6 }
+  { 0, 7 }
 };
 const ProtobufCMessageDescriptor mesh__v1__traffic__descriptor =
 {
@@ -4067,11 +5097,75 @@ const ProtobufCMessageDescriptor mesh__v1__traffic__descriptor =
   "Mesh__V1__Traffic",
   "mesh.v1",
   sizeof(Mesh__V1__Traffic),
-  6,
+  7,
   mesh__v1__traffic__field_descriptors,
   mesh__v1__traffic__field_indices_by_name,
   1,  mesh__v1__traffic__number_ranges,
   (ProtobufCMessageInit) mesh__v1__traffic__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor mesh__v1__protection_alarm__field_descriptors[3] =
+{
+  {
+    "job",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__ProtectionAlarm, job),
+    &mesh__v1__job_id__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "vrank",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__ProtectionAlarm, vrank),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "reason",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__ProtectionAlarm, reason),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned mesh__v1__protection_alarm__field_indices_by_name[] = {
+  0,   /* field[0] = job */
+  2,   /* field[2] = reason */
+  1,   /* field[1] = vrank */
+};
+static const ProtobufCIntRange mesh__v1__protection_alarm__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor mesh__v1__protection_alarm__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "mesh.v1.ProtectionAlarm",
+  "ProtectionAlarm",
+  "Mesh__V1__ProtectionAlarm",
+  "mesh.v1",
+  sizeof(Mesh__V1__ProtectionAlarm),
+  3,
+  mesh__v1__protection_alarm__field_descriptors,
+  mesh__v1__protection_alarm__field_indices_by_name,
+  1,  mesh__v1__protection_alarm__number_ranges,
+  (ProtobufCMessageInit) mesh__v1__protection_alarm__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor mesh__v1__worker_failed__field_descriptors[4] =
@@ -4253,6 +5347,44 @@ const ProtobufCMessageDescriptor mesh__v1__refused__descriptor =
   (ProtobufCMessageInit) mesh__v1__refused__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
+static const ProtobufCFieldDescriptor mesh__v1__introduce__field_descriptors[1] =
+{
+  {
+    "term",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__Introduce, term),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned mesh__v1__introduce__field_indices_by_name[] = {
+  0,   /* field[0] = term */
+};
+static const ProtobufCIntRange mesh__v1__introduce__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor mesh__v1__introduce__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "mesh.v1.Introduce",
+  "Introduce",
+  "Mesh__V1__Introduce",
+  "mesh.v1",
+  sizeof(Mesh__V1__Introduce),
+  1,
+  mesh__v1__introduce__field_descriptors,
+  mesh__v1__introduce__field_indices_by_name,
+  1,  mesh__v1__introduce__number_ranges,
+  (ProtobufCMessageInit) mesh__v1__introduce__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
 static const ProtobufCFieldDescriptor mesh__v1__beat__field_descriptors[1] =
 {
   {
@@ -4342,18 +5474,18 @@ const ProtobufCMessageDescriptor mesh__v1__assign__peer__descriptor =
   (ProtobufCMessageInit) mesh__v1__assign__peer__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor mesh__v1__assign__host__field_descriptors[2] =
+static const ProtobufCFieldDescriptor mesh__v1__assign__host__field_descriptors[6] =
 {
   {
     "peer",
     1,
     PROTOBUF_C_LABEL_NONE,
     PROTOBUF_C_TYPE_UINT32,
-    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__Assign__Host, has_peer_case),
     offsetof(Mesh__V1__Assign__Host, peer),
     NULL,
     NULL,
-    0,             /* flags */
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
   {
@@ -4368,15 +5500,67 @@ static const ProtobufCFieldDescriptor mesh__v1__assign__host__field_descriptors[
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "duty",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__Assign__Host, duty),
+    &mesh__v1__assign__duty__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "holder",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    offsetof(Mesh__V1__Assign__Host, has_holder_case),
+    offsetof(Mesh__V1__Assign__Host, holder),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "sources",
+    5,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_UINT32,
+    offsetof(Mesh__V1__Assign__Host, n_sources),
+    offsetof(Mesh__V1__Assign__Host, sources),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "is_fresh",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__Assign__Host, is_fresh),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned mesh__v1__assign__host__field_indices_by_name[] = {
+  2,   /* field[2] = duty */
   1,   /* field[1] = epoch */
+  3,   /* field[3] = holder */
+  5,   /* field[5] = is_fresh */
   0,   /* field[0] = peer */
+  4,   /* field[4] = sources */
 };
 static const ProtobufCIntRange mesh__v1__assign__host__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 2 }
+  { 0, 6 }
 };
 const ProtobufCMessageDescriptor mesh__v1__assign__host__descriptor =
 {
@@ -4386,14 +5570,46 @@ const ProtobufCMessageDescriptor mesh__v1__assign__host__descriptor =
   "Mesh__V1__Assign__Host",
   "mesh.v1",
   sizeof(Mesh__V1__Assign__Host),
-  2,
+  6,
   mesh__v1__assign__host__field_descriptors,
   mesh__v1__assign__host__field_indices_by_name,
   1,  mesh__v1__assign__host__number_ranges,
   (ProtobufCMessageInit) mesh__v1__assign__host__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor mesh__v1__assign__field_descriptors[9] =
+static const ProtobufCEnumValue mesh__v1__assign__duty__enum_values_by_number[4] =
+{
+  { "DUTY_UNSPECIFIED", "MESH__V1__ASSIGN__DUTY__DUTY_UNSPECIFIED", 0 },
+  { "DUTY_FOLD", "MESH__V1__ASSIGN__DUTY__DUTY_FOLD", 1 },
+  { "DUTY_HAND_OVER", "MESH__V1__ASSIGN__DUTY__DUTY_HAND_OVER", 2 },
+  { "DUTY_SERVE", "MESH__V1__ASSIGN__DUTY__DUTY_SERVE", 3 },
+};
+static const ProtobufCIntRange mesh__v1__assign__duty__value_ranges[] = {
+{0, 0},{0, 4}
+};
+static const ProtobufCEnumValueIndex mesh__v1__assign__duty__enum_values_by_name[4] =
+{
+  { "DUTY_FOLD", 1 },
+  { "DUTY_HAND_OVER", 2 },
+  { "DUTY_SERVE", 3 },
+  { "DUTY_UNSPECIFIED", 0 },
+};
+const ProtobufCEnumDescriptor mesh__v1__assign__duty__descriptor =
+{
+  PROTOBUF_C__ENUM_DESCRIPTOR_MAGIC,
+  "mesh.v1.Assign.Duty",
+  "Duty",
+  "Mesh__V1__Assign__Duty",
+  "mesh.v1",
+  4,
+  mesh__v1__assign__duty__enum_values_by_number,
+  4,
+  mesh__v1__assign__duty__enum_values_by_name,
+  1,
+  mesh__v1__assign__duty__value_ranges,
+  NULL,NULL,NULL,NULL   /* reserved[1234] */
+};
+static const ProtobufCFieldDescriptor mesh__v1__assign__field_descriptors[11] =
 {
   {
     "term",
@@ -4503,14 +5719,40 @@ static const ProtobufCFieldDescriptor mesh__v1__assign__field_descriptors[9] =
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "revision",
+    10,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__Assign, revision),
+    &mesh__v1__epoch__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "is_protected",
+    11,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__Assign, is_protected),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned mesh__v1__assign__field_indices_by_name[] = {
   8,   /* field[8] = hosts */
+  10,   /* field[10] = is_protected */
   1,   /* field[1] = job */
   4,   /* field[4] = key_digest */
   7,   /* field[7] = peers */
   6,   /* field[6] = plan_hash */
   3,   /* field[3] = query_digest */
+  9,   /* field[9] = revision */
   2,   /* field[2] = spec */
   0,   /* field[0] = term */
   5,   /* field[5] = value_digest */
@@ -4518,7 +5760,7 @@ static const unsigned mesh__v1__assign__field_indices_by_name[] = {
 static const ProtobufCIntRange mesh__v1__assign__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 9 }
+  { 0, 11 }
 };
 const ProtobufCMessageDescriptor mesh__v1__assign__descriptor =
 {
@@ -4528,14 +5770,14 @@ const ProtobufCMessageDescriptor mesh__v1__assign__descriptor =
   "Mesh__V1__Assign",
   "mesh.v1",
   sizeof(Mesh__V1__Assign),
-  9,
+  11,
   mesh__v1__assign__field_descriptors,
   mesh__v1__assign__field_indices_by_name,
   1,  mesh__v1__assign__number_ranges,
   (ProtobufCMessageInit) mesh__v1__assign__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor mesh__v1__release__field_descriptors[2] =
+static const ProtobufCFieldDescriptor mesh__v1__release__field_descriptors[3] =
 {
   {
     "term",
@@ -4561,15 +5803,28 @@ static const ProtobufCFieldDescriptor mesh__v1__release__field_descriptors[2] =
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "is_over",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__Release, is_over),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned mesh__v1__release__field_indices_by_name[] = {
+  2,   /* field[2] = is_over */
   1,   /* field[1] = job */
   0,   /* field[0] = term */
 };
 static const ProtobufCIntRange mesh__v1__release__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 2 }
+  { 0, 3 }
 };
 const ProtobufCMessageDescriptor mesh__v1__release__descriptor =
 {
@@ -4579,11 +5834,49 @@ const ProtobufCMessageDescriptor mesh__v1__release__descriptor =
   "Mesh__V1__Release",
   "mesh.v1",
   sizeof(Mesh__V1__Release),
-  2,
+  3,
   mesh__v1__release__field_descriptors,
   mesh__v1__release__field_indices_by_name,
   1,  mesh__v1__release__number_ranges,
   (ProtobufCMessageInit) mesh__v1__release__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor mesh__v1__leave__field_descriptors[1] =
+{
+  {
+    "term",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__Leave, term),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned mesh__v1__leave__field_indices_by_name[] = {
+  0,   /* field[0] = term */
+};
+static const ProtobufCIntRange mesh__v1__leave__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor mesh__v1__leave__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "mesh.v1.Leave",
+  "Leave",
+  "Mesh__V1__Leave",
+  "mesh.v1",
+  sizeof(Mesh__V1__Leave),
+  1,
+  mesh__v1__leave__field_descriptors,
+  mesh__v1__leave__field_indices_by_name,
+  1,  mesh__v1__leave__number_ranges,
+  (ProtobufCMessageInit) mesh__v1__leave__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor mesh__v1__job_summary__field_descriptors[9] =
@@ -4728,7 +6021,7 @@ const ProtobufCMessageDescriptor mesh__v1__job_summary__descriptor =
   (ProtobufCMessageInit) mesh__v1__job_summary__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor mesh__v1__job_status__field_descriptors[10] =
+static const ProtobufCFieldDescriptor mesh__v1__job_status__field_descriptors[12] =
 {
   {
     "summary",
@@ -4850,14 +6143,40 @@ static const ProtobufCFieldDescriptor mesh__v1__job_status__field_descriptors[10
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "protection",
+    11,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__JobStatus, protection),
+    &mesh__v1__protection__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "recoveries",
+    12,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Mesh__V1__JobStatus, n_recoveries),
+    offsetof(Mesh__V1__JobStatus, recoveries),
+    &mesh__v1__recovery__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned mesh__v1__job_status__field_indices_by_name[] = {
   9,   /* field[9] = log_sum_exp_digest */
   6,   /* field[6] = needed_bytes */
   8,   /* field[8] = output_digest */
   3,   /* field[3] = plan_hash */
+  10,   /* field[10] = protection */
   1,   /* field[1] = queue_position */
   4,   /* field[4] = ranks */
+  11,   /* field[11] = recoveries */
   0,   /* field[0] = summary */
   2,   /* field[2] = vrank_count */
   7,   /* field[7] = worker_bytes */
@@ -4866,7 +6185,7 @@ static const unsigned mesh__v1__job_status__field_indices_by_name[] = {
 static const ProtobufCIntRange mesh__v1__job_status__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 10 }
+  { 0, 12 }
 };
 const ProtobufCMessageDescriptor mesh__v1__job_status__descriptor =
 {
@@ -4876,14 +6195,195 @@ const ProtobufCMessageDescriptor mesh__v1__job_status__descriptor =
   "Mesh__V1__JobStatus",
   "mesh.v1",
   sizeof(Mesh__V1__JobStatus),
-  10,
+  12,
   mesh__v1__job_status__field_descriptors,
   mesh__v1__job_status__field_indices_by_name,
   1,  mesh__v1__job_status__number_ranges,
   (ProtobufCMessageInit) mesh__v1__job_status__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor mesh__v1__rank_status__field_descriptors[6] =
+static const ProtobufCFieldDescriptor mesh__v1__recovery__field_descriptors[12] =
+{
+  {
+    "vrank",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__Recovery, vrank),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "epoch",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__Recovery, epoch),
+    &mesh__v1__epoch__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "worker",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__Recovery, worker),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "process_id",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__Recovery, process_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "cause",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__Recovery, cause),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "detection_seconds",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__Recovery, detection_seconds),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "at_seconds",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__Recovery, at_seconds),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "host",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__Recovery, host),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "lost_at",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__Recovery, lost_at),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "restored",
+    10,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__Recovery, restored),
+    &mesh__v1__restored__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "restore_seconds",
+    11,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    offsetof(Mesh__V1__Recovery, has_restore_seconds_case),
+    offsetof(Mesh__V1__Recovery, restore_seconds),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "caught_up_seconds",
+    12,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    offsetof(Mesh__V1__Recovery, has_caught_up_seconds_case),
+    offsetof(Mesh__V1__Recovery, caught_up_seconds),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned mesh__v1__recovery__field_indices_by_name[] = {
+  6,   /* field[6] = at_seconds */
+  11,   /* field[11] = caught_up_seconds */
+  4,   /* field[4] = cause */
+  5,   /* field[5] = detection_seconds */
+  1,   /* field[1] = epoch */
+  7,   /* field[7] = host */
+  8,   /* field[8] = lost_at */
+  3,   /* field[3] = process_id */
+  10,   /* field[10] = restore_seconds */
+  9,   /* field[9] = restored */
+  0,   /* field[0] = vrank */
+  2,   /* field[2] = worker */
+};
+static const ProtobufCIntRange mesh__v1__recovery__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 12 }
+};
+const ProtobufCMessageDescriptor mesh__v1__recovery__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "mesh.v1.Recovery",
+  "Recovery",
+  "Mesh__V1__Recovery",
+  "mesh.v1",
+  sizeof(Mesh__V1__Recovery),
+  12,
+  mesh__v1__recovery__field_descriptors,
+  mesh__v1__recovery__field_indices_by_name,
+  1,  mesh__v1__recovery__number_ranges,
+  (ProtobufCMessageInit) mesh__v1__recovery__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor mesh__v1__rank_status__field_descriptors[8] =
 {
   {
     "vrank",
@@ -4957,8 +6457,34 @@ static const ProtobufCFieldDescriptor mesh__v1__rank_status__field_descriptors[6
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "copied",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__RankStatus, copied),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "durable",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__RankStatus, durable),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned mesh__v1__rank_status__field_indices_by_name[] = {
+  6,   /* field[6] = copied */
+  7,   /* field[7] = durable */
   1,   /* field[1] = epoch */
   5,   /* field[5] = is_final */
   4,   /* field[4] = needed */
@@ -4969,7 +6495,7 @@ static const unsigned mesh__v1__rank_status__field_indices_by_name[] = {
 static const ProtobufCIntRange mesh__v1__rank_status__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 6 }
+  { 0, 8 }
 };
 const ProtobufCMessageDescriptor mesh__v1__rank_status__descriptor =
 {
@@ -4979,7 +6505,7 @@ const ProtobufCMessageDescriptor mesh__v1__rank_status__descriptor =
   "Mesh__V1__RankStatus",
   "mesh.v1",
   sizeof(Mesh__V1__RankStatus),
-  6,
+  8,
   mesh__v1__rank_status__field_descriptors,
   mesh__v1__rank_status__field_indices_by_name,
   1,  mesh__v1__rank_status__number_ranges,
@@ -5076,7 +6602,7 @@ const ProtobufCMessageDescriptor mesh__v1__job_worker__descriptor =
   (ProtobufCMessageInit) mesh__v1__job_worker__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor mesh__v1__worker_status__field_descriptors[12] =
+static const ProtobufCFieldDescriptor mesh__v1__worker_status__field_descriptors[13] =
 {
   {
     "worker",
@@ -5222,6 +6748,18 @@ static const ProtobufCFieldDescriptor mesh__v1__worker_status__field_descriptors
     0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "standing",
+    13,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__WorkerStatus, standing),
+    &mesh__v1__worker_standing__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned mesh__v1__worker_status__field_indices_by_name[] = {
   8,   /* field[8] = endpoint */
@@ -5233,6 +6771,7 @@ static const unsigned mesh__v1__worker_status__field_indices_by_name[] = {
   2,   /* field[2] = process_id */
   7,   /* field[7] = resident_bytes */
   9,   /* field[9] = silent_seconds */
+  12,   /* field[12] = standing */
   5,   /* field[5] = threads */
   11,   /* field[11] = vranks */
   0,   /* field[0] = worker */
@@ -5240,7 +6779,7 @@ static const unsigned mesh__v1__worker_status__field_indices_by_name[] = {
 static const ProtobufCIntRange mesh__v1__worker_status__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 12 }
+  { 0, 13 }
 };
 const ProtobufCMessageDescriptor mesh__v1__worker_status__descriptor =
 {
@@ -5250,7 +6789,7 @@ const ProtobufCMessageDescriptor mesh__v1__worker_status__descriptor =
   "Mesh__V1__WorkerStatus",
   "mesh.v1",
   sizeof(Mesh__V1__WorkerStatus),
-  12,
+  13,
   mesh__v1__worker_status__field_descriptors,
   mesh__v1__worker_status__field_indices_by_name,
   1,  mesh__v1__worker_status__number_ranges,
@@ -6261,6 +7800,418 @@ const ProtobufCMessageDescriptor mesh__v1__result_receipt__descriptor =
   (ProtobufCMessageInit) mesh__v1__result_receipt__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
+static const ProtobufCFieldDescriptor mesh__v1__copy_header__field_descriptors[7] =
+{
+  {
+    "job",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__CopyHeader, job),
+    &mesh__v1__job_id__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "plan_tag",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_FIXED64,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__CopyHeader, plan_tag),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "vrank",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__CopyHeader, vrank),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "epoch",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__CopyHeader, epoch),
+    &mesh__v1__epoch__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "next",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__CopyHeader, next),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "first",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__CopyHeader, first),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "message",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__CopyHeader, message),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned mesh__v1__copy_header__field_indices_by_name[] = {
+  3,   /* field[3] = epoch */
+  5,   /* field[5] = first */
+  0,   /* field[0] = job */
+  6,   /* field[6] = message */
+  4,   /* field[4] = next */
+  1,   /* field[1] = plan_tag */
+  2,   /* field[2] = vrank */
+};
+static const ProtobufCIntRange mesh__v1__copy_header__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 7 }
+};
+const ProtobufCMessageDescriptor mesh__v1__copy_header__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "mesh.v1.CopyHeader",
+  "CopyHeader",
+  "Mesh__V1__CopyHeader",
+  "mesh.v1",
+  sizeof(Mesh__V1__CopyHeader),
+  7,
+  mesh__v1__copy_header__field_descriptors,
+  mesh__v1__copy_header__field_indices_by_name,
+  1,  mesh__v1__copy_header__number_ranges,
+  (ProtobufCMessageInit) mesh__v1__copy_header__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor mesh__v1__copy_receipt__field_descriptors[6] =
+{
+  {
+    "job",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__CopyReceipt, job),
+    &mesh__v1__job_id__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "vrank",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__CopyReceipt, vrank),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "epoch",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__CopyReceipt, epoch),
+    &mesh__v1__epoch__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "next",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__CopyReceipt, next),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "message",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__CopyReceipt, message),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "status",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__CopyReceipt, status),
+    &mesh__v1__status_code__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned mesh__v1__copy_receipt__field_indices_by_name[] = {
+  2,   /* field[2] = epoch */
+  0,   /* field[0] = job */
+  4,   /* field[4] = message */
+  3,   /* field[3] = next */
+  5,   /* field[5] = status */
+  1,   /* field[1] = vrank */
+};
+static const ProtobufCIntRange mesh__v1__copy_receipt__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 6 }
+};
+const ProtobufCMessageDescriptor mesh__v1__copy_receipt__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "mesh.v1.CopyReceipt",
+  "CopyReceipt",
+  "Mesh__V1__CopyReceipt",
+  "mesh.v1",
+  sizeof(Mesh__V1__CopyReceipt),
+  6,
+  mesh__v1__copy_receipt__field_descriptors,
+  mesh__v1__copy_receipt__field_indices_by_name,
+  1,  mesh__v1__copy_receipt__number_ranges,
+  (ProtobufCMessageInit) mesh__v1__copy_receipt__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor mesh__v1__state_pull__field_descriptors[6] =
+{
+  {
+    "job",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__StatePull, job),
+    &mesh__v1__job_id__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "plan_tag",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_FIXED64,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__StatePull, plan_tag),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "vrank",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__StatePull, vrank),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "epoch",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__StatePull, epoch),
+    &mesh__v1__epoch__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "message_begin",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__StatePull, message_begin),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "message_end",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__StatePull, message_end),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned mesh__v1__state_pull__field_indices_by_name[] = {
+  3,   /* field[3] = epoch */
+  0,   /* field[0] = job */
+  4,   /* field[4] = message_begin */
+  5,   /* field[5] = message_end */
+  1,   /* field[1] = plan_tag */
+  2,   /* field[2] = vrank */
+};
+static const ProtobufCIntRange mesh__v1__state_pull__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 6 }
+};
+const ProtobufCMessageDescriptor mesh__v1__state_pull__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "mesh.v1.StatePull",
+  "StatePull",
+  "Mesh__V1__StatePull",
+  "mesh.v1",
+  sizeof(Mesh__V1__StatePull),
+  6,
+  mesh__v1__state_pull__field_descriptors,
+  mesh__v1__state_pull__field_indices_by_name,
+  1,  mesh__v1__state_pull__number_ranges,
+  (ProtobufCMessageInit) mesh__v1__state_pull__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor mesh__v1__state_answer__field_descriptors[5] =
+{
+  {
+    "job",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__StateAnswer, job),
+    &mesh__v1__job_id__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "vrank",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__StateAnswer, vrank),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "epoch",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__StateAnswer, epoch),
+    &mesh__v1__epoch__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "next",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__StateAnswer, next),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "status",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__StateAnswer, status),
+    &mesh__v1__status_code__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned mesh__v1__state_answer__field_indices_by_name[] = {
+  2,   /* field[2] = epoch */
+  0,   /* field[0] = job */
+  3,   /* field[3] = next */
+  4,   /* field[4] = status */
+  1,   /* field[1] = vrank */
+};
+static const ProtobufCIntRange mesh__v1__state_answer__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 5 }
+};
+const ProtobufCMessageDescriptor mesh__v1__state_answer__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "mesh.v1.StateAnswer",
+  "StateAnswer",
+  "Mesh__V1__StateAnswer",
+  "mesh.v1",
+  sizeof(Mesh__V1__StateAnswer),
+  5,
+  mesh__v1__state_answer__field_descriptors,
+  mesh__v1__state_answer__field_indices_by_name,
+  1,  mesh__v1__state_answer__number_ranges,
+  (ProtobufCMessageInit) mesh__v1__state_answer__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
 static const ProtobufCFieldDescriptor mesh__v1__chunk__field_descriptors[3] =
 {
   {
@@ -6572,6 +8523,40 @@ const ProtobufCEnumDescriptor mesh__v1__layout__descriptor =
   mesh__v1__layout__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
+static const ProtobufCEnumValue mesh__v1__restore_tier__enum_values_by_number[5] =
+{
+  { "RESTORE_TIER_UNSPECIFIED", "MESH__V1__RESTORE_TIER__RESTORE_TIER_UNSPECIFIED", 0 },
+  { "RESTORE_TIER_MEMORY", "MESH__V1__RESTORE_TIER__RESTORE_TIER_MEMORY", 1 },
+  { "RESTORE_TIER_SLOT", "MESH__V1__RESTORE_TIER__RESTORE_TIER_SLOT", 2 },
+  { "RESTORE_TIER_OTHER_SLOT", "MESH__V1__RESTORE_TIER__RESTORE_TIER_OTHER_SLOT", 3 },
+  { "RESTORE_TIER_RECOMPUTE", "MESH__V1__RESTORE_TIER__RESTORE_TIER_RECOMPUTE", 4 },
+};
+static const ProtobufCIntRange mesh__v1__restore_tier__value_ranges[] = {
+{0, 0},{0, 5}
+};
+static const ProtobufCEnumValueIndex mesh__v1__restore_tier__enum_values_by_name[5] =
+{
+  { "RESTORE_TIER_MEMORY", 1 },
+  { "RESTORE_TIER_OTHER_SLOT", 3 },
+  { "RESTORE_TIER_RECOMPUTE", 4 },
+  { "RESTORE_TIER_SLOT", 2 },
+  { "RESTORE_TIER_UNSPECIFIED", 0 },
+};
+const ProtobufCEnumDescriptor mesh__v1__restore_tier__descriptor =
+{
+  PROTOBUF_C__ENUM_DESCRIPTOR_MAGIC,
+  "mesh.v1.RestoreTier",
+  "RestoreTier",
+  "Mesh__V1__RestoreTier",
+  "mesh.v1",
+  5,
+  mesh__v1__restore_tier__enum_values_by_number,
+  5,
+  mesh__v1__restore_tier__enum_values_by_name,
+  1,
+  mesh__v1__restore_tier__value_ranges,
+  NULL,NULL,NULL,NULL   /* reserved[1234] */
+};
 static const ProtobufCEnumValue mesh__v1__job_state__enum_values_by_number[9] =
 {
   { "JOB_STATE_UNSPECIFIED", "MESH__V1__JOB_STATE__JOB_STATE_UNSPECIFIED", 0 },
@@ -6614,7 +8599,75 @@ const ProtobufCEnumDescriptor mesh__v1__job_state__descriptor =
   mesh__v1__job_state__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
-static const ProtobufCEnumValue mesh__v1__event_kind__enum_values_by_number[20] =
+static const ProtobufCEnumValue mesh__v1__protection__enum_values_by_number[6] =
+{
+  { "PROTECTION_UNSPECIFIED", "MESH__V1__PROTECTION__PROTECTION_UNSPECIFIED", 0 },
+  { "PROTECTION_OFF", "MESH__V1__PROTECTION__PROTECTION_OFF", 1 },
+  { "PROTECTION_NONE", "MESH__V1__PROTECTION__PROTECTION_NONE", 2 },
+  { "PROTECTION_PEER_AND_DISK", "MESH__V1__PROTECTION__PROTECTION_PEER_AND_DISK", 3 },
+  { "PROTECTION_PEER_ONLY", "MESH__V1__PROTECTION__PROTECTION_PEER_ONLY", 4 },
+  { "PROTECTION_DISK_ONLY", "MESH__V1__PROTECTION__PROTECTION_DISK_ONLY", 5 },
+};
+static const ProtobufCIntRange mesh__v1__protection__value_ranges[] = {
+{0, 0},{0, 6}
+};
+static const ProtobufCEnumValueIndex mesh__v1__protection__enum_values_by_name[6] =
+{
+  { "PROTECTION_DISK_ONLY", 5 },
+  { "PROTECTION_NONE", 2 },
+  { "PROTECTION_OFF", 1 },
+  { "PROTECTION_PEER_AND_DISK", 3 },
+  { "PROTECTION_PEER_ONLY", 4 },
+  { "PROTECTION_UNSPECIFIED", 0 },
+};
+const ProtobufCEnumDescriptor mesh__v1__protection__descriptor =
+{
+  PROTOBUF_C__ENUM_DESCRIPTOR_MAGIC,
+  "mesh.v1.Protection",
+  "Protection",
+  "Mesh__V1__Protection",
+  "mesh.v1",
+  6,
+  mesh__v1__protection__enum_values_by_number,
+  6,
+  mesh__v1__protection__enum_values_by_name,
+  1,
+  mesh__v1__protection__value_ranges,
+  NULL,NULL,NULL,NULL   /* reserved[1234] */
+};
+static const ProtobufCEnumValue mesh__v1__worker_standing__enum_values_by_number[4] =
+{
+  { "WORKER_STANDING_UNSPECIFIED", "MESH__V1__WORKER_STANDING__WORKER_STANDING_UNSPECIFIED", 0 },
+  { "WORKER_STANDING_ACTIVE", "MESH__V1__WORKER_STANDING__WORKER_STANDING_ACTIVE", 1 },
+  { "WORKER_STANDING_SPARE", "MESH__V1__WORKER_STANDING__WORKER_STANDING_SPARE", 2 },
+  { "WORKER_STANDING_DRAINING", "MESH__V1__WORKER_STANDING__WORKER_STANDING_DRAINING", 3 },
+};
+static const ProtobufCIntRange mesh__v1__worker_standing__value_ranges[] = {
+{0, 0},{0, 4}
+};
+static const ProtobufCEnumValueIndex mesh__v1__worker_standing__enum_values_by_name[4] =
+{
+  { "WORKER_STANDING_ACTIVE", 1 },
+  { "WORKER_STANDING_DRAINING", 3 },
+  { "WORKER_STANDING_SPARE", 2 },
+  { "WORKER_STANDING_UNSPECIFIED", 0 },
+};
+const ProtobufCEnumDescriptor mesh__v1__worker_standing__descriptor =
+{
+  PROTOBUF_C__ENUM_DESCRIPTOR_MAGIC,
+  "mesh.v1.WorkerStanding",
+  "WorkerStanding",
+  "Mesh__V1__WorkerStanding",
+  "mesh.v1",
+  4,
+  mesh__v1__worker_standing__enum_values_by_number,
+  4,
+  mesh__v1__worker_standing__enum_values_by_name,
+  1,
+  mesh__v1__worker_standing__value_ranges,
+  NULL,NULL,NULL,NULL   /* reserved[1234] */
+};
+static const ProtobufCEnumValue mesh__v1__event_kind__enum_values_by_number[29] =
 {
   { "EVENT_KIND_UNSPECIFIED", "MESH__V1__EVENT_KIND__EVENT_KIND_UNSPECIFIED", 0 },
   { "EVENT_KIND_WORKER_JOINED", "MESH__V1__EVENT_KIND__EVENT_KIND_WORKER_JOINED", 1 },
@@ -6633,17 +8686,30 @@ static const ProtobufCEnumValue mesh__v1__event_kind__enum_values_by_number[20] 
   { "EVENT_KIND_RELEASED", "MESH__V1__EVENT_KIND__EVENT_KIND_RELEASED", 21 },
   { "EVENT_KIND_SOURCE_CHANGED", "MESH__V1__EVENT_KIND__EVENT_KIND_SOURCE_CHANGED", 22 },
   { "EVENT_KIND_TILE_REFUSED", "MESH__V1__EVENT_KIND__EVENT_KIND_TILE_REFUSED", 23 },
+  { "EVENT_KIND_REHOSTED", "MESH__V1__EVENT_KIND__EVENT_KIND_REHOSTED", 24 },
+  { "EVENT_KIND_RESTORED", "MESH__V1__EVENT_KIND__EVENT_KIND_RESTORED", 25 },
+  { "EVENT_KIND_HAND_OVER", "MESH__V1__EVENT_KIND__EVENT_KIND_HAND_OVER", 26 },
+  { "EVENT_KIND_COPY_REFUSED", "MESH__V1__EVENT_KIND__EVENT_KIND_COPY_REFUSED", 27 },
+  { "EVENT_KIND_STALE_REFUSED", "MESH__V1__EVENT_KIND__EVENT_KIND_STALE_REFUSED", 28 },
+  { "EVENT_KIND_STRAGGLER", "MESH__V1__EVENT_KIND__EVENT_KIND_STRAGGLER", 29 },
   { "EVENT_KIND_COORDINATOR_LATE", "MESH__V1__EVENT_KIND__EVENT_KIND_COORDINATOR_LATE", 30 },
   { "EVENT_KIND_MESSAGE_DROPPED", "MESH__V1__EVENT_KIND__EVENT_KIND_MESSAGE_DROPPED", 31 },
   { "EVENT_KIND_STORE_ALARM", "MESH__V1__EVENT_KIND__EVENT_KIND_STORE_ALARM", 32 },
+  { "EVENT_KIND_CHECKPOINT_ALARM", "MESH__V1__EVENT_KIND__EVENT_KIND_CHECKPOINT_ALARM", 33 },
+  { "EVENT_KIND_COORDINATOR_RESTARTED", "MESH__V1__EVENT_KIND__EVENT_KIND_COORDINATOR_RESTARTED", 34 },
+  { "EVENT_KIND_WORKER_DRAINING", "MESH__V1__EVENT_KIND__EVENT_KIND_WORKER_DRAINING", 35 },
 };
 static const ProtobufCIntRange mesh__v1__event_kind__value_ranges[] = {
-{0, 0},{10, 5},{20, 13},{30, 17},{0, 20}
+{0, 0},{10, 5},{20, 13},{0, 29}
 };
-static const ProtobufCEnumValueIndex mesh__v1__event_kind__enum_values_by_name[20] =
+static const ProtobufCEnumValueIndex mesh__v1__event_kind__enum_values_by_name[29] =
 {
   { "EVENT_KIND_ASSIGNED", 13 },
-  { "EVENT_KIND_COORDINATOR_LATE", 17 },
+  { "EVENT_KIND_CHECKPOINT_ALARM", 26 },
+  { "EVENT_KIND_COORDINATOR_LATE", 23 },
+  { "EVENT_KIND_COORDINATOR_RESTARTED", 27 },
+  { "EVENT_KIND_COPY_REFUSED", 20 },
+  { "EVENT_KIND_HAND_OVER", 19 },
   { "EVENT_KIND_JOB_CANCELLED", 11 },
   { "EVENT_KIND_JOB_DISCARDED", 12 },
   { "EVENT_KIND_JOB_DONE", 9 },
@@ -6651,13 +8717,18 @@ static const ProtobufCEnumValueIndex mesh__v1__event_kind__enum_values_by_name[2
   { "EVENT_KIND_JOB_QUEUED", 6 },
   { "EVENT_KIND_JOB_STARTED", 7 },
   { "EVENT_KIND_JOB_SUBMITTED", 5 },
-  { "EVENT_KIND_MESSAGE_DROPPED", 18 },
+  { "EVENT_KIND_MESSAGE_DROPPED", 24 },
+  { "EVENT_KIND_REHOSTED", 17 },
   { "EVENT_KIND_RELEASED", 14 },
+  { "EVENT_KIND_RESTORED", 18 },
   { "EVENT_KIND_SOURCE_CHANGED", 15 },
-  { "EVENT_KIND_STORE_ALARM", 19 },
+  { "EVENT_KIND_STALE_REFUSED", 21 },
+  { "EVENT_KIND_STORE_ALARM", 25 },
+  { "EVENT_KIND_STRAGGLER", 22 },
   { "EVENT_KIND_TILE_REFUSED", 16 },
   { "EVENT_KIND_UNSPECIFIED", 0 },
   { "EVENT_KIND_VRANK_FINAL", 8 },
+  { "EVENT_KIND_WORKER_DRAINING", 28 },
   { "EVENT_KIND_WORKER_JOINED", 1 },
   { "EVENT_KIND_WORKER_LEFT", 4 },
   { "EVENT_KIND_WORKER_LOST", 3 },
@@ -6670,11 +8741,11 @@ const ProtobufCEnumDescriptor mesh__v1__event_kind__descriptor =
   "EventKind",
   "Mesh__V1__EventKind",
   "mesh.v1",
-  20,
+  29,
   mesh__v1__event_kind__enum_values_by_number,
-  20,
+  29,
   mesh__v1__event_kind__enum_values_by_name,
-  4,
+  3,
   mesh__v1__event_kind__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
@@ -6736,16 +8807,18 @@ const ProtobufCEnumDescriptor mesh__v1__payload_layout__descriptor =
   mesh__v1__payload_layout__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
-static const ProtobufCEnumValue mesh__v1__log_base__enum_values_by_number[2] =
+static const ProtobufCEnumValue mesh__v1__log_base__enum_values_by_number[3] =
 {
   { "LOG_BASE_UNSPECIFIED", "MESH__V1__LOG_BASE__LOG_BASE_UNSPECIFIED", 0 },
   { "LOG_BASE_E", "MESH__V1__LOG_BASE__LOG_BASE_E", 1 },
+  { "LOG_BASE_2", "MESH__V1__LOG_BASE__LOG_BASE_2", 2 },
 };
 static const ProtobufCIntRange mesh__v1__log_base__value_ranges[] = {
-{0, 0},{0, 2}
+{0, 0},{0, 3}
 };
-static const ProtobufCEnumValueIndex mesh__v1__log_base__enum_values_by_name[2] =
+static const ProtobufCEnumValueIndex mesh__v1__log_base__enum_values_by_name[3] =
 {
+  { "LOG_BASE_2", 2 },
   { "LOG_BASE_E", 1 },
   { "LOG_BASE_UNSPECIFIED", 0 },
 };
@@ -6756,9 +8829,9 @@ const ProtobufCEnumDescriptor mesh__v1__log_base__descriptor =
   "LogBase",
   "Mesh__V1__LogBase",
   "mesh.v1",
-  2,
+  3,
   mesh__v1__log_base__enum_values_by_number,
-  2,
+  3,
   mesh__v1__log_base__enum_values_by_name,
   1,
   mesh__v1__log_base__value_ranges,
@@ -6887,12 +8960,14 @@ void mesh__v1__jobs__init (Mesh__V1__Jobs_Service *service,
                                      &mesh__v1__jobs__descriptor,
                                      (ProtobufCServiceDestroy) destroy);
 }
-static const ProtobufCMethodDescriptor mesh__v1__mesh__method_descriptors[2] =
+static const ProtobufCMethodDescriptor mesh__v1__mesh__method_descriptors[3] =
 {
   { "Workers", &mesh__v1__empty__descriptor, &mesh__v1__worker_list__descriptor },
   { "Events", &mesh__v1__events_request__descriptor, &mesh__v1__events_reply__descriptor },
+  { "Drain", &mesh__v1__drain_request__descriptor, &mesh__v1__worker_list__descriptor },
 };
 const unsigned mesh__v1__mesh__method_indices_by_name[] = {
+  2,        /* Drain */
   1,        /* Events */
   0         /* Workers */
 };
@@ -6903,7 +8978,7 @@ const ProtobufCServiceDescriptor mesh__v1__mesh__descriptor =
   "Mesh",
   "Mesh__V1__Mesh",
   "mesh.v1",
-  2,
+  3,
   mesh__v1__mesh__method_descriptors,
   mesh__v1__mesh__method_indices_by_name
 };
@@ -6922,6 +8997,14 @@ void mesh__v1__mesh__events(ProtobufCService *service,
 {
   assert(service->descriptor == &mesh__v1__mesh__descriptor);
   service->invoke(service, 1, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void mesh__v1__mesh__drain(ProtobufCService *service,
+                           const Mesh__V1__DrainRequest *input,
+                           Mesh__V1__WorkerList_Closure closure,
+                           void *closure_data)
+{
+  assert(service->descriptor == &mesh__v1__mesh__descriptor);
+  service->invoke(service, 2, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void mesh__v1__mesh__init (Mesh__V1__Mesh_Service *service,
                            Mesh__V1__Mesh_ServiceDestroy destroy)

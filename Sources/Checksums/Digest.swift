@@ -1,5 +1,5 @@
 /// A SHA-256 digest: 32 bytes, compared and printed as such.
-package struct Digest: Hashable, Sendable, Comparable, CustomStringConvertible {
+package struct Digest: Hashable, Sendable, Comparable, Codable, CustomStringConvertible {
   /// The 32 bytes in order.
   package let bytes: [UInt8]
 

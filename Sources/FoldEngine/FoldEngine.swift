@@ -69,6 +69,11 @@ package final class FoldEngine {
     return FoldWork(vrank: vrank, tiles: range, kernel: kernel, rank: rank, packed: packed)
   }
 
+  /// The running state of a hosted rank: for copies at tile boundaries, and to go on from one.
+  package func state(of vrank: VRank) -> RankState? {
+    ranks[vrank].map { RankState(vrank: vrank, rank: $0) }
+  }
+
   /// The work of normalising a rank whose last tile is folded.
   package func finish(_ vrank: VRank) -> RankResult {
     guard let rank = ranks[vrank]?.withoutQueries() else {

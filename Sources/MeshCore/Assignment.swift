@@ -2,12 +2,16 @@ package import Checksums
 
 /// Who hosts what: the whole table of a job, sent to every worker that takes part. Each entry was
 /// committed before it was announced.
-package struct Assignment: Hashable, Sendable {
+package struct Assignment: Hashable, Sendable, Codable {
   package let job: JobID
   package let spec: AttentionJob
   package let inputs: InputDigests
   package let vrankCount: Int
   package let planHash: Digest
+  /// Of the whole table: a higher one replaces a lower one. Minted from the same counter as epochs.
+  package let revision: Epoch
+  /// Whether (O, m, l, next) is copied and checkpointed while the job runs.
+  package let isProtected: Bool
   /// Workers of the job in ring order. The needers' ring of a tile runs over this order.
   package let peers: [Peer]
   /// For each virtual rank, by index: its host and the epoch under which it hosts.
@@ -15,19 +19,21 @@ package struct Assignment: Hashable, Sendable {
 
   package init(
     job: JobID, spec: AttentionJob, inputs: InputDigests, vrankCount: Int, planHash: Digest,
-    peers: [Peer], hosts: [Host]
+    revision: Epoch, isProtected: Bool, peers: [Peer], hosts: [Host]
   ) {
     self.job = job
     self.spec = spec
     self.inputs = inputs
     self.vrankCount = vrankCount
     self.planHash = planHash
+    self.revision = revision
+    self.isProtected = isProtected
     self.peers = peers
     self.hosts = hosts
   }
 
   /// A worker of the job and where it serves tiles.
-  package struct Peer: Hashable, Sendable {
+  package struct Peer: Hashable, Sendable, Codable {
     package let worker: WorkerID
     package let endpoint: String
 
@@ -37,16 +43,43 @@ package struct Assignment: Hashable, Sendable {
     }
   }
 
-  /// The host of one virtual rank.
-  package struct Host: Hashable, Sendable {
-    /// Index into `peers`.
-    package let peer: Int
-    package let epoch: Epoch
+  /// The host of one virtual rank, and where its copies are.
+  package struct Host: Hashable, Sendable, Codable {
+    /// Index into `peers`; nil while no worker can take the rank.
+    package var peer: Int?
+    package var epoch: Epoch
+    package var duty: Duty
+    /// The peer in whose memory the host keeps its copies: never the host itself.
+    package var holder: Int?
+    /// Peers in whose memory a copy of an earlier epoch may be, the best first.
+    package var sources: [Int]
+    /// Nothing was folded under an earlier epoch: the host begins at tile 0 and looks for no state.
+    package var isFresh: Bool
 
-    package init(peer: Int, epoch: Epoch) {
+    package init(
+      peer: Int?, epoch: Epoch, duty: Duty = .fold, holder: Int? = nil, sources: [Int] = [],
+      isFresh: Bool = true
+    ) {
       self.peer = peer
       self.epoch = epoch
+      self.duty = duty
+      self.holder = holder
+      self.sources = sources
+      self.isFresh = isFresh
     }
+
+    /// The most sources that are named.
+    package static let sourcesMaximum = 2
+  }
+
+  /// What a host does for its virtual rank.
+  package enum Duty: UInt8, Sendable, CaseIterable, Codable {
+    /// Fold, and serve its shard.
+    case fold = 1
+    /// Stop at the next boundary and copy what is folded, so that another host goes on from there.
+    case handOver = 2
+    /// The result is final: serve the shard.
+    case serve = 3
   }
 
   /// Why the table is not one a coordinator makes; nil when it is. Checked before anything is
@@ -59,8 +92,9 @@ package struct Assignment: Hashable, Sendable {
     guard (1...Limits.workersMaximum).contains(peers.count) else {
       return "\(peers.count) workers"
     }
-    guard hosts.allSatisfy({ peers.indices.contains($0.peer) }) else {
-      return "a host outside the table of workers"
+    guard hosts.allSatisfy({ isInTable($0) }) else { return "a host outside the table of workers" }
+    guard hosts.allSatisfy({ $0.holder == nil || $0.holder != $0.peer }) else {
+      return "a host that keeps its own copies"
     }
     guard Set(peers.map(\.worker)).count == peers.count else { return "a worker named twice" }
     guard Plan(job: spec, vrankCount: vrankCount).vrankCount == vrankCount else {
@@ -68,12 +102,24 @@ package struct Assignment: Hashable, Sendable {
     }
     return nil
   }
+
+  private func isInTable(_ host: Host) -> Bool {
+    let named = [host.peer, host.holder].compactMap(\.self) + host.sources
+    return named.allSatisfy { peers.indices.contains($0) }
+      && host.sources.count <= Host.sourcesMaximum
+  }
+
+  /// Index of a worker in `peers`.
+  package func peer(of worker: WorkerID) -> Int? { peers.firstIndex { $0.worker == worker } }
+
+  /// The worker at an index of `peers`.
+  package func worker(_ peer: Int?) -> WorkerID? { peer.map { peers[$0].worker } }
 }
 
 /// Which worker a tile is asked of, and which workers need it at all: the needers' ring.
 package struct Ring: Sendable {
   package let plan: Plan
-  private let hosts: [Int]
+  private let hosts: [Int?]
   /// K/V tiles that some row hosted by each peer sees, as a count: the tiles 0 ..< this.
   private let needed: [Int]
 
@@ -81,23 +127,23 @@ package struct Ring: Sendable {
     self.plan = plan
     hosts = assignment.hosts.map(\.peer)
     var needed = [Int](repeating: 0, count: assignment.peers.count)
-    for vrank in plan.vranks {
-      let peer = assignment.hosts[vrank.index].peer
+    for vrank in plan.vranks where assignment.hosts[vrank.index].duty != .serve {
+      guard let peer = assignment.hosts[vrank.index].peer else { continue }
       needed[peer] = max(needed[peer], plan.neededKeyTiles(of: vrank))
     }
     self.needed = needed
   }
 
-  /// The peer that owns a K/V tile.
-  package func owner(of tile: Int) -> Int { hosts[plan.owner(ofKeyTile: tile).index] }
+  /// The peer that owns a K/V tile; nil while its rank has no host: then only the store has it.
+  package func owner(of tile: Int) -> Int? { hosts[plan.owner(ofKeyTile: tile).index] }
 
   /// Whether some row hosted by `peer` sees some key of K/V tile `tile`.
   package func needs(_ peer: Int, tile: Int) -> Bool { tile < needed[peer] }
 
   /// The peer of which `peer` asks a K/V tile: the previous one in the cyclic order of peers that
-  /// starts at the tile's owner, leaving out those that don't need it.
-  package func source(of tile: Int, for peer: Int) -> Int {
-    let owner = owner(of: tile)
+  /// starts at the tile's owner, leaving out those that don't need it; nil when it has no owner.
+  package func source(of tile: Int, for peer: Int) -> Int? {
+    guard let owner = owner(of: tile) else { return nil }
     var candidate = peer
     repeat {
       candidate = candidate == 0 ? needed.count - 1 : candidate - 1

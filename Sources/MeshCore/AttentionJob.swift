@@ -23,7 +23,7 @@ package enum Layout: UInt8, Sendable, CaseIterable, Codable {
 
 /// What an attention job computes: shapes, types, mask and options. Two jobs with equal values and
 /// equal input digests have bit-equal outputs.
-package struct AttentionJob: Hashable, Sendable {
+package struct AttentionJob: Hashable, Sendable, Codable {
   /// Sequences attended to independently.
   package var batch: Int
   package var queryHeads: Int
@@ -130,7 +130,7 @@ extension AttentionJob {
 }
 
 /// SHA-256 of each input tensor as it is stored: element bytes in row-major order.
-package struct InputDigests: Hashable, Sendable {
+package struct InputDigests: Hashable, Sendable, Codable {
   package let query: Digest
   package let key: Digest
   package let value: Digest

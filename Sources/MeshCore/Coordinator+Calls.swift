@@ -52,12 +52,16 @@ extension Coordinator {
     case .discard(let job):
       discard(job, ticket: ticket, at: now, into: &effects)
     case .workers:
-      let list = members.sorted { ($0.name, $0.id) < ($1.name, $1.id) }
-      reply(
-        .success(.workers(list.map { status(of: $0, at: now) })), to: ticket, into: &effects)
+      reply(.success(.workers(workerList(at: now))), to: ticket, into: &effects)
+    case .drain(let name):
+      drain(name, by: header.client, ticket: ticket, at: now, into: &effects)
     case .events(let request):
       park(request, ticket: ticket, until: now + header.remaining, at: now, into: &effects)
     }
+  }
+
+  func workerList(at now: Duration) -> [WorkerStatus] {
+    members.sorted { ($0.name, $0.id) < ($1.name, $1.id) }.map { status(of: $0, at: now) }
   }
 
   /// Every reply goes through here, so that a retry gets the same one.
@@ -115,6 +119,7 @@ extension Coordinator {
       return reply(.failure(failure), to: ticket, into: &effects)
     }
     drop(index, at: now, into: &effects)
+    save(index)
     reply(.success(.status(status(of: jobs[index], at: now))), to: ticket, into: &effects)
   }
 

@@ -12,27 +12,35 @@ extension Coordinator {
     let spec = jobs[index].spec
     let plan = Plan(job: spec, vrankCount: vrankCount(spec, workers: workers.count))
     let used = Array(workers.prefix(plan.vrankCount))
-    let estimate = MemoryEstimate(plan: plan, workers: used.count)
+    let isProtected = jobs[index].isProtected
+    let estimate = MemoryEstimate(plan: plan, workers: used.count, isProtected: isProtected)
     if let failure = memoryRefusal(estimate, workers: used.map(\.hello)) {
       return fail(index, failure.message, at: now, into: &effects)
     }
-    let assignment = assign(jobs[index].id, plan: plan, inputs: inputs, workers: used)
-    jobs[index].run = JobRun(plan: plan, assignment: assignment, workers: used.map(\.hello))
+    let table = firstTable(jobs[index].id, plan, inputs, used, isProtected: isProtected)
+    jobs[index].run = JobRun(plan: plan, table: table, workers: used.map(\.hello))
     jobs[index].advance(to: .running)
     jobs[index].startedAt = now
+    save(index)
     serve(jobs[index].client)
     observe(
       Observation(
-        .jobStarted, job: assignment.job,
+        .jobStarted, job: table.job,
         detail: "\(plan.vrankCount) virtual ranks on \(used.count) workers"),
       at: now, into: &effects)
     effects.append(
       .store(
         .begin(
-          assignment.job, plan: plan, planHash: assignment.planHash,
-          epochs: assignment.hosts.map(\.epoch))))
-    for peer in assignment.peers {
-      effects.append(.send(.assign(assignment, term: configuration.term), to: peer.worker))
+          table.job, plan: plan, planHash: table.planHash, epochs: table.hosts.map(\.epoch),
+          isFinal: [Bool](repeating: false, count: plan.vrankCount))))
+    announce(index, into: &effects)
+  }
+
+  /// Tells everybody in a job's table who hosts what.
+  func announce(_ index: Int, into effects: inout [Effect]) {
+    guard let table = jobs[index].run?.table else { return }
+    for peer in table.peers {
+      effects.append(.send(.assign(table, term: configuration.term), to: peer.worker))
     }
   }
 
@@ -57,11 +65,14 @@ extension Coordinator {
   }
 
   /// The largest group of workers that share a numerics fingerprint, by name: only they may share a
-  /// job, for its bits would depend on who computed what.
+  /// job, for its bits would depend on who computed what. Spares are left out, unless there are only
+  /// spares; so are workers that are about to go.
   private var workersOfOneArithmetic: [Member] {
+    let able = members.filter { !$0.isDraining }
+    let ready = able.contains { !$0.hello.isSpare } ? able.filter { !$0.hello.isSpare } : able
     var best: [Member] = []
-    for numerics in members.map(\.hello.numerics) {
-      let group = members.filter { $0.hello.numerics == numerics }
+    for numerics in ready.map(\.hello.numerics) {
+      let group = ready.filter { $0.hello.numerics == numerics }
       let better =
         group.count > best.count
         || (group.count == best.count && numerics < (best.first?.hello.numerics ?? ""))
@@ -70,20 +81,23 @@ extension Coordinator {
     return best.sorted { naturalOrder($0.name, $1.name) }
   }
 
-  private mutating func assign(
-    _ job: JobID, plan: Plan, inputs: InputDigests, workers: [Member]
+  private mutating func firstTable(
+    _ job: JobID, _ plan: Plan, _ inputs: InputDigests, _ workers: [Member], isProtected: Bool
   ) -> Assignment {
     let placement = Plan.hosts(vranks: plan.vrankCount, workers: workers.count)
-    let hosts = placement.map { peer in
-      defer { nextEpoch += 1 }
+    let places = workers.map { $0.place(load: 0) }
+    let peers = workers.map { Assignment.Peer(worker: $0.id, endpoint: $0.hello.endpoint) }
+    let hosts = plan.vranks.map { vrank in
+      let peer = placement[vrank.index]
+      let holder = isProtected ? self.holder(vrank, peer, places, keeping: nil) : nil
       return Assignment.Host(
-        peer: peer, epoch: Epoch(term: configuration.term, counter: nextEpoch))
+        peer: peer, epoch: mintEpoch(),
+        holder: holder.flatMap { holder in peers.firstIndex { $0.worker == holder } })
     }
     return Assignment(
       job: job, spec: plan.job, inputs: inputs, vrankCount: plan.vrankCount,
       planHash: plan.hash(inputs: inputs, numerics: workers[0].hello.numerics),
-      peers: workers.map { Assignment.Peer(worker: $0.id, endpoint: $0.hello.endpoint) },
-      hosts: hosts)
+      revision: mintEpoch(), isProtected: isProtected, peers: peers, hosts: hosts)
   }
 
   /// Marks a virtual rank final, once its result is synced, and lets the worker drop it.
@@ -91,28 +105,31 @@ extension Coordinator {
     _ job: JobID, _ vrank: VRank, _ epoch: Epoch, at now: Duration, into effects: inout [Effect]
   ) {
     guard let index = index(of: job), jobs[index].state == .running, var run = jobs[index].run,
-      run.isFinal.indices.contains(vrank.index),
-      run.assignment.hosts[vrank.index].epoch == epoch
+      run.ranks.indices.contains(vrank.index), run.table.hosts[vrank.index].epoch == epoch
     else { return }
     effects.append(.store(.acknowledge(job, vrank, epoch)))
-    guard !run.isFinal[vrank.index] else { return }
-    run.isFinal[vrank.index] = true
-    run.next[vrank.index] = run.plan.neededKeyTiles(of: vrank)
+    guard !run.ranks[vrank.index].isFinal else { return }
+    run.ranks[vrank.index].isFinal = true
+    run.ranks[vrank.index].next = run.ranks[vrank.index].needed
     jobs[index].run = run
+    save(index)
     observe(
-      Observation(
-        .vrankFinal, job: job, worker: run.workers[run.assignment.hosts[vrank.index].peer].name,
-        vrank: vrank),
+      Observation(.vrankFinal, job: job, worker: name(ofHost: vrank, in: run), vrank: vrank),
       at: now, into: &effects)
-    guard run.isFinal.allSatisfy({ $0 }) else { return }
+    guard run.isWholeFinal else { return }
     if jobs[index].foldedAt == nil { jobs[index].foldedAt = now }
     jobs[index].advance(to: .finishing)
     jobs[index].finishingAt = now
     // Nobody needs a tile any more; each worker answers with its final counters.
-    for peer in run.assignment.peers {
-      effects.append(.send(.release(job, term: configuration.term), to: peer.worker))
+    for peer in run.table.peers {
+      effects.append(
+        .send(.release(job, isOver: true, term: configuration.term), to: peer.worker))
     }
     effects.append(.store(.finish(job)))
+  }
+
+  func name(ofHost vrank: VRank, in run: JobRun) -> String? {
+    run.host(of: vrank).flatMap { run.participant($0) }.map { run.participants[$0].identity.name }
   }
 
   /// A finishing job is done once its result is digested and every worker gave its final counters;
@@ -122,7 +139,10 @@ extension Coordinator {
     guard job.state == .finishing, job.outputDigest != nil, let run = job.run,
       let since = job.finishingAt
     else { return }
-    guard run.hasReported.allSatisfy({ $0 }) || now - since >= Limits.heartbeatTimeout else {
+    let present = run.participants.filter { participant in
+      members.contains { $0.id == participant.identity.worker }
+    }
+    guard present.allSatisfy(\.hasReported) || now - since >= Limits.heartbeatTimeout else {
       return
     }
     end(index, as: .done, "", at: now, into: &effects)
@@ -142,24 +162,28 @@ extension Coordinator {
   ) {
     jobs[index].advance(to: state, reason: reason)
     jobs[index].endedAt = now
+    save(index)
     let job = jobs[index].id
     let kind: Observation.Kind =
       state == .done ? .jobDone : state == .failed ? .jobFailed : .jobCancelled
     observe(Observation(kind, job: job, detail: reason), at: now, into: &effects)
-    for peer in jobs[index].run?.assignment.peers ?? [] {
-      effects.append(.send(.release(job, term: configuration.term), to: peer.worker))
+    for peer in jobs[index].run?.table.peers ?? [] {
+      effects.append(
+        .send(.release(job, isOver: true, term: configuration.term), to: peer.worker))
     }
     effects.append(.store(.drop(job, keepResult: state == .done)))
     if state != .done { jobs[index].isDiscarded = true }
     answer(
       index, .failure(CallFailure(.aborted, "job \(job) was \(state.name): \(reason)")),
       into: &effects)
+    letGoDrained(at: now, into: &effects)
   }
 
   /// Gives back a terminal job's room in the store.
   mutating func drop(_ index: Int, at now: Duration, into effects: inout [Effect]) {
     guard !jobs[index].isDiscarded else { return }
     jobs[index].isDiscarded = true
+    save(index)
     observe(Observation(.jobDiscarded, job: jobs[index].id), at: now, into: &effects)
     effects.append(.store(.drop(jobs[index].id, keepResult: false)))
   }
@@ -186,7 +210,7 @@ extension Coordinator {
     while jobs.count > 2 * Limits.jobsMaximum,
       let oldest = jobs.firstIndex(where: { $0.state.isTerminal && $0.isDiscarded })
     {
-      jobs.remove(at: oldest)
+      commits.remove(jobs.remove(at: oldest).id)
     }
   }
 }

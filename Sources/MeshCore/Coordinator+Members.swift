@@ -10,23 +10,29 @@ extension Coordinator {
     }
     // Nothing is believed before hello; a worker that is not known, such as one that was lost and
     // came back, says hello again when it is not answered.
-    guard let member = members.firstIndex(where: { $0.id == worker }) else { return }
+    guard let member = members.firstIndex(where: { $0.id == worker }) else {
+      effects.append(.send(.introduce(term: configuration.term), to: worker))
+      return
+    }
     members[member].lastHeard = now
     switch message {
     case .hello: break
     case .heartbeat(let beat):
       members[member].residentBytes = beat.residentBytes
+      members[member].held = beat.held
+      note(beat.computation, of: member, at: now)
       record(beat, from: worker, at: now, into: &effects)
       effects.append(.send(.beat(term: configuration.term), to: worker))
-      assignAgain(to: worker, unless: beat.job, into: &effects)
+      assignAgain(to: worker, unless: beat, into: &effects)
       if let job = beat.job, !beat.isLast, !isActive(job) {
-        effects.append(.send(.release(job, term: configuration.term), to: worker))
+        let isOver = index(of: job).map { jobs[$0].state.isTerminal } ?? true
+        effects.append(
+          .send(.release(job, isOver: isOver, term: configuration.term), to: worker))
       }
     case .failed(let job, let vrank, let step, let reason):
       // Only the host of a rank knows how it fares.
       guard let index = activeIndex, jobs[index].id == job, jobs[index].state == .running,
-        let run = jobs[index].run, run.plan.vranks.contains(vrank),
-        run.peer(of: worker) == run.assignment.hosts[vrank.index].peer
+        let run = jobs[index].run, run.plan.vranks.contains(vrank), run.host(of: vrank) == worker
       else { return }
       let needed = run.plan.neededKeyTiles(of: vrank)
       fail(
@@ -34,20 +40,35 @@ extension Coordinator {
         "virtual rank \(vrank) on \(members[member].name) failed at K/V tile \(step)"
           + " of \(needed): \(reason)",
         at: now, into: &effects)
+    case .alarm(let job, let vrank, let reason):
+      observe(
+        Observation(
+          .checkpointAlarm, job: job, worker: members[member].name, vrank: vrank, detail: reason),
+        at: now, into: &effects)
+    case .leaving: startDraining(member, because: "it was told to end", at: now, into: &effects)
     case .goodbye:
-      lose(worker, reason: "it said goodbye", kind: .workerLeft, at: now, into: &effects)
+      lose(
+        worker, reason: "it said goodbye", kind: .workerLeft, isCrash: false, at: now,
+        into: &effects)
     }
   }
 
-  /// An assignment may be lost on its way: a worker that should have the job and doesn't name it is
-  /// told again. One that has it takes no notice.
+  /// An assignment may be lost on its way: a worker that doesn't follow the present table is told
+  /// again, or that it has no part in it any more.
   private func assignAgain(
-    to worker: WorkerID, unless named: JobID?, into effects: inout [Effect]
+    to worker: WorkerID, unless beat: WorkerMessage.Heartbeat, into effects: inout [Effect]
   ) {
-    guard let index = activeIndex, jobs[index].state == .running, jobs[index].id != named,
-      let run = jobs[index].run, run.peer(of: worker) != nil
+    guard let index = activeIndex, jobs[index].state == .running, let run = jobs[index].run,
+      commits.isSettled(jobs[index].id)
     else { return }
-    effects.append(.send(.assign(run.assignment, term: configuration.term), to: worker))
+    if run.table.peer(of: worker) != nil {
+      guard jobs[index].id != beat.job || beat.revision < run.table.revision else { return }
+      if defect == .forgetUnannounced, run.table.revision.term < configuration.term { return }
+      effects.append(.send(.assign(run.table, term: configuration.term), to: worker))
+    } else if beat.job == jobs[index].id, !beat.isLast {
+      effects.append(
+        .send(.release(jobs[index].id, isOver: false, term: configuration.term), to: worker))
+    }
   }
 
   private func isActive(_ job: JobID) -> Bool {
@@ -75,6 +96,8 @@ extension Coordinator {
           .workerJoined, worker: hello.name,
           detail: "process \(hello.processID), \(hello.threads) threads, \(hello.level)"),
         at: now, into: &effects)
+      if let index = activeIndex { jobs[index].run?.awaited[hello.worker] = nil }
+      share(with: hello.worker, at: now, into: &effects)
     }
     effects.append(
       .send(
@@ -83,7 +106,7 @@ extension Coordinator {
   }
 
   private func hasRole(_ worker: WorkerID) -> Bool {
-    activeIndex.flatMap { jobs[$0].run?.peer(of: worker) } != nil
+    activeIndex.flatMap { jobs[$0].run?.table.peer(of: worker) } != nil
   }
 
   private func problem(with hello: WorkerMessage.Hello) -> String? {
@@ -105,67 +128,163 @@ extension Coordinator {
     into effects: inout [Effect]
   ) {
     guard let index = activeIndex, jobs[index].id == beat.job, var run = jobs[index].run,
-      let peer = run.peer(of: worker)
+      let place = run.participant(worker)
     else { return }
-    for progress in beat.progress where run.next.indices.contains(progress.vrank.index) {
-      let vrank = progress.vrank
-      let host = run.assignment.hosts[vrank.index]
-      guard host.peer == peer, host.epoch == progress.epoch,
-        (0...run.plan.neededKeyTiles(of: vrank)).contains(progress.next)
-      else { continue }
-      run.next[vrank.index] = max(run.next[vrank.index], progress.next)
+    for progress in beat.progress where run.ranks.indices.contains(progress.vrank.index) {
+      record(progress, from: worker, in: &run, at: now, into: &effects)
     }
-    run.traffic[peer] = beat.traffic
-    run.residentBytes[peer] = max(run.residentBytes[peer], beat.residentBytes)
-    if beat.isLast { run.hasReported[peer] = true }
+    run.participants[place].traffic = beat.traffic
+    run.participants[place].residentBytes = max(
+      run.participants[place].residentBytes, beat.residentBytes)
+    if beat.isLast { run.participants[place].hasReported = true }
     jobs[index].run = run
     endIfFinished(index, at: now, into: &effects)
     if jobs[index].foldedAt == nil, run.folded == run.total { jobs[index].foldedAt = now }
+    guard jobs[index].state == .running else { return }
+    if let member = members.firstIndex(where: { $0.id == worker }) {
+      notePace(of: member, run, traffic: beat.traffic, at: now, into: &effects)
+    }
+    takeHandedOver(beat, of: index, at: now, into: &effects)
   }
 
-  mutating func expireMembers(at now: Duration, into effects: inout [Effect]) {
-    for member in members where now - member.lastHeard >= Limits.heartbeatTimeout {
-      lose(
-        member.id, reason: "no heartbeat for \(tenths(now - member.lastHeard)) s", at: now,
-        into: &effects)
+  /// Progress counts from the host of a rank only, under its epoch.
+  private mutating func record(
+    _ progress: WorkerMessage.Progress, from worker: WorkerID, in run: inout JobRun,
+    at now: Duration, into effects: inout [Effect]
+  ) {
+    let vrank = progress.vrank
+    var rank = run.ranks[vrank.index]
+    let isHost =
+      run.host(of: vrank) == worker && run.table.hosts[vrank.index].epoch == progress.epoch
+    guard isHost || defect == .skipEpochCheckAtProgress else {
+      if run.table.hosts[vrank.index].epoch > progress.epoch {
+        observe(
+          Observation(.staleRefused, job: run.table.job, vrank: vrank, detail: "progress"),
+          at: now, into: &effects)
+      }
+      return
+    }
+    guard (0...rank.needed).contains(progress.next), !rank.isFinal else { return }
+    let isSought = progress.restored == nil && !run.table.hosts[vrank.index].isFresh
+    // While its state is looked for, what it had is what is told.
+    if !isSought || rank.needed == 0 { rank.next = progress.next }
+    rank.copied = min(max(0, progress.copied), rank.needed)
+    rank.durable = min(max(0, progress.durable), rank.needed)
+    if let found = rank.foundAt, let restored = progress.restored {
+      tellStory(progress, restored, since: found, of: &rank, in: &run, at: now, into: &effects)
+    }
+    run.ranks[vrank.index] = rank
+  }
+
+  /// How a rank's recovery goes on: where its state was found, and when it is where it was.
+  private mutating func tellStory(
+    _ progress: WorkerMessage.Progress, _ restored: WorkerMessage.Restored, since found: Duration,
+    of rank: inout JobRun.RankRecord, in run: inout JobRun, at now: Duration,
+    into effects: inout [Effect]
+  ) {
+    guard
+      let place = run.recoveries.lastIndex(where: {
+        $0.vrank == progress.vrank && $0.epoch == progress.epoch
+      })
+    else { return }
+    if run.recoveries[place].restored == nil {
+      run.recoveries[place].restored = restored
+      run.recoveries[place].restoreSeconds = (now - found).seconds
+      observe(
+        Observation(
+          .restored, job: run.table.job, worker: run.recoveries[place].host,
+          vrank: progress.vrank,
+          detail: "from \(restored.tier.name), at K/V tile \(restored.next);"
+            + " \(run.recoveries[place].refolded ?? 0) tiles are folded again"),
+        at: now, into: &effects)
+    }
+    if progress.next >= run.recoveries[place].lostAt {
+      run.recoveries[place].caughtUpSeconds = (now - found).seconds
+      rank.foundAt = nil
     }
   }
 
+  /// - Parameter isCrash: the process ended, or hung: it may be the job's doing.
   mutating func lose(
-    _ worker: WorkerID, reason: String, kind: Observation.Kind = .workerLost, at now: Duration,
-    into effects: inout [Effect]
+    _ worker: WorkerID, reason: String, kind: Observation.Kind = .workerLost, isCrash: Bool,
+    heardAt: Duration? = nil, at now: Duration, into effects: inout [Effect]
   ) {
     guard let place = members.firstIndex(where: { $0.id == worker }) else { return }
     let member = members.remove(at: place)
     observe(Observation(kind, worker: member.name, detail: reason), at: now, into: &effects)
-    guard let index = activeIndex, let peer = jobs[index].run?.peer(of: worker) else { return }
+    guard let index = activeIndex, let run = jobs[index].run,
+      let participant = run.participant(worker)
+    else { return }
     guard jobs[index].state == .running else {
-      jobs[index].run?.hasReported[peer] = true
+      jobs[index].run?.participants[participant].hasReported = true
       return endIfFinished(index, at: now, into: &effects)
     }
-    guard let run = jobs[index].run, let rank = run.slowestRank(ofPeer: peer)
-    else { return }
-    let step = run.next[rank.index]
-    fail(
-      index,
-      "virtual rank \(rank) on \(member.name) (process \(member.hello.processID)) was lost at K/V"
-        + " tile \(step) of \(run.plan.neededKeyTiles(of: rank)): \(reason)",
-      at: now, into: &effects)
+    guard run.table.peer(of: worker) != nil else { return }
+    let departure = Departure(
+      worker: member.hello.participant, cause: reason,
+      detectionSeconds: (now - (heardAt ?? member.lastHeard)).seconds)
+    recover(index, from: departure, isCrash: isCrash, at: now, into: &effects)
+  }
+
+  /// Gives the ranks of a lost worker to others, unless the job has no protection or eats workers.
+  private mutating func recover(
+    _ index: Int, from departure: Departure, isCrash: Bool, at now: Duration,
+    into effects: inout [Effect]
+  ) {
+    guard let run = jobs[index].run else { return }
+    let ranks = run.openRanks(of: departure.worker.worker)
+    if let first = ranks.first, !run.table.isProtected {
+      let rank = run.ranks[first.index]
+      return fail(
+        index,
+        "virtual rank \(first) on \(departure.worker.name) (process"
+          + " \(departure.worker.processID)) was lost at K/V tile \(rank.next) of"
+          + " \(rank.needed), and the job runs without protection: \(departure.cause)",
+        at: now, into: &effects)
+    }
+    if isCrash, let poisoned = strike(ranks, of: index) {
+      let rank = run.ranks[poisoned.index]
+      return fail(
+        index,
+        "\(Limits.strikesMaximum) workers in a row were lost at virtual rank \(poisoned), which"
+          + " doesn't get beyond K/V tile \(rank.next) of \(rank.needed); the last one was"
+          + " \(departure.worker.name): \(departure.cause)",
+        at: now, into: &effects)
+    }
+    rehost(index, lost: departure, at: now, into: &effects)
+  }
+
+  /// Counts losses at ranks that don't get on: a job whose inputs kill workers must not eat them all,
+  /// and one that just lives through many failures must not end.
+  ///
+  /// - Returns: a rank that has used up its workers.
+  private mutating func strike(_ ranks: [VRank], of index: Int) -> VRank? {
+    var poisoned: VRank?
+    for vrank in ranks {
+      guard var rank = jobs[index].run?.ranks[vrank.index] else { continue }
+      let point = max(rank.copied, rank.durable)
+      rank.strikes = point > rank.strikePoint ? 1 : rank.strikes + 1
+      rank.strikePoint = max(point, rank.strikePoint)
+      jobs[index].run?.ranks[vrank.index] = rank
+      if rank.strikes >= Limits.strikesMaximum { poisoned = poisoned ?? vrank }
+    }
+    return poisoned
   }
 
   func status(of member: Member, at now: Duration) -> WorkerStatus {
     var job: JobID?
     var vranks: [VRank] = []
-    if let index = activeIndex, let run = jobs[index].run, let peer = run.peer(of: member.id) {
+    if let index = activeIndex, let run = jobs[index].run, run.table.peer(of: member.id) != nil {
       job = jobs[index].id
-      vranks = run.plan.vranks.filter { run.assignment.hosts[$0.index].peer == peer }
+      vranks = run.plan.vranks.filter { run.host(of: $0) == member.id }
     }
     let hello = member.hello
     return WorkerStatus(
       worker: hello.worker, name: hello.name, processID: hello.processID, numerics: hello.numerics,
       level: hello.level, threads: hello.threads, memoryBytes: hello.memoryBytes,
       residentBytes: member.residentBytes, endpoint: hello.endpoint,
-      silentSeconds: (now - member.lastHeard).seconds, job: job, vranks: vranks)
+      silentSeconds: (now - member.lastHeard).seconds, job: job, vranks: vranks,
+      standing: member.isDraining ? .draining : hello.isSpare ? .spare : .active)
   }
 }
 

@@ -13,26 +13,27 @@ extension Coordinator {
     let run = record.run
     let ranks = run.map { run in
       run.plan.vranks.map { vrank in
-        let host = run.assignment.hosts[vrank.index]
+        let rank = run.ranks[vrank.index]
         return RankStatus(
-          vrank: vrank, epoch: host.epoch, worker: run.workers[host.peer].name,
-          next: run.next[vrank.index], needed: run.needed[vrank.index],
-          isFinal: run.isFinal[vrank.index])
+          vrank: vrank, epoch: run.table.hosts[vrank.index].epoch,
+          worker: run.host(of: vrank).flatMap { run.participant($0) }
+            .map { run.participants[$0].identity.name } ?? "",
+          next: rank.next, needed: rank.needed, copied: rank.copied, durable: rank.durable,
+          isFinal: rank.isFinal)
       }
     }
-    let workers = run.map { run in
-      run.workers.indices.map { peer in
-        JobWorkerStatus(
-          name: run.workers[peer].name, level: run.workers[peer].level,
-          threads: run.workers[peer].threads, traffic: run.traffic[peer],
-          residentBytes: run.residentBytes[peer])
-      }
+    let workers = run?.participants.map { participant in
+      JobWorkerStatus(
+        name: participant.identity.name, level: participant.identity.level,
+        threads: participant.identity.threads, traffic: participant.traffic,
+        residentBytes: participant.residentBytes)
     }
     return JobStatus(
       summary: summary(of: record, at: now), queuePosition: queuePosition(of: record),
-      vrankCount: run?.plan.vrankCount ?? 0, planHash: run?.assignment.planHash,
-      ranks: ranks ?? [], workers: workers ?? [],
-      neededBytes: run?.neededBytes ?? 0,
+      vrankCount: run?.plan.vrankCount ?? 0, planHash: run?.table.planHash,
+      ranks: ranks ?? [], workers: workers?.suffix(Limits.workersMaximum) ?? [],
+      protection: run?.protection ?? (record.isProtected ? .none : .off),
+      recoveries: run?.recoveries ?? [], neededBytes: run?.neededBytes ?? 0,
       workerBytes: record.estimate.workerBytes, outputDigest: record.outputDigest,
       logSumExpDigest: record.logSumExpDigest)
   }

@@ -8,18 +8,18 @@ extension Coordinator {
     if let failure = refusal(of: spec, client: client) {
       return reply(.failure(failure), to: ticket, into: &effects)
     }
-    let estimate = estimate(spec)
+    let estimate = estimate(spec, isProtected: request.isProtected)
     if let failure = refusal(of: estimate, workers: members.map(\.hello)) {
       return reply(.failure(failure), to: ticket, into: &effects)
     }
     let job = JobID(high: random.next(), low: random.next())
-    let deadline =
-      request.deadlineSeconds > 0 && request.deadlineSeconds < 1e9
-      ? now + .milliseconds(Int64(request.deadlineSeconds * 1_000)) : nil
     var record = JobRecord(
-      id: job, client: client, spec: spec, estimate: estimate, at: now, deadline: deadline)
+      id: job, number: nextNumber, client: client, request: ticket.request, submit: request,
+      estimate: estimate, at: now)
+    nextNumber += 1
     record.waiting = [ticket]
     jobs.append(record)
+    save(jobs.endIndex - 1)
     observe(
       Observation(.jobSubmitted, job: job, detail: "by \(client)"), at: now, into: &effects)
     effects.append(.store(.create(job, spec)))
@@ -27,6 +27,10 @@ extension Coordinator {
 
   private func refusal(of spec: AttentionJob, client: String) -> CallFailure? {
     if let problem = spec.problem { return CallFailure(.invalidArgument, problem) }
+    if commits.isFailing {
+      return CallFailure(
+        .unavailable, "the coordinator's state can't be written at the moment; try again")
+    }
     // Tombstones of old jobs make room; live ones don't.
     if jobs.count(where: { !$0.state.isTerminal || !$0.isDiscarded }) >= Limits.jobsMaximum {
       return CallFailure(
@@ -40,10 +44,11 @@ extension Coordinator {
     return nil
   }
 
-  private func estimate(_ spec: AttentionJob) -> MemoryEstimate {
-    let workers = max(1, members.count)
+  private func estimate(_ spec: AttentionJob, isProtected: Bool) -> MemoryEstimate {
+    let workers = max(1, members.count { !$0.hello.isSpare })
     let plan = Plan(job: spec, vrankCount: vrankCount(spec, workers: workers))
-    return MemoryEstimate(plan: plan, workers: min(workers, plan.vrankCount))
+    return MemoryEstimate(
+      plan: plan, workers: min(workers, plan.vrankCount), isProtected: isProtected)
   }
 
   func vrankCount(_ spec: AttentionJob, workers: Int) -> Int {
@@ -88,6 +93,7 @@ extension Coordinator {
     case .uploading where jobs[index].waiting.isEmpty:
       jobs[index].advance(to: .sealing)
       jobs[index].waiting = [ticket]
+      save(index)
       effects.append(.store(.seal(job)))
     case .uploading:
       // Those who wait now wait for the reply to the submit.
@@ -95,6 +101,7 @@ extension Coordinator {
         .unavailable, "the store is still making room for job \(job); try again")
       reply(.failure(failure), to: ticket, into: &effects)
     case .sealing:
+      guard jobs[index].waiting.count < 8 else { break }
       jobs[index].waiting.append(ticket)
     case .queued, .running, .finishing, .done, .failed, .cancelled:
       reply(.success(.status(status(of: jobs[index], at: now))), to: ticket, into: &effects)
@@ -105,16 +112,14 @@ extension Coordinator {
     switch event {
     case .created(let job):
       guard let index = index(of: job), jobs[index].state == .uploading else { return }
-      let reply = SubmitReply(
-        job: job, storeEndpoint: configuration.storeEndpoint,
-        workerBytes: jobs[index].estimate.workerBytes, diskBytes: jobs[index].estimate.diskBytes)
-      answer(index, .success(.submitted(reply)), into: &effects)
+      answer(index, .success(.submitted(submitReply(jobs[index]))), into: &effects)
     case .received(let job):
       if let index = index(of: job) { jobs[index].lastUpload = now }
     case .sealed(let job, let inputs):
       guard let index = index(of: job), jobs[index].state == .sealing else { return }
       jobs[index].inputs = inputs
       jobs[index].advance(to: .queued)
+      save(index)
       observe(Observation(.jobQueued, job: job), at: now, into: &effects)
       answer(index, .success(.status(status(of: jobs[index], at: now))), into: &effects)
     case .stored(let job, let vrank, let epoch):
@@ -123,6 +128,7 @@ extension Coordinator {
       guard let index = index(of: job), jobs[index].state == .finishing else { return }
       jobs[index].outputDigest = output
       jobs[index].logSumExpDigest = logSumExp
+      save(index)
       endIfFinished(index, at: now, into: &effects)
     case .dropped: break
     case .failed(let job, let failure):

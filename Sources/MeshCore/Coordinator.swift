@@ -20,6 +20,10 @@ package struct Coordinator: Sendable {
     /// The control connection of a worker broke, or its process ended.
     case workerGone(WorkerID, reason: String)
     case store(StoreEvent)
+    /// A commit is on disk, and so are all before it.
+    case committed(UInt64)
+    /// Nothing of the commit is on disk.
+    case commitFailed(UInt64, reason: String)
     case tick
   }
 
@@ -28,6 +32,9 @@ package struct Coordinator: Sendable {
     case send(CoordinatorMessage, to: WorkerID)
     case reply(CallOutcome, to: Ticket)
     case store(StoreCommand)
+    /// Put these on disk in one transaction, all or none. What depends on it is held back until
+    /// `committed`.
+    case commit(UInt64, [JobImage], removing: [JobID])
     case observe(Observation)
   }
 
@@ -53,70 +60,92 @@ package struct Coordinator: Sendable {
     package var diskQuotaBytes: Int
     /// A result that nobody fetched is dropped after so long.
     package var retention: Duration
+    package var stragglers: StragglerPolicy
     package var seed: UInt64
 
     package init(
-      term: UInt64, storeEndpoint: String, diskQuotaBytes: Int, retention: Duration, seed: UInt64
+      term: UInt64, storeEndpoint: String, diskQuotaBytes: Int, retention: Duration,
+      stragglers: StragglerPolicy = .report, seed: UInt64
     ) {
       self.term = term
       self.storeEndpoint = storeEndpoint
       self.diskQuotaBytes = diskQuotaBytes
       self.retention = retention
+      self.stragglers = stragglers
       self.seed = seed
     }
   }
 
   let configuration: Configuration
+  let defect: Defect?
   /// Sorted by id.
   var members: [Member] = []
   /// In order of submit.
   var jobs: [JobRecord] = []
   var events = EventLog()
   var replies = ReplyCache()
+  var commits = CommitQueue()
   var parked: [ParkedCall] = []
   /// Clients in the order in which they were last served; the first waits longest.
   var servedClients: [String] = []
   var nextEpoch: UInt64 = 1
+  var nextNumber = 1
   var random: SplitMix64
   var lastTick: Duration?
+  /// Whether the jobs of an earlier coordinator wait to be taken up.
+  private var isRestart: Bool
 
-  package init(configuration: Configuration) {
+  /// - Parameter images: what is on disk of the jobs of earlier coordinators, in order of submit. They
+  ///   are taken up with the first event.
+  package init(
+    configuration: Configuration, images: [JobImage] = [], at now: Duration = .zero,
+    defect: Defect? = nil
+  ) {
     self.configuration = configuration
+    self.defect = defect
     random = SplitMix64(seed: configuration.seed)
+    isRestart = !images.isEmpty
+    restore(images, at: now)
   }
 
   package mutating func handle(_ event: Event, at now: Duration) -> [Effect] {
     var effects: [Effect] = []
+    var released: [Effect] = []
+    if isRestart {
+      isRestart = false
+      takeUpJobs(at: now, into: &effects)
+    }
     switch event {
     case .call(let header, let request, let ticket):
       receive(request, header: header, ticket: ticket, at: now, into: &effects)
     case .message(let message, let worker):
       receive(message, from: worker, at: now, into: &effects)
     case .workerGone(let worker, let reason):
-      lose(worker, reason: reason, at: now, into: &effects)
+      lose(worker, reason: reason, isCrash: true, at: now, into: &effects)
     case .store(let event):
       receive(event, at: now, into: &effects)
+    case .committed(let number):
+      released = commits.finish(number)
+    case .commitFailed(let number, let reason):
+      commitFailed(number, reason: reason, at: now, into: &effects)
     case .tick:
       tick(at: now, into: &effects)
     }
     startNextJob(at: now, into: &effects)
     answerParkedCalls(at: now, into: &effects)
-    return effects
+    return released + settle(effects, at: now)
   }
 
-  /// A coordinator that was stopped itself must not take everybody else's silence for death: what
-  /// its own loop was late by is given to every worker.
   private mutating func tick(at now: Duration, into effects: inout [Effect]) {
-    let lag = lastTick.map { now - $0 - Limits.heartbeatInterval } ?? .zero
-    lastTick = now
-    if lag > Limits.loopLagMaximum {
-      for index in members.indices { members[index].lastHeard = now }
-      observe(
-        Observation(.coordinatorLate, detail: "own loop late by \(lag); doubting itself first"),
-        at: now, into: &effects)
-    }
+    doubtMyself(at: now, into: &effects)
     expireMembers(at: now, into: &effects)
+    expireAwaited(at: now, into: &effects)
     expireJobs(at: now, into: &effects)
+  }
+
+  mutating func mintEpoch() -> Epoch {
+    defer { nextEpoch += 1 }
+    return Epoch(term: configuration.term, counter: nextEpoch)
   }
 
   mutating func observe(
@@ -132,14 +161,20 @@ package struct Coordinator: Sendable {
   var activeIndex: Int? { jobs.firstIndex { $0.state == .running || $0.state == .finishing } }
 }
 
-/// A job's files, as the coordinator orders them from its store. Each command ends in an event.
+/// A job's files, as the coordinator orders them from its store. Each command but `fence` and
+/// `acknowledge` ends in an event.
 package enum StoreCommand: Sendable {
   /// Allocate room for inputs and results.
   case create(JobID, AttentionJob)
+  /// Find the files of a job again after a restart; says nothing unless they are missing or damaged.
+  case reopen(JobID, AttentionJob, needsInputs: Bool)
   /// All bytes should be there: digest, checksum and sync them.
   case seal(JobID)
-  /// Serve the job's tiles and take results under these epochs, one a virtual rank.
-  case begin(JobID, plan: Plan, planHash: Digest, epochs: [Epoch])
+  /// Serve the job's tiles and take results under these epochs, one a virtual rank. Of those that are
+  /// final nothing more is taken.
+  case begin(JobID, plan: Plan, planHash: Digest, epochs: [Epoch], isFinal: [Bool])
+  /// Refuse lower epochs from now on.
+  case fence(JobID, epochs: [Epoch])
   /// The result of a virtual rank is final: its worker may drop it.
   case acknowledge(JobID, VRank, Epoch)
   /// All virtual ranks are final: digest and sync the result.

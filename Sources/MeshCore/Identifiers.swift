@@ -1,5 +1,5 @@
 /// A job, unique for all time: 128 random bits chosen when the job is submitted.
-package struct JobID: Hashable, Comparable, Sendable, CustomStringConvertible {
+package struct JobID: Hashable, Comparable, Sendable, Codable, CustomStringConvertible {
   package let high: UInt64
   package let low: UInt64
 
@@ -25,7 +25,7 @@ package struct JobID: Hashable, Comparable, Sendable, CustomStringConvertible {
 
 /// A worker process. Drawn at random at each start, so a restarted worker is a new worker: this is
 /// its incarnation. Never an address: ports get reused.
-package struct WorkerID: Hashable, Comparable, Sendable, CustomStringConvertible {
+package struct WorkerID: Hashable, Comparable, Sendable, Codable, CustomStringConvertible {
   package let incarnation: UInt64
 
   package init(incarnation: UInt64) { self.incarnation = incarnation }
@@ -39,7 +39,7 @@ package struct WorkerID: Hashable, Comparable, Sendable, CustomStringConvertible
 
 /// A virtual rank of a job's plan: 0 ..< plan.vrankCount. The plan never changes; which worker hosts
 /// a virtual rank may.
-package struct VRank: Hashable, Comparable, Sendable, CustomStringConvertible {
+package struct VRank: Hashable, Comparable, Sendable, Codable, CustomStringConvertible {
   package let index: Int
 
   package init(_ index: Int) { self.index = index }
@@ -51,7 +51,7 @@ package struct VRank: Hashable, Comparable, Sendable, CustomStringConvertible {
 
 /// One assignment of one virtual rank: (coordinator term, counter), strictly increasing.
 /// Every resource refuses what carries a lower epoch than the highest it saw.
-package struct Epoch: Hashable, Comparable, Sendable, CustomStringConvertible {
+package struct Epoch: Hashable, Comparable, Sendable, Codable, CustomStringConvertible {
   package let term: UInt64
   package let counter: UInt64
 
@@ -59,6 +59,9 @@ package struct Epoch: Hashable, Comparable, Sendable, CustomStringConvertible {
     self.term = term
     self.counter = counter
   }
+
+  /// Below every epoch that is ever minted.
+  package static let lowest = Epoch(term: 0, counter: 0)
 
   package var description: String { "\(term).\(counter)" }
 
@@ -96,7 +99,7 @@ package struct TileID: Hashable, Comparable, Sendable, CustomStringConvertible {
 }
 
 /// Chosen by the caller of a method, reused when it retries: the same id is the same request.
-package struct RequestID: Hashable, Sendable, CustomStringConvertible {
+package struct RequestID: Hashable, Sendable, Codable, CustomStringConvertible {
   package let high: UInt64
   package let low: UInt64
 

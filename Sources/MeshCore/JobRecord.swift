@@ -3,12 +3,16 @@ internal import Checksums
 /// A job as the coordinator knows it.
 struct JobRecord: Sendable {
   let id: JobID
+  /// Place in the order of submit.
+  let number: Int
   let client: String
+  /// The request that submitted it.
+  let request: RequestID
   let spec: AttentionJob
+  let isProtected: Bool
+  let deadlineSeconds: Double
   let estimate: MemoryEstimate
   let submittedAt: Duration
-  /// When it fails, whatever its state.
-  let deadline: Duration?
 
   private(set) var state = JobState.uploading
   private(set) var reason = ""
@@ -27,16 +31,25 @@ struct JobRecord: Sendable {
   var isDiscarded = false
 
   init(
-    id: JobID, client: String, spec: AttentionJob, estimate: MemoryEstimate, at now: Duration,
-    deadline: Duration?
+    id: JobID, number: Int, client: String, request: RequestID, submit: SubmitRequest,
+    estimate: MemoryEstimate, at now: Duration
   ) {
     self.id = id
+    self.number = number
     self.client = client
-    self.spec = spec
+    self.request = request
+    spec = submit.spec
+    isProtected = submit.isProtected
+    deadlineSeconds = submit.deadlineSeconds
     self.estimate = estimate
     submittedAt = now
     lastUpload = now
-    self.deadline = deadline
+  }
+
+  /// When it fails, whatever its state.
+  var deadline: Duration? {
+    guard deadlineSeconds > 0, deadlineSeconds < 1e9 else { return nil }
+    return submittedAt + .milliseconds(Int64(deadlineSeconds * 1_000))
   }
 
   /// A terminal state is set once; every other change goes forward.
@@ -47,9 +60,9 @@ struct JobRecord: Sendable {
     self.reason = reason
   }
 
-  /// Why it waits, while it is queued.
+  /// Why it waits, while it isn't terminal.
   mutating func wait(_ reason: String) {
-    precondition(state == .queued)
+    precondition(!state.isTerminal)
     self.reason = reason
   }
 
@@ -60,48 +73,44 @@ struct JobRecord: Sendable {
   }
 }
 
-/// A job that has been given workers.
-struct JobRun: Sendable {
-  let plan: Plan
-  let assignment: Assignment
-  /// Of each peer: its name when it was assigned, so that it can be told after it is gone.
-  let workers: [WorkerMessage.Hello]
-  var next: [Int]
-  var isFinal: [Bool]
-  var traffic: [Traffic]
-  var residentBytes: [Int]
-  /// K/V tiles that each rank folds, and all of them together.
-  let needed: [Int]
-  let total: Int
-  /// K/V payload bytes that have to cross between workers, at the least.
-  let neededBytes: Int
-  /// Whether each peer has given its final counters.
-  var hasReported: [Bool]
+// MARK: On disk
 
-  init(plan: Plan, assignment: Assignment, workers: [WorkerMessage.Hello]) {
-    self.plan = plan
-    self.assignment = assignment
-    self.workers = workers
-    needed = plan.vranks.map { plan.neededKeyTiles(of: $0) }
-    total = needed.reduce(0, +)
-    neededBytes = Ring(plan: plan, assignment: assignment).neededBytes
-    next = [Int](repeating: 0, count: plan.vrankCount)
-    isFinal = [Bool](repeating: false, count: plan.vrankCount)
-    traffic = [Traffic](repeating: Traffic(), count: workers.count)
-    residentBytes = [Int](repeating: 0, count: workers.count)
-    hasReported = [Bool](repeating: false, count: workers.count)
+extension JobRecord {
+  func image(at now: Duration) -> JobImage {
+    JobImage(
+      job: id, number: number, client: client, request: request, spec: spec,
+      isProtected: isProtected, deadlineSeconds: deadlineSeconds,
+      ageSeconds: (now - submittedAt).seconds, state: state, reason: reason,
+      workerBytes: estimate.workerBytes, inputs: inputs,
+      run: run?.image(ageSeconds: startedAt.map { (now - $0).seconds } ?? 0),
+      outputDigest: outputDigest, logSumExpDigest: logSumExpDigest, isDiscarded: isDiscarded)
   }
 
-  func peer(of worker: WorkerID) -> Int? {
-    assignment.peers.firstIndex { $0.worker == worker }
+  /// The job as it was when the image was written.
+  init(_ image: JobImage, at now: Duration) {
+    id = image.job
+    number = image.number
+    client = image.client
+    request = image.request
+    spec = image.spec
+    isProtected = image.isProtected
+    deadlineSeconds = image.deadlineSeconds
+    let plan = Plan(job: image.spec, vrankCount: image.run?.table.vrankCount ?? 1)
+    let workers = image.run?.table.peers.count ?? 1
+    estimate = MemoryEstimate(
+      plan: plan, workers: max(1, min(workers, plan.vrankCount)), isProtected: image.isProtected)
+    submittedAt = now - .milliseconds(Int64(image.ageSeconds * 1_000))
+    lastUpload = now
+    state = image.state
+    reason = image.reason
+    inputs = image.inputs
+    run = image.run.map { JobRun($0, plan: plan, at: now) }
+    startedAt = image.run.map { now - .milliseconds(Int64($0.ageSeconds * 1_000)) }
+    foldedAt = image.state.isTerminal || image.state == .finishing ? now : nil
+    finishingAt = image.state == .finishing ? now : nil
+    endedAt = image.state.isTerminal ? now : nil
+    outputDigest = image.outputDigest
+    logSumExpDigest = image.logSumExpDigest
+    isDiscarded = image.isDiscarded
   }
-
-  /// The rank of a worker that is furthest behind: what its loss is told by.
-  func slowestRank(ofPeer peer: Int) -> VRank? {
-    plan.vranks
-      .filter { assignment.hosts[$0.index].peer == peer && !isFinal[$0.index] }
-      .min { next[$0.index] < next[$1.index] }
-  }
-
-  var folded: Int { next.reduce(0, +) }
 }

@@ -41,11 +41,38 @@ package enum Limits {
   package static let storePullsOutstanding = 32
   /// Result messages sent and not yet acknowledged.
   package static let resultMessagesOutstanding = 4
+  /// Messages of a copy sent to its holder, or asked of it, and not yet acknowledged or received.
+  package static let copyMessagesOutstanding = 8
+  /// Losses and recoveries of a job that are told.
+  package static let recoveriesKeptMaximum = 256
+  /// Commits of the coordinator's state that may wait for the disk.
+  package static let effectsHeldMaximum = 65_536
+
+  // Protection.
+  /// What copies may cost of the compute time they protect.
+  package static let copyCostMaximum = 0.015
+  /// A virtual rank is copied at least once in its tiles divided by this.
+  package static let copiesOfARankMinimum = 8
+  /// Workers lost in a row at a virtual rank that doesn't get on before its job is given up.
+  package static let strikesMaximum = 3
 
   // Time.
   package static let heartbeatInterval: Duration = .milliseconds(100)
   /// A worker silent for so long is lost.
-  package static let heartbeatTimeout: Duration = .milliseconds(1_000)
+  package static let heartbeatTimeout: Duration = .milliseconds(900)
+  /// Compute threads that have work and get nothing done for so long hang; three times what a slow
+  /// tile takes if that is longer.
+  package static let hangTimeout: Duration = .milliseconds(1_900)
+  /// What workers have to come back to a coordinator that was restarted.
+  package static let rejoinTimeout: Duration = .seconds(3)
+  /// What a worker that was told to end waits to be relieved.
+  package static let drainTimeout: Duration = .seconds(60)
+  /// A holder that answers nothing for so long is asked again, or another.
+  package static let copyTimeout: Duration = .seconds(1)
+  /// A disk that failed is tried again after so long.
+  package static let slotRetryInterval: Duration = .seconds(10)
+  /// A commit that failed is tried again after so long.
+  package static let commitRetryInterval: Duration = .milliseconds(500)
   /// A coordinator whose own loop was late by so much doubts itself before it doubts a worker.
   package static let loopLagMaximum: Duration = .milliseconds(200)
   /// A pull that brought nothing for so long goes to the next source.

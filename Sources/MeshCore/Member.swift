@@ -3,7 +3,57 @@ struct Member: Sendable {
   let hello: WorkerMessage.Hello
   var lastHeard: Duration
   var residentBytes = 0
+  /// Copies in its memory, of the job it works for.
+  var held: [WorkerMessage.HeldCopy] = []
+  /// Is to be relieved of what it hosts, and to go.
+  var isDraining = false
+  var computation = WorkerMessage.Computation()
+  /// Since when its compute threads have got nothing done although they have work.
+  var stuckSince: Duration?
+  var pace = TilePace()
+
+  init(hello: WorkerMessage.Hello, lastHeard: Duration) {
+    self.hello = hello
+    self.lastHeard = lastHeard
+  }
 
   var id: WorkerID { hello.worker }
   var name: String { hello.name }
+
+  func place(load: Int) -> Placement.Place {
+    Placement.Place(worker: id, machine: hello.machine, load: load)
+  }
+}
+
+/// How long a worker takes to fold a tile of a rank's query tile, over its last few beats.
+struct TilePace: Sendable {
+  private(set) var secondsPerTile: Double?
+  /// Times in a row that it took more than twice what others take.
+  var slowCount = 0
+  var isReported = false
+  private var last: (compute: Double, tiles: Int)?
+
+  /// - Parameter tiles: folded since the job began, weighted by query tiles.
+  mutating func note(compute: Double, tiles: Int) -> Bool {
+    guard let before = last else {
+      last = (compute, tiles)
+      return false
+    }
+    // Three tiles of a rank at least, or chance would speak.
+    guard tiles > before.tiles, compute - before.compute >= 0.3 else {
+      if tiles < before.tiles { last = (compute, tiles) }
+      return false
+    }
+    secondsPerTile = (compute - before.compute) / Double(tiles - before.tiles)
+    last = (compute, tiles)
+    return true
+  }
+}
+
+/// What is done about a worker that takes more than twice as long as the others.
+package enum StragglerPolicy: String, Sendable, CaseIterable {
+  /// Told in the events.
+  case report
+  /// Told, and half of what it has left is given to others.
+  case rehost
 }

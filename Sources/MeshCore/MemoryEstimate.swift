@@ -6,15 +6,19 @@ package struct MemoryEstimate: Hashable, Sendable {
   /// Bytes in the coordinator's store: inputs, output and log-sum-exp.
   package let diskBytes: Int
 
-  /// - Parameter workers: workers that share the virtual ranks of `plan`.
-  package init(plan: Plan, workers: Int) {
+  /// - Parameters:
+  ///   - workers: workers that share the virtual ranks of `plan`.
+  ///   - isProtected: whether they keep copies of each other's states.
+  package init(plan: Plan, workers: Int, isProtected: Bool = true) {
     let job = plan.job
     let hosts = Plan.hosts(vranks: plan.vrankCount, workers: workers)
     var shard = [Int](repeating: 0, count: workers)
     for vrank in plan.vranks {
       shard[hosts[vrank.index]] += Self.vrankBytes(plan: plan, vrank: vrank)
     }
-    workerBytes = (shard.max() ?? 0) + Self.windowBytes(plan: plan) + Self.processBytes
+    let copies = isProtected && workers > 1 ? Self.copyBytes(plan: plan, hosts: hosts) : 0
+    workerBytes =
+      (shard.max() ?? 0) + copies + Self.windowBytes(plan: plan) + Self.processBytes
     diskBytes = job.inputBytes + job.outputBytes + job.logSumExpBytes
   }
 
@@ -35,6 +39,14 @@ package struct MemoryEstimate: Hashable, Sendable {
       $0 + plan.payloadBytes(of: .keyValue($1)) + 256 * plan.partCount(.keyValue)
     }
     return state + frames
+  }
+
+  /// Copies of others' ranks, as many as one hosts itself and one more; one of them in two
+  /// generations, and a snapshot of an own rank.
+  static func copyBytes(plan: Plan, hosts: [Int]) -> Int {
+    let states = plan.vranks.map { plan.stateBytes(of: $0) + 256 * plan.messageCount(of: $0) }
+    let most = Dictionary(grouping: hosts, by: { $0 }).values.map(\.count).max() ?? 0
+    return (most + 3) * (states.max() ?? 0)
   }
 
   /// Packed tiles and frames of the windows, and messages in flight: independent of the sequence.

@@ -12,6 +12,7 @@ package enum Method: UInt8, Sendable, CaseIterable {
   // Service Mesh, on the control socket.
   case workers = 8
   case events = 9
+  case drain = 12
   // Service Store, on the data socket.
   case upload = 10
   case read = 11
@@ -28,6 +29,7 @@ package enum Method: UInt8, Sendable, CaseIterable {
     case .discard: "Jobs.Discard"
     case .workers: "Mesh.Workers"
     case .events: "Mesh.Events"
+    case .drain: "Mesh.Drain"
     case .upload: "Store.Upload"
     case .read: "Store.Read"
     }
@@ -41,14 +43,14 @@ package enum Method: UInt8, Sendable, CaseIterable {
     switch self {
     case .submit, .start, .result, .discard, .upload, .read: [.client, .operator]
     case .status, .list, .workers, .events: [.client, .operator, .viewer]
-    case .cancel: [.client, .operator]
+    case .cancel, .drain: [.client, .operator]
     }
   }
 
   /// Whether a repeated request id is answered from the kept reply instead of being done again.
   package var isKept: Bool {
     switch self {
-    case .submit, .start, .cancel, .discard: true
+    case .submit, .start, .cancel, .discard, .drain: true
     case .status, .list, .result, .workers, .events, .upload, .read: false
     }
   }
@@ -119,6 +121,8 @@ package enum CallRequest: Hashable, Sendable {
   case discard(JobID)
   case workers
   case events(EventsRequest)
+  /// Relieve the worker of this name of what it hosts, and let it end.
+  case drain(String)
 
   package var method: Method {
     switch self {
@@ -131,6 +135,7 @@ package enum CallRequest: Hashable, Sendable {
     case .discard: .discard
     case .workers: .workers
     case .events: .events
+    case .drain: .drain
     }
   }
 }
@@ -150,10 +155,13 @@ package struct SubmitRequest: Hashable, Sendable {
   package var spec: AttentionJob
   /// Seconds from submit after which the job fails, whatever its state; 0 for none.
   package var deadlineSeconds: Double
+  /// Whether state is copied and checkpointed while the job runs: without, losing a worker ends it.
+  package var isProtected: Bool
 
-  package init(spec: AttentionJob, deadlineSeconds: Double) {
+  package init(spec: AttentionJob, deadlineSeconds: Double, isProtected: Bool = true) {
     self.spec = spec
     self.deadlineSeconds = deadlineSeconds
+    self.isProtected = isProtected
   }
 }
 

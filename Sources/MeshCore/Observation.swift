@@ -37,9 +37,18 @@ package struct Observation: Hashable, Sendable {
     case released = 21
     case sourceChanged = 22
     case tileRefused = 23
+    case rehosted = 24
+    case restored = 25
+    case handOver = 26
+    case copyRefused = 27
+    case staleRefused = 28
+    case straggler = 29
     case coordinatorLate = 30
     case messageDropped = 31
     case storeAlarm = 32
+    case checkpointAlarm = 33
+    case coordinatorRestarted = 34
+    case workerDraining = 35
 
     package var name: String {
       switch self {
@@ -62,6 +71,15 @@ package struct Observation: Hashable, Sendable {
       case .coordinatorLate: "coordinator-late"
       case .messageDropped: "message-dropped"
       case .storeAlarm: "store-alarm"
+      case .rehosted: "rehosted"
+      case .restored: "restored"
+      case .handOver: "hand-over"
+      case .copyRefused: "copy-refused"
+      case .staleRefused: "stale-refused"
+      case .straggler: "straggler"
+      case .checkpointAlarm: "checkpoint-alarm"
+      case .coordinatorRestarted: "coordinator-restarted"
+      case .workerDraining: "worker-draining"
       }
     }
   }

@@ -41,6 +41,12 @@ struct ReplyCache: Sendable {
     return .joined
   }
 
+  /// The reply that an earlier coordinator gave, or would have given.
+  mutating func remember(_ request: CallRequest, id: RequestID, _ outcome: CallOutcome) {
+    if entries.count >= Limits.repliesKeptMaximum { entries.removeFirst() }
+    entries.append(Entry(id: id, request: request, outcome: outcome, tickets: []))
+  }
+
   /// Whether a call is under way or kept under this id.
   func holds(_ request: RequestID) -> Bool { entries.contains { $0.id == request } }
 

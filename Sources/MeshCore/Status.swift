@@ -72,6 +72,11 @@ package struct JobStatus: Hashable, Sendable {
   package var planHash: Digest?
   package var ranks: [RankStatus]
   package var workers: [JobWorkerStatus]
+  /// What a loss of a worker would cost at the moment.
+  package var protection: Protection
+  /// Virtual ranks that went on elsewhere, oldest first; at most
+  /// `Limits.recoveriesKeptMaximum`.
+  package var recoveries: [Recovery]
   /// K/V payload bytes that have to cross between workers, at the least.
   package var neededBytes: Int
   /// The bound on one worker's memory that admission computed.
@@ -82,8 +87,9 @@ package struct JobStatus: Hashable, Sendable {
 
   package init(
     summary: JobSummary, queuePosition: Int, vrankCount: Int, planHash: Digest?,
-    ranks: [RankStatus], workers: [JobWorkerStatus], neededBytes: Int, workerBytes: Int,
-    outputDigest: Digest?, logSumExpDigest: Digest?
+    ranks: [RankStatus], workers: [JobWorkerStatus], protection: Protection,
+    recoveries: [Recovery], neededBytes: Int, workerBytes: Int, outputDigest: Digest?,
+    logSumExpDigest: Digest?
   ) {
     self.summary = summary
     self.queuePosition = queuePosition
@@ -91,6 +97,8 @@ package struct JobStatus: Hashable, Sendable {
     self.planHash = planHash
     self.ranks = ranks
     self.workers = workers
+    self.protection = protection
+    self.recoveries = recoveries
     self.neededBytes = neededBytes
     self.workerBytes = workerBytes
     self.outputDigest = outputDigest
@@ -106,17 +114,46 @@ package struct RankStatus: Hashable, Sendable {
   package var worker: String
   package var next: Int
   package var needed: Int
+  /// `next` of the copy in another worker's memory, and of the checkpoint on disk; 0 for none.
+  package var copied: Int
+  package var durable: Int
   package var isFinal: Bool
 
   package init(
-    vrank: VRank, epoch: Epoch, worker: String, next: Int, needed: Int, isFinal: Bool
+    vrank: VRank, epoch: Epoch, worker: String, next: Int, needed: Int, copied: Int, durable: Int,
+    isFinal: Bool
   ) {
     self.vrank = vrank
     self.epoch = epoch
     self.worker = worker
     self.next = next
     self.needed = needed
+    self.copied = copied
+    self.durable = durable
     self.isFinal = isFinal
+  }
+}
+
+/// What protects the work that a job has done, by its least protected virtual rank.
+package enum Protection: UInt8, Sendable, CaseIterable, Codable {
+  /// The job asked for none.
+  case off = 1
+  /// Nothing has been copied yet.
+  case none = 2
+  case peerAndDisk = 3
+  /// In another worker's memory; no checkpoint on disk.
+  case peerOnly = 4
+  /// On disk; no other worker holds it.
+  case diskOnly = 5
+
+  package var name: String {
+    switch self {
+    case .off: "off"
+    case .none: "none yet"
+    case .peerAndDisk: "peer + disk"
+    case .peerOnly: "peer only, disk failing or not there"
+    case .diskOnly: "disk only, peer lost"
+    }
   }
 }
 
@@ -153,11 +190,12 @@ package struct WorkerStatus: Hashable, Sendable {
   /// The job it works for.
   package var job: JobID?
   package var vranks: [VRank]
+  package var standing: WorkerStanding
 
   package init(
     worker: WorkerID, name: String, processID: Int, numerics: String, level: String, threads: Int,
     memoryBytes: Int, residentBytes: Int, endpoint: String, silentSeconds: Double, job: JobID?,
-    vranks: [VRank]
+    vranks: [VRank], standing: WorkerStanding
   ) {
     self.worker = worker
     self.name = name
@@ -171,5 +209,23 @@ package struct WorkerStatus: Hashable, Sendable {
     self.silentSeconds = silentSeconds
     self.job = job
     self.vranks = vranks
+    self.standing = standing
+  }
+}
+
+/// What may be asked of a worker.
+package enum WorkerStanding: UInt8, Sendable, CaseIterable, Codable {
+  case active = 1
+  /// Takes part only in place of a worker that was lost.
+  case spare = 2
+  /// Is being relieved of what it hosts.
+  case draining = 3
+
+  package var name: String {
+    switch self {
+    case .active: "active"
+    case .spare: "spare"
+    case .draining: "draining"
+    }
   }
 }

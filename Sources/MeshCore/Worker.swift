@@ -10,8 +10,8 @@
 ///
 /// Nobody waits for another worker's fold, and every chain of waits ends at an owner or the store.
 package struct Worker: Sendable {
-  /// What the shell tells the core. Everything about a job names it: what is left over from an
-  /// earlier one is dropped.
+  /// What the shell tells the core. Everything about a job names it, and everything about a virtual
+  /// rank the epoch under which it was hosted: what is left over from an earlier one is dropped.
   package enum Event: Sendable {
     case coordinator(CoordinatorMessage)
     /// A peer asks for a tile.
@@ -25,20 +25,47 @@ package struct Worker: Sendable {
     case badPart(JobID, TileID, from: Source)
     /// The connection to a source broke.
     case sourceLost(JobID, Source)
-    case folded(JobID, VRank, next: Int)
+    /// `cost` is the time of compute threads that it took.
+    case folded(JobID, VRank, Epoch, next: Int, cost: Duration)
     /// The result of a virtual rank is normalised and digested.
-    case finished(JobID, VRank)
+    case finished(JobID, VRank, Epoch)
     case receipt(ResultReceipt)
+
+    // Copies of this worker's ranks.
+    case snapshotTaken(JobID, VRank, Epoch, next: Int, cost: Duration)
+    case copyReceipt(CopyReceipt, from: Source)
+    case persisted(JobID, VRank, Epoch, slot: Int, next: Int, cost: Duration)
+    /// The checkpoints of the rank are lost; another try makes new ones.
+    case persistFailed(JobID, VRank, Epoch, reason: String)
+    // Copies of others' ranks.
+    /// A message of a copy arrived that is what it says; the shell keeps it if it is told to.
+    case copy(CopyHeader, from: Link)
+    case badCopy(CopyHeader, from: Link)
+    case statePull(StatePull, from: Link)
+    // State to go on from.
+    case stateAnswer(StateAnswer, from: Source)
+    /// A message of a copy came back that is what it says.
+    case statePart(CopyHeader, from: Source)
+    case badStatePart(CopyHeader, from: Source)
+    /// The state of a rank was read from memory or disk; nil when nothing usable was there.
+    case restored(JobID, VRank, Epoch, WorkerMessage.Restored?)
+
+    /// The process was asked to end.
+    case end
     case tick
   }
 
   /// What the shell does, in order.
   package enum Effect: Sendable {
     case send(WorkerMessage)
-    /// A heartbeat: the shell adds its counters.
-    case beat(JobID?, term: UInt64, [WorkerMessage.Progress], isLast: Bool)
-    /// Make room for the virtual ranks that this worker hosts.
-    case begin(Assignment, hosted: [VRank])
+    /// A heartbeat: the shell fills in its counters.
+    case beat(WorkerMessage.Heartbeat)
+    /// A job begins.
+    case begin(Assignment)
+    /// The table of the job changed: other peers, other hosts.
+    case adopt(Assignment)
+    /// Make room for a virtual rank.
+    case host(VRank, Epoch)
     case pull(Pull, from: Source)
     case answer(PullAnswer, Pull, to: Link)
     /// Send one part that is kept.
@@ -47,19 +74,50 @@ package struct Worker: Sendable {
     /// a query tile, which need no frames afterwards.
     case pack(TileID)
     case unpack(TileID)
-    /// The frames of a foreign tile are no longer wanted.
+    /// The frames of a tile are no longer wanted.
     case forget(TileID)
-    /// Fold K/V tiles, ascending, into every row of a virtual rank. Folds are done in the order in
-    /// which they are asked for.
-    case fold(VRank, tiles: Range<Int>)
+    /// Fold K/V tiles, ascending, into every row of a virtual rank. Folds, snapshots and results are
+    /// done in the order in which they are asked for.
+    case fold(VRank, Epoch, tiles: Range<Int>)
     /// Normalise and digest the result.
-    case finish(VRank)
-    case sendResult(VRank, message: Int)
-    case sendFinal(VRank)
-    /// The result is final: its memory is free.
-    case retire(VRank)
-    /// Drop everything of the job.
-    case release(JobID)
+    case finish(VRank, Epoch)
+    case sendResult(VRank, Epoch, message: Int)
+    case sendFinal(VRank, Epoch)
+    /// The result is final: its memory is free, and its checkpoints are.
+    case retire(VRank, Epoch)
+    /// Another worker has the rank: its memory is free. Checkpoints stay.
+    case abandon(VRank, Epoch)
+
+    /// Copy the messages `first...` of a rank's state, behind the folds asked for so far.
+    case snapshot(VRank, Epoch, next: Int, first: Int)
+    case sendCopy(CopyHeader, to: Source)
+    /// Write messages `first...` of the snapshot to a checkpoint slot, 0 or 1, and sync it.
+    case persist(VRank, Epoch, slot: Int, next: Int, first: Int)
+    case dropSnapshot(VRank)
+
+    /// Keep the message of a copy that has just arrived.
+    case keepCopy(CopyHeader)
+    /// Messages `first...` that were kept replace those of the copy before: it is whole.
+    case completeCopy(VRank, first: Int)
+    /// What was kept of a copy that won't become whole.
+    case dropPartialCopy(VRank)
+    case dropCopy(VRank)
+    case receipt(CopyReceipt, to: Link)
+    case stateAnswer(StateAnswer, to: Link)
+    case serveCopy(CopyHeader, to: Link)
+
+    /// Load the state from the copy in this worker's memory.
+    case restoreHeld(VRank, Epoch)
+    /// Load the state from the best checkpoint.
+    case restoreSlot(VRank, Epoch)
+    case pullState(StatePull, from: Source)
+    /// Load the message of a copy that has just arrived into the rank's state.
+    case loadState(CopyHeader)
+
+    /// Drop everything of the job; when it is over its checkpoints too.
+    case release(JobID, isOver: Bool)
+    /// The process may end.
+    case leave
     case observe(Observation)
   }
 
@@ -69,28 +127,37 @@ package struct Worker: Sendable {
     package init(number: UInt64) { self.number = number }
   }
 
-  /// Where a tile can be asked for.
+  /// Where a tile or a state can be asked for.
   package enum Source: Hashable, Sendable {
-    /// A peer of the job, by index in its assignment.
-    case peer(Int)
-    /// The coordinator's input store, which has everything.
+    case peer(WorkerID)
+    /// The coordinator's input store, which has every tile.
     case store
   }
 
   package let hello: WorkerMessage.Hello
   package private(set) var run: WorkerRun?
+  /// Whether the shell has a directory for checkpoints.
+  let hasSlots: Bool
+  let defect: Defect?
   private var term: UInt64 = 0
   private var isWelcome = false
   private var lastHeard: Duration?
   private var lastHello: Duration?
   private var lastBeat: Duration?
+  /// When it was asked to end.
+  private var leavingSince: Duration?
 
-  package init(hello: WorkerMessage.Hello) { self.hello = hello }
+  package init(hello: WorkerMessage.Hello, hasSlots: Bool = false, defect: Defect? = nil) {
+    self.hello = hello
+    self.hasSlots = hasSlots
+    self.defect = defect
+  }
 
   package mutating func handle(_ event: Event, at now: Duration) -> [Effect] {
     var effects: [Effect] = []
     switch event {
     case .coordinator(let message): receive(message, at: now, into: &effects)
+    case .end: leave(at: now, into: &effects)
     case .tick: tick(at: now, into: &effects)
     default:
       guard run != nil else {
@@ -105,78 +172,137 @@ package struct Worker: Sendable {
     return effects
   }
 
-  /// Without a job the only thing that deserves an answer is a pull: the asker turns to the owner.
+  /// Without a job only who waits for an answer gets one: the asker turns to another source.
   private func refuse(_ event: Event, into effects: inout [Effect]) {
-    if case .pull(let pull, let link) = event { effects.append(.answer(.no, pull, to: link)) }
+    switch event {
+    case .pull(let pull, let link): effects.append(.answer(.no, pull, to: link))
+    case .copy(let header, let link):
+      effects.append(.receipt(header.receipt(.unavailable), to: link))
+    case .statePull(let pull, let link):
+      effects.append(.stateAnswer(pull.answer(next: 0, .notFound), to: link))
+    default: break
+    }
   }
 
   private mutating func receive(
     _ message: CoordinatorMessage, at now: Duration, into effects: inout [Effect]
   ) {
-    switch message {
-    case .welcome(let term, _):
-      guard term >= self.term else { return }
-      lastHeard = now
-      self.term = term
-      isWelcome = true
-      beat(at: now, into: &effects)
-    case .refused(_, let reason):
+    if case .refused(_, let reason) = message {
       effects.append(.observe(Observation(.workerRefused, worker: hello.name, detail: reason)))
-    case .beat(let term):
-      guard term >= self.term else { return }
-      lastHeard = now
-    case .assign(let assignment, let term):
-      guard term >= self.term else { return }
-      lastHeard = now
-      self.term = term
-      begin(assignment, at: now, into: &effects)
-    case .release(let job, let term):
-      guard term >= self.term else { return }
-      lastHeard = now
-      if run?.job == job { release(into: &effects) }
+      return
+    }
+    // A coordinator that another has replaced is not listened to.
+    guard message.term >= term else { return }
+    lastHeard = now
+    term = message.term
+    switch message {
+    case .welcome:
+      isWelcome = true
+      if leavingSince != nil { effects.append(.send(.leaving)) }
+      beat(at: now, into: &effects)
+    case .refused, .beat: break
+    case .introduce:
+      isWelcome = false
+      lastHello = now
+      effects.append(.send(.hello(hello)))
+    case .assign(let assignment, _): take(assignment, at: now, into: &effects)
+    case .release(let job, let isOver, _):
+      if run?.job == job { release(isOver: isOver, into: &effects) }
+    case .leave:
+      guard leavingSince != nil || run == nil else { return }
+      release(into: &effects)
+      effects.append(.send(.goodbye))
+      effects.append(.leave)
     }
   }
 
-  private mutating func begin(
+  private mutating func take(
     _ assignment: Assignment, at now: Duration, into effects: inout [Effect]
   ) {
-    guard run?.job != assignment.job else { return }
-    release(into: &effects)
-    guard let next = WorkerRun(assignment: assignment, worker: hello.worker) else { return }
-    run = next
-    effects.append(.begin(assignment, hosted: next.ranks.map(\.vrank)))
+    guard assignment.problem == nil else { return }
+    if run?.job == assignment.job {
+      guard let run, assignment.revision > run.assignment.revision else { return }
+      guard assignment.peer(of: hello.worker) != nil else { return release(into: &effects) }
+      self.run?.adopt(assignment, at: now, into: &effects)
+    } else {
+      guard assignment.peer(of: hello.worker) != nil else { return }
+      release(into: &effects)
+      run = WorkerRun(
+        assignment: assignment, worker: hello.worker, hasSlots: hasSlots, defect: defect)
+      effects.append(.begin(assignment))
+      run?.hostAssigned(into: &effects)
+    }
+    let hosted = run?.ranks.map(\.vrank.description).joined(separator: ", ") ?? ""
     effects.append(
       .observe(
         Observation(
           .assigned, job: assignment.job, worker: hello.name,
-          detail: "virtual ranks \(next.ranks.map(\.vrank.description).joined(separator: ", "))")))
+          detail: hosted.isEmpty ? "no virtual ranks" : "virtual ranks \(hosted)")))
+    run?.tellSoon()
   }
 
-  private mutating func release(into effects: inout [Effect]) {
+  private mutating func release(isOver: Bool = false, into effects: inout [Effect]) {
     guard let job = run?.job else { return }
     // The last word about the job goes out while its counters are still there.
-    effects.append(.beat(job, term: term, run?.progress ?? [], isLast: true))
+    effects.append(.beat(heartbeat(isLast: true)))
     run = nil
-    effects.append(.release(job))
+    effects.append(.release(job, isOver: isOver))
     effects.append(.observe(Observation(.released, job: job, worker: hello.name)))
   }
 
   private mutating func tick(at now: Duration, into effects: inout [Effect]) {
     if let heard = lastHeard, now - heard >= Limits.heartbeatTimeout { isWelcome = false }
     if isWelcome {
-      if lastBeat.map({ now - $0 >= Limits.heartbeatInterval }) ?? true {
-        beat(at: now, into: &effects)
-      }
+      if lastBeat.map({ now - $0 >= beatInterval }) ?? true { beat(at: now, into: &effects) }
     } else if lastHello.map({ now - $0 >= .milliseconds(250) }) ?? true {
       lastHello = now
       effects.append(.send(.hello(hello)))
     }
+    if let leavingSince, now - leavingSince >= Limits.drainTimeout {
+      effects.append(.send(.goodbye))
+      effects.append(.leave)
+    }
     run?.expire(at: now, into: &effects)
+  }
+
+  /// A job without protection has no heartbeats either: a sign of life now and then keeps the
+  /// connection's state known.
+  private var beatInterval: Duration {
+    run?.assignment.isProtected == false ? .seconds(5) : Limits.heartbeatInterval
   }
 
   private mutating func beat(at now: Duration, into effects: inout [Effect]) {
     guard isWelcome else { return }
     lastBeat = now
-    effects.append(.beat(run?.job, term: term, run?.progress ?? [], isLast: false))
+    effects.append(.beat(heartbeat(isLast: false)))
+  }
+
+  private func heartbeat(isLast: Bool) -> WorkerMessage.Heartbeat {
+    WorkerMessage.Heartbeat(
+      job: run?.job, revision: run?.assignment.revision ?? .lowest, term: term,
+      progress: run?.progress ?? [], held: run?.heldCopies ?? [], isLast: isLast)
+  }
+
+  /// Asks to be relieved of what it hosts; a worker that hosts nothing just goes.
+  private mutating func leave(at now: Duration, into effects: inout [Effect]) {
+    guard leavingSince == nil else { return }
+    leavingSince = now
+    guard let run, run.assignment.isProtected, !run.ranks.allSatisfy({ $0.isDone }) else {
+      effects.append(.send(.goodbye))
+      return effects.append(.leave)
+    }
+    effects.append(.send(.leaving))
+  }
+}
+
+extension CoordinatorMessage {
+  /// Of the coordinator that sent it; a refusal counts whatever the term.
+  var term: UInt64 {
+    switch self {
+    case .welcome(let term, _), .beat(let term), .assign(_, let term), .release(_, _, let term),
+      .introduce(let term), .leave(let term):
+      term
+    case .refused: .max
+    }
   }
 }

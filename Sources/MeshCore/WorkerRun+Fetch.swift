@@ -9,9 +9,14 @@ extension WorkerRun {
     for tile in wantedForeignTiles() {
       guard makeRoom(for: tile, into: &effects) else { return }
       request(
-        .keyValue(tile), of: .peer(ring.source(of: tile, for: me)), attempts: 1, at: now,
+        .keyValue(tile), of: peer(ring.source(of: tile, for: me)), attempts: 1, at: now,
         into: &effects)
     }
+  }
+
+  /// A peer as a source; the store for none.
+  private func peer(_ index: Int?) -> Worker.Source {
+    assignment.worker(index).map { .peer($0) } ?? .store
   }
 
   /// The next tile to load from the store, if its credit allows: a few tiles of the shard first,
@@ -30,7 +35,7 @@ extension WorkerRun {
   /// Foreign tiles in some rank's window that nobody has been asked for, ascending.
   private func wantedForeignTiles() -> [Int] {
     var wanted: [Int] = []
-    for rank in ranks where !rank.window.isEmpty {
+    for rank in ranks where rank.duty == .fold && !rank.window.isEmpty {
       for tile in rank.window where !isOwn(tile) && !wanted.contains(tile) {
         if case .absent = tiles[tile] { wanted.append(tile) }
       }
@@ -42,7 +47,7 @@ extension WorkerRun {
   /// fold; the tile that the rank furthest behind waits for is always let in.
   private mutating func makeRoom(for tile: Int, into effects: inout [Worker.Effect]) -> Bool {
     if foreign.count >= 3 * Limits.windowTiles {
-      if let old = foreign.first(where: { !isStillToFold($0) && isResident($0) }) {
+      if let old = foreign.first(where: { isDroppable($0) }) {
         drop(old, into: &effects)
       } else if tile != ranks.compactMap({ $0.window.first }).min() {
         return false
@@ -55,7 +60,12 @@ extension WorkerRun {
 
   /// A rank whose rows came late needs again what the others are done with.
   private func isStillToFold(_ tile: Int) -> Bool {
-    ranks.contains { $0.next <= tile && tile < $0.needed }
+    ranks.contains { $0.isFolding && $0.next <= tile && tile < $0.needed }
+  }
+
+  /// A foreign tile that nobody here has any use for.
+  func isDroppable(_ tile: Int) -> Bool {
+    isResident(tile) && !isStillToFold(tile) && !packed.contains(tile)
   }
 
   func isResident(_ tile: Int) -> Bool {
@@ -63,7 +73,7 @@ extension WorkerRun {
     return false
   }
 
-  private mutating func drop(_ tile: Int, into effects: inout [Worker.Effect]) {
+  mutating func drop(_ tile: Int, into effects: inout [Worker.Effect]) {
     tiles[tile] = .absent
     foreign.removeAll { $0 == tile }
     effects.append(.forget(.keyValue(tile)))
@@ -73,7 +83,11 @@ extension WorkerRun {
     _ tile: TileID, of source: Worker.Source, received: Int = 0, attempts: Int, at now: Duration,
     into effects: inout [Worker.Effect]
   ) {
-    guard let rank = asker(for: tile) else { return }
+    guard let rank = asker(for: tile) else {
+      // Nobody hosted here wants it any more.
+      if case .requested = self[tile] { self[tile] = .absent }
+      return
+    }
     let parts = received..<plan.partCount(tile.tensor)
     let credit = parts.reduce(0) { $0 + plan.payloadBytes(of: tile, part: $1) }
     if source == .store {
@@ -88,7 +102,7 @@ extension WorkerRun {
       .pull(
         Pull(
           job: job, planTag: planTag, tile: tile, firstPart: received, creditBytes: credit,
-          worker: assignment.peers[me].worker, vrank: rank.vrank, epoch: rank.epoch),
+          worker: worker, vrank: rank.vrank, epoch: rank.epoch),
         from: source))
   }
 
@@ -144,6 +158,8 @@ extension WorkerRun {
   mutating func lose(
     _ source: Worker.Source, at now: Duration, into effects: inout [Worker.Effect]
   ) {
+    for index in ranks.indices { giveUpSource(source, of: index) }
+    loseHolder(source, into: &effects)
     for tile in requestedTiles {
       guard case .requested(let request) = self[tile], request.source == source else { continue }
       askElsewhere(tile, request, because: "the connection broke", at: now, into: &effects)
@@ -158,30 +174,22 @@ extension WorkerRun {
         into: &effects)
     }
     expireResults(at: now, into: &effects)
+    expireRestoring(at: now)
+    expireCopies(at: now, into: &effects)
   }
 
-  /// Ring, then owner, then store; the store again and again, but not for ever.
+  /// Ring, then owner, then store, and then in turn the owner and the store again, for as long as it
+  /// takes: with both down a needer waits until one is back, and nothing is lost.
   mutating func askElsewhere(
     _ tile: TileID, _ request: TileState.Request, because reason: String, at now: Duration,
     into effects: inout [Worker.Effect]
   ) {
-    guard request.attempts < Limits.pullAttemptsMaximum else {
-      // It stays asked for, with its credit: the job ends here, and until then this is said again
-      // now and then, since a message may be lost.
-      var last = request
-      last.deadline = now + Limits.pullTimeout
-      self[tile] = .requested(last)
-      return fail(tile, "no source has it: \(reason)", into: &effects)
-    }
-    if request.source == .store {
-      storePulls -= 1
-      let parts = request.received..<plan.partCount(tile.tensor)
-      storeBytes -= parts.reduce(0) { $0 + plan.payloadBytes(of: tile, part: $1) }
-    }
+    if request.source == .store { giveBackCredit(tile, request) }
     var next = Worker.Source.store
-    if tile.tensor == .keyValue, case .peer(let peer) = request.source {
-      let owner = ring.owner(of: tile.index)
-      if peer != owner, owner != me { next = .peer(owner) }
+    if tile.tensor == .keyValue {
+      let owner = peer(ring.owner(of: tile.index))
+      let isOwnerNext = request.source == .store ? request.attempts % 2 == 0 : true
+      if isOwnerNext, owner != request.source, owner != .peer(worker) { next = owner }
     }
     effects.append(
       .observe(
@@ -192,16 +200,27 @@ extension WorkerRun {
       into: &effects)
   }
 
+  /// What was asked of the store and won't come any more.
+  mutating func giveBackCredit(_ tile: TileID, _ request: TileState.Request) {
+    guard request.source == .store else { return }
+    storePulls -= 1
+    let parts = request.received..<plan.partCount(tile.tensor)
+    storeBytes -= parts.reduce(0) { $0 + plan.payloadBytes(of: tile, part: $1) }
+  }
+
   private func name(of source: Worker.Source) -> String {
     switch source {
     case .store: "the input store"
-    case .peer(let peer): "worker \(peer + 1) of \(assignment.peers.count)"
+    case .peer(let worker):
+      assignment.peer(of: worker).map { "worker \($0 + 1) of \(assignment.peers.count)" }
+        ?? "a worker that was lost"
     }
   }
 
   func fail(_ tile: TileID, _ reason: String, into effects: inout [Worker.Effect]) {
-    guard let rank = asker(for: tile) else { return }
-    effects.append(.send(.failed(job, rank.vrank, step: rank.next, reason: "\(tile): \(reason)")))
+    guard let rank = asker(for: tile), let index = self.rank(of: rank.vrank) else { return }
+    effects.append(
+      .send(.failed(job, rank.vrank, step: ranks[index].next, reason: "\(tile): \(reason)")))
   }
 
   /// Whether a tile named by a peer exists in the plan.

@@ -17,33 +17,63 @@ extension WorkerRun {
       askElsewhere(tile, request, because: "a damaged part came", at: now, into: &effects)
     case .sourceLost(let job, let source) where job == self.job:
       lose(source, at: now, into: &effects)
-    case .folded(let job, let vrank, let next) where job == self.job:
-      folded(vrank, next: next)
-    case .finished(let job, let vrank) where job == self.job:
-      rank(vrank) { $0.result?.isReady = true }
+    case .folded(let job, let vrank, let epoch, let next, let cost) where job == self.job:
+      folded(vrank, epoch, next: next, cost: cost)
+    case .finished(let job, let vrank, let epoch) where job == self.job:
+      if let index = rank(of: vrank, epoch) { ranks[index].result?.isReady = true }
     case .receipt(let receipt) where receipt.job == self.job:
       receive(receipt, at: now, into: &effects)
+    default: handleCopies(event, at: now, into: &effects)
+    }
+  }
+
+  private mutating func handleCopies(
+    _ event: Worker.Event, at now: Duration, into effects: inout [Worker.Effect]
+  ) {
+    switch event {
+    case .snapshotTaken(let job, let vrank, let epoch, let next, let cost) where job == self.job:
+      snapshotTaken(vrank, epoch, next: next, cost: cost, at: now, into: &effects)
+    case .copyReceipt(let receipt, let source) where receipt.job == job:
+      receive(receipt, from: source, at: now, into: &effects)
+    case .persisted(let job, let vrank, let epoch, let slot, let next, let cost)
+    where job == self.job:
+      persisted(vrank, epoch, slot: slot, next: next, cost: cost, into: &effects)
+    case .persistFailed(let job, let vrank, let epoch, let reason) where job == self.job:
+      persistFailed(vrank, epoch, reason: reason, at: now, into: &effects)
+    case .copy(let header, let link): receive(header, from: link, into: &effects)
+    case .badCopy(let header, let link):
+      effects.append(.receipt(header.receipt(.dataLoss), to: link))
+    case .statePull(let pull, let link): serve(pull, to: link, into: &effects)
+    case .stateAnswer(let answer, let source) where answer.job == job:
+      receive(answer, from: source, at: now, into: &effects)
+    case .statePart(let header, let source) where header.job == job:
+      receive(header, from: source, at: now, into: &effects)
+    case .badStatePart(let header, let source) where header.job == job:
+      if takes(header, from: source), let index = rank(of: header.vrank) {
+        giveUpSource(source, of: index)
+      }
+    case .restored(let job, let vrank, let epoch, let restored) where job == self.job:
+      loaded(vrank, epoch, restored, into: &effects)
     default: break  // Of a job that is no longer here.
     }
   }
 
   /// Whatever can be done now, after any event. What is asked for first is done first.
   mutating func proceed(at now: Duration, into effects: inout [Worker.Effect]) {
+    seekStates(at: now, into: &effects)
     unpackFolded(into: &effects)
     fetch(at: now, into: &effects)
     packWindows(into: &effects)
     fold(into: &effects)
+    copyStates(at: now, into: &effects)
     finishRanks(into: &effects)
     sendResults(at: now, into: &effects)
   }
 
-  func rank(of vrank: VRank) -> Int? { ranks.firstIndex { $0.vrank == vrank } }
-
-  private mutating func rank(_ vrank: VRank, _ change: (inout Rank) -> Void) {
-    if let index = rank(of: vrank) { change(&ranks[index]) }
+  /// Whether some rank wants a tile packed, or the compute threads are at it for one that is gone.
+  func isInWindow(_ tile: Int) -> Bool {
+    ranks.contains { $0.window.contains(tile) } || folds.contains { $0.tiles.contains(tile) }
   }
-
-  func isInWindow(_ tile: Int) -> Bool { ranks.contains { $0.window.contains(tile) } }
 
   private mutating func unpackFolded(into effects: inout [Worker.Effect]) {
     for tile in packed where !isInWindow(tile) { effects.append(.unpack(.keyValue(tile))) }
@@ -63,43 +93,53 @@ extension WorkerRun {
   /// Gives folds to the compute threads: the rank furthest behind first, so that ranks of one worker
   /// stay together and a tile that arrives is folded for all of them.
   private mutating func fold(into effects: inout [Worker.Effect]) {
-    while foldsOutstanding < Limits.foldsOutstanding {
+    while folds.count < Limits.foldsOutstanding {
       let ready = ranks.indices.filter { readyTiles(ranks[$0]).isEmpty == false }
       guard let index = ready.min(by: { ranks[$0].dispatched < ranks[$1].dispatched }) else {
         return
       }
       let run = readyTiles(ranks[index])
+      let (vrank, epoch) = ranks[index].identity
       ranks[index].dispatched = run.upperBound
-      foldsOutstanding += 1
-      effects.append(.fold(ranks[index].vrank, tiles: run))
+      folds.append(OutstandingFold(vrank: vrank, epoch: epoch, tiles: run))
+      effects.append(.fold(vrank, epoch, tiles: run))
     }
   }
 
-  private func readyTiles(_ rank: Rank) -> Range<Int> {
+  private func readyTiles(_ rank: HostedRank) -> Range<Int> {
     let start = rank.dispatched
-    guard rank.missingQueries == 0, start < rank.needed else { return start..<start }
+    guard rank.isFolding, rank.duty == .fold, rank.missingQueries == 0, start < rank.needed else {
+      return start..<start
+    }
     var end = start
     while end < rank.needed, end < start + Limits.tilesPerFold, packed.contains(end) { end += 1 }
     return start..<end
   }
 
   /// The state itself refuses anything but its next tiles.
-  private mutating func folded(_ vrank: VRank, next: Int) {
-    guard let index = rank(of: vrank), ranks[index].next < next, next <= ranks[index].dispatched
+  private mutating func folded(_ vrank: VRank, _ epoch: Epoch, next: Int, cost: Duration) {
+    guard
+      let place = folds.firstIndex(where: {
+        $0.vrank == vrank && $0.epoch == epoch && $0.tiles.upperBound == next
+      })
     else { return }
-    foldsOutstanding -= 1
+    let fold = folds.remove(at: place)
+    guard let index = rank(of: vrank, epoch), ranks[index].next == fold.tiles.lowerBound else {
+      return
+    }
     ranks[index].next = next
+    ranks[index].pace.folded(fold.tiles.count, cost)
     if next == ranks[index].needed { tellSoon() }
   }
 
   private mutating func finishRanks(into effects: inout [Worker.Effect]) {
     for index in ranks.indices where ranks[index].result == nil {
-      guard ranks[index].next == ranks[index].needed, ranks[index].missingQueries == 0 else {
-        continue
-      }
-      let tiles = plan.queryTiles(of: ranks[index].vrank).count
-      ranks[index].result = ResultProgress(count: tiles * plan.resultPartCount)
-      effects.append(.finish(ranks[index].vrank))
+      guard ranks[index].isFolding, ranks[index].next == ranks[index].needed,
+        ranks[index].missingQueries == 0
+      else { continue }
+      let (vrank, epoch) = ranks[index].identity
+      ranks[index].result = HostedRank.ResultProgress(count: plan.messageCount(of: vrank))
+      effects.append(.finish(vrank, epoch))
     }
   }
 }

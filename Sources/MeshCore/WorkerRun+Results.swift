@@ -4,15 +4,15 @@ extension WorkerRun {
   mutating func sendResults(at now: Duration, into effects: inout [Worker.Effect]) {
     for index in ranks.indices {
       guard var result = ranks[index].result, result.isReady, !result.isFinal else { continue }
-      let vrank = ranks[index].vrank
+      let (vrank, epoch) = ranks[index].identity
       while result.sent < result.count, resultsOutstanding < Limits.resultMessagesOutstanding {
-        effects.append(.sendResult(vrank, message: result.sent))
+        effects.append(.sendResult(vrank, epoch, message: result.sent))
         result.sent += 1
         resultsOutstanding += 1
         result.deadline = now + Limits.resultTimeout
       }
       if result.acknowledged == result.count, !result.isEndSent {
-        effects.append(.sendFinal(vrank))
+        effects.append(.sendFinal(vrank, epoch))
         result.isEndSent = true
         result.deadline = now + Limits.resultTimeout
       }
@@ -39,11 +39,12 @@ extension WorkerRun {
     if receipt.message == -1, result.isEndSent {
       result.isFinal = true
       result.deadline = nil
-      effects.append(.retire(receipt.vrank))
+      effects.append(.retire(receipt.vrank, receipt.epoch))
+      if snapshot?.vrank == receipt.vrank { endSnapshot(into: &effects) }
     } else if receipt.message == result.acknowledged, result.acknowledged < result.sent {
       result.acknowledged += 1
       resultsOutstanding -= 1
-      result.attempts = 0
+      result.refusals = 0
       result.deadline = now + Limits.resultTimeout
     }
     ranks[index].result = result
@@ -60,13 +61,13 @@ extension WorkerRun {
     _ index: Int, isRefused: Bool, at now: Duration, into effects: inout [Worker.Effect]
   ) {
     guard var result = ranks[index].result else { return }
-    result.attempts += 1
-    guard result.attempts < Limits.pullAttemptsMaximum else {
+    if isRefused { result.refusals += 1 }
+    guard result.refusals < Limits.pullAttemptsMaximum else {
       effects.append(
         .send(
           .failed(
             job, ranks[index].vrank, step: ranks[index].next,
-            reason: "the store does not take its result")))
+            reason: "the store refuses its result as damaged")))
       // Said again now and then: a message may be lost.
       result.deadline = now + Limits.resultTimeout
       ranks[index].result = result

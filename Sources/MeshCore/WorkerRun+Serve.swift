@@ -7,7 +7,8 @@ extension WorkerRun {
       isKnown(pull.tile), epochs.indices.contains(pull.vrank.index)
     else { return effects.append(.answer(.no, pull, to: link)) }
     guard pull.epoch >= epochs[pull.vrank.index] else {
-      effects.append(.observe(Observation(.tileRefused, job: job, detail: "stale epoch")))
+      effects.append(
+        .observe(Observation(.staleRefused, job: job, vrank: pull.vrank, detail: "a tile pull")))
       return effects.append(.answer(.stale, pull, to: link))
     }
     epochs[pull.vrank.index] = pull.epoch

@@ -1,7 +1,7 @@
-internal import ZeroMQ
+package import ZeroMQ
 
 /// One thread for what would make a loop late: digests, syncs. Done in order.
-final class BackgroundQueue: Sendable {
+package final class BackgroundQueue: Sendable {
   private struct State {
     var work: [@Sendable () -> Void] = []
     var isStopped = false
@@ -10,7 +10,7 @@ final class BackgroundQueue: Sendable {
   private let state = Monitor(State())
   private let thread: DedicatedThread
 
-  init(name: String) throws(ZeroMQError) {
+  package init(name: String) throws(ZeroMQError) {
     thread = try DedicatedThread(name: name) { [state] in
       while true {
         var next: (@Sendable () -> Void)?
@@ -28,7 +28,7 @@ final class BackgroundQueue: Sendable {
   }
 
   /// Ends after the work it has.
-  func stop() {
+  package func stop() {
     state.update { $0.isStopped = true }
     thread.join()
   }

@@ -11,13 +11,15 @@ package final class ComputePool: Sendable {
   private final class Work: Sendable {
     let itemCount: Int
     let perform: @Sendable (Int, FoldScratch) -> Void
-    let completion: @Sendable () -> Void
+    let completion: @Sendable (Duration) -> Void
     let nextItem = Atomic<Int>(0)
     let openItems: Atomic<Int>
+    /// CPU time of the threads for it.
+    let nanoseconds = Atomic<Int64>(0)
 
     init(
       itemCount: Int, perform: @escaping @Sendable (Int, FoldScratch) -> Void,
-      completion: @escaping @Sendable () -> Void
+      completion: @escaping @Sendable (Duration) -> Void
     ) {
       self.itemCount = itemCount
       self.perform = perform
@@ -36,6 +38,7 @@ package final class ComputePool: Sendable {
   private let state = Monitor(State())
   private let threads: Mutex<[DedicatedThread]> = Mutex([])
   private let isCancelled = Atomic<Bool>(false)
+  private let done = Atomic<UInt64>(0)
   package let threadCount: Int
 
   /// - Parameter nice: how much the threads yield to others; ten, so that the thread that answers
@@ -49,7 +52,7 @@ package final class ComputePool: Sendable {
           state,
           isCancelled: { [weak self] in
             self?.isCancelled.load(ordering: .relaxed) ?? true
-          })
+          }, countItem: { [weak self] in _ = self?.done.add(1, ordering: .relaxed) })
       }
       threads.withLock { $0.append(thread) }
     }
@@ -58,12 +61,12 @@ package final class ComputePool: Sendable {
   /// Adds work to the end of the queue.
   ///
   /// - Parameter completion: called on a compute thread once every item is done or, after `cancel`,
-  ///   skipped.
+  ///   skipped; told the CPU time that the items took.
   package func submit(
     itemCount: Int, perform: @escaping @Sendable (Int, FoldScratch) -> Void,
-    completion: @escaping @Sendable () -> Void
+    completion: @escaping @Sendable (Duration) -> Void
   ) {
-    guard itemCount > 0 else { return completion() }
+    guard itemCount > 0 else { return completion(.zero) }
     let work = Work(itemCount: itemCount, perform: perform, completion: completion)
     state.update { $0.queue.append(work) }
   }
@@ -82,6 +85,12 @@ package final class ComputePool: Sendable {
   /// Whether items are being skipped: what completes then has no result.
   package var isCancelling: Bool { isCancelled.load(ordering: .relaxed) }
 
+  /// Items done since the pool was made: what tells that its threads get on.
+  package var itemsDone: UInt64 { done.load(ordering: .relaxed) }
+
+  /// Whether there is work.
+  package var isBusy: Bool { state.read { !$0.queue.isEmpty } }
+
   /// Wall time in which there was work.
   package var busySeconds: Double {
     state.read { state in
@@ -99,7 +108,9 @@ package final class ComputePool: Sendable {
     }
   }
 
-  private static func run(_ state: Monitor<State>, isCancelled: () -> Bool) {
+  private static func run(
+    _ state: Monitor<State>, isCancelled: () -> Bool, countItem: () -> Void
+  ) {
     let scratch = FoldScratch()
     while true {
       var work: Work?
@@ -112,20 +123,30 @@ package final class ComputePool: Sendable {
         if work != nil, state.busySince == nil { state.busySince = MonotonicClock.now }
       }
       guard let work else { return }
-      perform(work, scratch: scratch, isCancelled: isCancelled, state: state)
+      perform(
+        work, scratch: scratch, isCancelled: isCancelled, countItem: countItem, state: state)
     }
   }
 
   private static func perform(
-    _ work: Work, scratch: FoldScratch, isCancelled: () -> Bool, state: Monitor<State>
+    _ work: Work, scratch: FoldScratch, isCancelled: () -> Bool, countItem: () -> Void,
+    state: Monitor<State>
   ) {
+    var start = threadTime()
     while true {
       let item = work.nextItem.add(1, ordering: .relaxed).oldValue
       guard item < work.itemCount else { return }
       if !isCancelled() { work.perform(item, scratch) }
+      countItem()
+      // The last item that each thread does is counted with what it did before.
+      if item + 1 >= work.itemCount - 1 || item % 16 == 15 {
+        let end = threadTime()
+        work.nanoseconds.add(end - start, ordering: .relaxed)
+        start = end
+      }
       if work.openItems.subtract(1, ordering: .acquiringAndReleasing).newValue == 0 {
         // The completion comes before the next work begins, so results appear in order.
-        work.completion()
+        work.completion(.nanoseconds(work.nanoseconds.load(ordering: .relaxed)))
         state.update { state in
           state.queue.removeFirst()
           guard state.queue.isEmpty, let since = state.busySince else { return }
@@ -135,4 +156,11 @@ package final class ComputePool: Sendable {
       }
     }
   }
+}
+
+/// CPU time of the calling thread, in nanoseconds.
+func threadTime() -> Int64 {
+  var time = timespec()
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+  return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
 }

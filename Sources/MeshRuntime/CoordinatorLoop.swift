@@ -7,6 +7,8 @@ final class CoordinatorLoop {
   /// What other threads tell it.
   enum Notice: Sendable {
     case store(StoreEvent)
+    /// A commit succeeded or failed.
+    case journal(Coordinator.Event)
     /// A local worker's process ended.
     case processEnded(name: String, reason: String)
     case stop
@@ -17,12 +19,16 @@ final class CoordinatorLoop {
   private let notices: Mailbox<Notice>
   private let orders: Mailbox<StoreLoop.Order>
   private let context: Context
+  /// Nil without a named store: then nothing outlives this process, and every commit succeeds.
+  private let journal: JournalQueue?
   private let log: ObservationLog
   private var poller = Poller()
   private var workers: [WorkerID: Peer] = [:]
   /// Routing ids of callers by number, oldest first; a reply to one that was forgotten is dropped.
   private var callers: [(number: UInt64, link: [UInt8])] = []
   private var nextCaller: UInt64 = 1
+  /// Links of workers that aren't known, oldest first.
+  private var strangers: [(worker: WorkerID, link: [UInt8])] = []
   private var droppedMessages = 0
 
   private struct Peer {
@@ -33,13 +39,14 @@ final class CoordinatorLoop {
 
   init(
     core: Coordinator, router: OwnedSocket, context: Context, notices: Mailbox<Notice>,
-    orders: Mailbox<StoreLoop.Order>, log: ObservationLog
+    orders: Mailbox<StoreLoop.Order>, journal: JournalQueue?, log: ObservationLog
   ) {
     self.core = core
     self.router = router
     self.context = context
     self.notices = notices
     self.orders = orders
+    self.journal = journal
     self.log = log
   }
 
@@ -54,6 +61,7 @@ final class CoordinatorLoop {
         switch notice {
         case .stop: return
         case .store(let event): perform(.store(event))
+        case .journal(let event): perform(event)
         case .processEnded(let name, let reason): processEnded(name, reason)
         }
       }
@@ -107,6 +115,7 @@ final class CoordinatorLoop {
   private func receive(_ frame: ControlFrame, from link: [UInt8]) {
     switch frame {
     case .worker(let message, let worker):
+      if workers[worker] == nil { greetStranger(worker, link) }
       if case .hello(let hello) = message { greet(hello, link: link) }
       perform(.message(message, from: worker))
       if case .goodbye = message { forget(worker) }
@@ -133,6 +142,17 @@ final class CoordinatorLoop {
     }
   }
 
+  /// Remembers the link of a worker that hasn't said hello, so that it can be asked to.
+  private func greetStranger(_ worker: WorkerID, _ link: [UInt8]) {
+    strangers.removeAll { $0.worker == worker }
+    if strangers.count >= Limits.workersMaximum { strangers.removeFirst() }
+    strangers.append((worker, link))
+  }
+
+  private func stranger(_ worker: WorkerID) -> [UInt8]? {
+    strangers.last { $0.worker == worker }?.link
+  }
+
   private func caller(_ link: [UInt8]) -> UInt64 {
     if let known = callers.last(where: { $0.link == link }) { return known.number }
     if callers.count >= 1_024 { callers.removeFirst(512) }
@@ -147,13 +167,14 @@ final class CoordinatorLoop {
     for effect in core.handle(event, at: MonotonicClock.now) {
       switch effect {
       case .send(let message, let worker):
-        guard let peer = workers[worker] else { continue }
-        send(.coordinator(message), to: peer.link)
+        guard let link = workers[worker]?.link ?? stranger(worker) else { continue }
+        send(.coordinator(message), to: link)
         if case .refused = message { forget(worker) }
       case .reply(let outcome, let ticket):
         guard let caller = callers.last(where: { $0.number == ticket.caller }) else { continue }
         send(.reply(ticket.request, outcome), to: caller.link)
       case .store(let command): _ = orders.post(.command(command))
+      case .commit(let number, let images, let removed): commit(number, images, removed)
       case .observe(let observation):
         if observation.kind == .workerLost {
           // Its link may be half dead: a worker that is alive says hello again.
@@ -161,6 +182,16 @@ final class CoordinatorLoop {
         }
         log.write(observation)
       }
+    }
+  }
+
+  private func commit(_ number: UInt64, _ images: [JobImage], _ removed: [JobID]) {
+    guard let journal else {
+      _ = notices.post(.journal(.committed(number)))
+      return
+    }
+    journal.commit(number, images, removing: removed) { [notices] event in
+      _ = notices.post(.journal(event))
     }
   }
 

@@ -1,5 +1,6 @@
 internal import Glibc
-internal import MeshCore
+package import MeshCore
+internal import MeshJournal
 internal import ZeroMQ
 
 /// A running coordinator: two threads, one for control and one for the store, so that heartbeats
@@ -17,11 +18,13 @@ package final class CoordinatorService: Sendable {
     package var store: String?
     package var diskQuotaBytes: Int
     package var retention: Duration
+    package var stragglers: StragglerPolicy
     package var log: ObservationLog
 
     package init(
       controlEndpoint: String, dataEndpoint: String, advertisedData: String?, store: String?,
-      diskQuotaBytes: Int, retention: Duration, log: ObservationLog
+      diskQuotaBytes: Int, retention: Duration, stragglers: StragglerPolicy = .report,
+      log: ObservationLog
     ) {
       self.controlEndpoint = controlEndpoint
       self.dataEndpoint = dataEndpoint
@@ -29,6 +32,7 @@ package final class CoordinatorService: Sendable {
       self.store = store
       self.diskQuotaBytes = diskQuotaBytes
       self.retention = retention
+      self.stragglers = stragglers
       self.log = log
     }
   }
@@ -38,11 +42,12 @@ package final class CoordinatorService: Sendable {
   private let notices: Mailbox<CoordinatorLoop.Notice>
   private let orders: Mailbox<StoreLoop.Order>
   private let background: BackgroundQueue
+  private let journal: JournalQueue?
   private let threads: [DedicatedThread]
 
   /// Binds the sockets and starts the threads.
   package init(_ configuration: Configuration) throws(MeshError) {
-    let directory = try Self.directory(configuration.store)
+    let (directory, images) = try Self.store(configuration.store)
     do throws(ZeroMQError) {
       let control = try Context()
       let data = try Context()
@@ -59,12 +64,16 @@ package final class CoordinatorService: Sendable {
         configuration: Coordinator.Configuration(
           term: directory.term, storeEndpoint: configuration.advertisedData ?? dataEndpoint,
           diskQuotaBytes: configuration.diskQuotaBytes, retention: configuration.retention,
-          seed: generator.next()))
+          stragglers: configuration.stragglers, seed: generator.next()),
+        images: images, at: MonotonicClock.now)
       let log = configuration.log
+      let journal = try directory.journal.map { journal throws(ZeroMQError) in
+        JournalQueue(journal, queue: try BackgroundQueue(name: "journal"))
+      }
       let controlThread = try DedicatedThread(name: "control") {
         let loop = CoordinatorLoop(
           core: core, router: controlSocket.take(), context: control, notices: notices,
-          orders: orders, log: log)
+          orders: orders, journal: journal, log: log)
         end("control loop") { () throws(ZeroMQError) in try loop.run() }
       }
       let storeThread = try DedicatedThread(name: "store") {
@@ -78,6 +87,7 @@ package final class CoordinatorService: Sendable {
       self.notices = notices
       self.orders = orders
       self.background = background
+      self.journal = journal
       threads = [controlThread, storeThread]
     } catch {
       throw MeshError(
@@ -85,10 +95,19 @@ package final class CoordinatorService: Sendable {
     }
   }
 
-  private static func directory(_ path: String?) throws(MeshError) -> StoreDirectory {
-    if let path { return try StoreDirectory.open(path) }
-    let temporary = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
-    return .unnamed(in: temporary)
+  /// Opens the store, and reads what an earlier coordinator left in it.
+  private static func store(
+    _ path: String?
+  ) throws(MeshError) -> (StoreDirectory, images: [JobImage]) {
+    guard let path else {
+      let temporary = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
+      return (.unnamed(in: temporary), [])
+    }
+    let directory = try StoreDirectory.open(path)
+    var images: [JobImage] = []
+    for entry in try directory.entries() { images.append(try JobImage(entry)) }
+    directory.removeJobs(except: Set(images.map(\.job)))
+    return (directory, images)
   }
 
   /// Tells that the process of a local worker ended, before its connection does.
@@ -99,9 +118,11 @@ package final class CoordinatorService: Sendable {
   /// Ends both threads.
   package func stop() {
     _ = notices.post(.stop)
+    // Its work needs the files that the store's thread closes.
+    background.stop()
     _ = orders.post(.stop)
     for thread in threads { thread.join() }
-    background.stop()
+    journal?.stop()
   }
 }
 

@@ -58,7 +58,7 @@ package struct InProcessAttention {
       let work = engine.fold(rank, tiles: tile..<tile + 1)
       pool.submit(itemCount: work.itemCount) {
         work.perform($0, scratch: $1)
-      } completion: {
+      } completion: { _ in
         folded.update { $0 = tile + 1 }
       }
       folded.wait(until: { $0 + Limits.windowTiles > tile }, then: { _ in })
@@ -103,7 +103,7 @@ package struct InProcessAttention {
     let isDone = Monitor(false)
     pool.submit(itemCount: result.itemCount) { item, _ in
       result.perform(item)
-    } completion: {
+    } completion: { _ in
       isDone.update { $0 = true }
     }
     isDone.wait(until: { $0 }, then: { _ in })

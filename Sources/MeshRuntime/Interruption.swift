@@ -15,6 +15,15 @@ package struct Interruption: Sendable {
     }
   }
 
+  /// Waits until `event` gives something, also after a signal, for at most so long.
+  package func waitOn<Result>(upTo seconds: Int, _ event: () -> Result?) -> Result? {
+    for _ in 0..<seconds * 20 {
+      if let result = event() { return result }
+      usleep(50_000)
+    }
+    return nil
+  }
+
   package var isRequested: Bool { Self.count.load(ordering: .relaxed) > 0 }
 
   /// Waits for a signal.

@@ -1,14 +1,15 @@
 internal import Glibc
-internal import MeshCore
+package import MeshCore
 
 /// The tensors of one job on the coordinator's disk: Q, K, V as they were sent, O and log-sum-exp as
 /// float32. All files are preallocated, so that a full disk is met at submit and not in mid-run.
-final class JobFiles {
-  let spec: AttentionJob
+package final class JobFiles {
   /// O_TMPFILE, which Glibc's module leaves out: a file without a name.
   private static let unnamedFile = O_DIRECTORY | 0o20_000_000
 
-  private let directory: String?
+  let spec: AttentionJob
+  /// Where the files are; nil when they have no names, and so end with this process.
+  package let directory: JobDirectory?
   private var inputs: [InputTensor: Int32] = [:]
   private var outputs: [OutputTensor: Int32] = [:]
   /// Bytes that have arrived of each input: 0 ..< this.
@@ -17,27 +18,50 @@ final class JobFiles {
   /// Creates and preallocates the files.
   ///
   /// - Parameters:
-  ///   - directory: an existing directory.
+  ///   - parent: an existing directory.
   ///   - name: of a new directory in it for files that outlive this process; nil for files without
   ///     a name, of which nothing is left when this process ends, however it ends.
-  init(spec: AttentionJob, in directory: String, name: String?) throws(CallFailure) {
+  init(spec: AttentionJob, in parent: String, name: String?) throws(CallFailure) {
     self.spec = spec
-    self.directory = name.map { directory + "/" + $0 }
-    if let path = self.directory, mkdir(path, 0o700) != 0 {
-      throw storeFailure("create \(path)", errno)
+    if let name {
+      directory = try JobDirectory(creating: parent + "/" + name)
+    } else {
+      directory = nil
     }
     do throws(CallFailure) {
       for tensor in InputTensor.allCases {
-        inputs[tensor] = try create(in: directory, "\(tensor)", bytes: reader.byteCount(tensor))
+        inputs[tensor] = try create(in: parent, "\(tensor)", bytes: reader.byteCount(tensor))
         received[tensor] = 0
       }
       for tensor in OutputTensor.allCases {
-        outputs[tensor] = try create(in: directory, "\(tensor)", bytes: reader.byteCount(tensor))
+        outputs[tensor] = try create(in: parent, "\(tensor)", bytes: reader.byteCount(tensor))
       }
     } catch {
       // Nothing is left of a job that the disk has no room for.
       remove()
       throw error
+    }
+  }
+
+  /// Opens the files of a job that an earlier coordinator sealed. They stay where they are when
+  /// they aren't what they should be.
+  ///
+  /// - Parameter needsInputs: false for a job that is over; inputs that a crash left are removed.
+  init(
+    reopening spec: AttentionJob, in directory: JobDirectory, needsInputs: Bool
+  ) throws(CallFailure) {
+    self.spec = spec
+    self.directory = directory
+    for tensor in OutputTensor.allCases {
+      outputs[tensor] = try directory.reopen("\(tensor)", bytes: reader.byteCount(tensor))
+    }
+    guard needsInputs else {
+      removeInputs()
+      return
+    }
+    for tensor in InputTensor.allCases {
+      inputs[tensor] = try directory.reopen("\(tensor)", bytes: reader.byteCount(tensor))
+      received[tensor] = reader.byteCount(tensor)
     }
   }
 
@@ -47,22 +71,17 @@ final class JobFiles {
   }
 
   /// For the I/O thread; valid until `removeInputs` or `remove`.
-  var reader: JobReader { JobReader(spec: spec, inputs: inputs, outputs: outputs) }
-
-  /// Whether the files have names, and so outlive this process.
-  var isNamed: Bool { directory != nil }
+  package var reader: JobReader { JobReader(spec: spec, inputs: inputs, outputs: outputs) }
 
   private func create(
     in parent: String, _ name: String, bytes: Int
   ) throws(CallFailure) -> Int32 {
-    let path = self.directory.map { $0 + "/" + name } ?? parent
-    let flags = self.directory == nil ? Self.unnamedFile | O_RDWR : O_CREAT | O_EXCL | O_RDWR
-    let file = open(path, flags | O_CLOEXEC | O_NOFOLLOW, 0o600)
-    guard file >= 0 else { throw storeFailure("create \(path)", errno) }
+    if let directory { return try directory.create(name, bytes: bytes) }
+    let file = open(parent, Self.unnamedFile | O_RDWR | O_CLOEXEC, 0o600)
+    guard file >= 0 else { throw storeFailure("create a file in \(parent)", errno) }
     let status = posix_fallocate(file, 0, off_t(bytes))
     guard status == 0 else {
       close(file)
-      if directory != nil { unlink(path) }
       throw storeFailure("reserve \(MeshCore.bytes(bytes)) in \(parent)", status)
     }
     return file
@@ -70,7 +89,7 @@ final class JobFiles {
 
   /// Takes the next bytes of an input. Bytes that were taken before are taken again without effect,
   /// so a client may repeat a call.
-  func append(
+  package func append(
     _ bytes: UnsafeRawBufferPointer, to tensor: InputTensor, at offset: Int
   ) throws(CallFailure) {
     let have = received[tensor] ?? 0
@@ -109,24 +128,28 @@ final class JobFiles {
   }
 
   /// Removes the inputs: the job is terminal.
-  func removeInputs() {
-    for (tensor, file) in inputs {
-      close(file)
-      if let directory { unlink(directory + "/\(tensor)") }
-    }
+  package func removeInputs() {
+    for file in inputs.values { close(file) }
     inputs = [:]
+    for name in Self.inputNames { directory?.remove(name) }
   }
 
   /// Removes everything.
   func remove() {
     removeInputs()
-    for (tensor, file) in outputs {
-      close(file)
-      if let directory { unlink(directory + "/\(tensor)") }
-    }
+    for file in outputs.values { close(file) }
     outputs = [:]
-    if let directory { rmdir(directory) }
+    if let directory { Self.remove(directory) }
   }
+
+  /// Removes a job's directory with all files that a job may have there.
+  static func remove(_ directory: JobDirectory) {
+    for name in inputNames + OutputTensor.allCases.map({ "\($0)" }) { directory.remove(name) }
+    directory.remove()
+  }
+
+  private static let inputNames =
+    InputTensor.allCases.map { "\($0)" } + TileChecksums.fileNames
 }
 
 // MARK: System calls

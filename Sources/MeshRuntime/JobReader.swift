@@ -1,9 +1,9 @@
-internal import Checksums
+package import Checksums
 internal import Glibc
-internal import MeshCore
+package import MeshCore
 
 /// Reads a job's open files: on any thread, for as long as whoever opened them keeps them open.
-struct JobReader: Sendable {
+package struct JobReader: Sendable {
   let spec: AttentionJob
   let inputs: [InputTensor: Int32]
   let outputs: [OutputTensor: Int32]
@@ -16,11 +16,11 @@ struct JobReader: Sendable {
     tensor == .output ? spec.outputBytes : spec.logSumExpBytes
   }
 
-  func digest(_ tensor: InputTensor) throws(CallFailure) -> Digest {
+  package func digest(_ tensor: InputTensor) throws(CallFailure) -> Digest {
     try digest(inputs[tensor], count: byteCount(tensor))
   }
 
-  func digest(_ tensor: OutputTensor) throws(CallFailure) -> Digest {
+  package func digest(_ tensor: OutputTensor) throws(CallFailure) -> Digest {
     try digest(outputs[tensor], count: byteCount(tensor))
   }
 

@@ -25,7 +25,8 @@ package struct JobReport: Encodable, Sendable {
   /// The bound that admission computed for one worker; 0 in process.
   package var workerBytesBound: Int
   package var failures: [String] = []
-  package var recoveries: [String] = []
+  package var recoveries: [RecoveryView] = []
+  package var protection = "off"
   package var cpuLevel: String
   package var outputDigest: String
 
@@ -69,15 +70,28 @@ package struct JobReport: Encodable, Sendable {
       "tiles": traffic.reduce(0) { $0 + $1.tileBytes },
       "inputs": traffic.reduce(0) { $0 + $1.inputBytes },
       "results": traffic.reduce(0) { $0 + $1.resultBytes },
+      "copies": traffic.reduce(0) { $0 + $1.copyBytes },
     ]
     bytesNeeded = status.neededBytes
     computeSeconds = traffic.map(\.computeSeconds)
     waitSeconds = traffic.map(\.waitSeconds)
     residentBytes = status.workers.map(\.residentBytes)
     workerBytesBound = status.workerBytes
-    if summary.state == .failed { failures = [summary.reason] }
+    failures = Self.failures(status)
+    recoveries = status.recoveries.map { RecoveryView($0) }
+    protection = status.protection.name
     cpuLevel = Set(status.workers.map(\.level)).sorted().joined(separator: ",")
     outputDigest = status.outputDigest.map { "\($0)" } ?? ""
+  }
+
+  /// One line for each worker that was lost, and one for the job if it was.
+  private static func failures(_ status: JobStatus) -> [String] {
+    var lines: [String] = []
+    for recovery in status.recoveries {
+      let line = "\(recovery.worker) (process \(recovery.processID)): \(recovery.cause)"
+      if !lines.contains(line) { lines.append(line) }
+    }
+    return status.summary.state == .failed ? lines + [status.summary.reason] : lines
   }
 
   package func json() throws(MeshError) -> String {
@@ -119,6 +133,12 @@ package struct JobReport: Encodable, Sendable {
         String(format: "%.2f+%.2f", $0, $1)
       }
       lines.append("compute + wait per worker: \(waits.joined(separator: ", ")) s")
+    }
+    if !recoveries.isEmpty {
+      let refolded = recoveries.reduce(0) { $0 + ($1.tilesRefolded ?? 0) }
+      lines.append(
+        "recovered: \(recoveries.count) virtual ranks after: \(failures.joined(separator: "; "));"
+          + " \(refolded) tiles folded again")
     }
     lines.append("output sha256: \(outputDigest)")
     return lines.joined(separator: "\n")

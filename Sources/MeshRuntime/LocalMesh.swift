@@ -12,17 +12,24 @@ package final class LocalMesh: Sendable {
     package var workers: Int
     package var threadsPerWorker: Int
     package var memoryBytesPerWorker: Int
+    /// Further workers that take part only in place of one that was lost.
+    package var spares: Int
+    /// Whether checkpoints are written, beside copies in other workers' memory.
+    package var hasCheckpoints: Bool
     /// Further arguments of every worker, and of single ones by index.
     package var arguments: [String]
     package var argumentsByWorker: [Int: [String]]
 
     package init(
-      workers: Int, threadsPerWorker: Int, memoryBytesPerWorker: Int, arguments: [String] = [],
+      workers: Int, threadsPerWorker: Int, memoryBytesPerWorker: Int, spares: Int = 0,
+      hasCheckpoints: Bool = true, arguments: [String] = [],
       argumentsByWorker: [Int: [String]] = [:]
     ) {
       self.workers = workers
       self.threadsPerWorker = threadsPerWorker
       self.memoryBytesPerWorker = memoryBytesPerWorker
+      self.spares = spares
+      self.hasCheckpoints = hasCheckpoints
       self.arguments = arguments
       self.argumentsByWorker = argumentsByWorker
     }
@@ -53,7 +60,7 @@ package final class LocalMesh: Sendable {
     for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
     lifeline = ends[1]
     var started: [pid_t: String] = [:]
-    for index in 0..<configuration.workers {
+    for index in 0..<configuration.workers + configuration.spares {
       let name = "worker-\(index + 1)"
       let arguments = Self.arguments(
         name, index, configuration, directory: directory, coordinator: coordinator.controlEndpoint)
@@ -72,7 +79,7 @@ package final class LocalMesh: Sendable {
     } catch {
       preconditionFailure("no thread for the supervisor: \(error)")
     }
-    guard started.count == configuration.workers else {
+    guard started.count == configuration.workers + configuration.spares else {
       stop()
       throw MeshError(.jobFailed, "a worker process can't be started: \(errno)")
     }
@@ -98,12 +105,19 @@ package final class LocalMesh: Sendable {
       "attnmesh", "worker", "--name", name, "--coordinator", coordinator, "--listen",
       "ipc://\(directory)/\(name)", "--threads", "\(configuration.threadsPerWorker)", "--memory",
       "\(configuration.memoryBytesPerWorker)", "--lifeline", directory,
-    ] + configuration.arguments + (configuration.argumentsByWorker[index] ?? [])
+    ] + (configuration.hasCheckpoints ? ["--checkpoints", "\(directory)/checkpoints"] : [])
+      + (index >= configuration.workers ? ["--spare"] : []) + configuration.arguments + (configuration.argumentsByWorker[index] ?? [])
   }
 
   /// Process ids of the workers that run, by name.
   package var processes: [String: Int32] {
     children.read { Dictionary(uniqueKeysWithValues: $0.map { ($1, $0) }) }
+  }
+
+  /// Why nothing can go on: every worker's process has ended.
+  package var lossOfAll: MeshError? {
+    guard children.read({ $0.isEmpty }) else { return nil }
+    return MeshError(.jobFailed, "every worker process has ended")
   }
 
   /// Ends the workers, then the coordinator, and removes the directory.
@@ -164,8 +178,11 @@ private func reason(_ status: Int32) -> String {
   return "its process was ended by signal \(signal)"
 }
 
-/// Removes a run directory with the sockets in it. It may be gone already.
+/// Removes a run directory with the sockets and checkpoints in it. It may be gone already.
 package func removeRunDirectory(_ directory: String) {
+  let checkpoints = directory + "/checkpoints"
+  for name in names(inDirectory: checkpoints) { unlink("\(checkpoints)/\(name)") }
+  rmdir(checkpoints)
   for name in names(inDirectory: directory) { unlink("\(directory)/\(name)") }
   rmdir(directory)
 }

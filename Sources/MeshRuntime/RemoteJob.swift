@@ -14,13 +14,14 @@ package struct RemoteJob {
   ///   - progress: told bytes sent and to send.
   ///   - admitted: told the job's id before the first byte is sent.
   package init(
-    submitting inputs: JobInputs, deadlineSeconds: Double, client: MeshClient,
-    isCancelled: @escaping () -> Bool, admitted: (SubmitReply) -> Void = { _ in },
+    submitting inputs: JobInputs, deadlineSeconds: Double, isProtected: Bool = true,
+    client: MeshClient, isCancelled: @escaping () -> Bool, admitted: (SubmitReply) -> Void = { _ in },
     progress: (Int, Int) -> Void
   ) throws(MeshError) {
     self.client = client
     self.isCancelled = isCancelled
-    let request = SubmitRequest(spec: inputs.spec, deadlineSeconds: deadlineSeconds)
+    let request = SubmitRequest(
+      spec: inputs.spec, deadlineSeconds: deadlineSeconds, isProtected: isProtected)
     let outcome = try client.call(.submit(request), isCancelled: isCancelled)
     guard case .submitted(let reply) = try outcome.orThrow() else { throw Self.strange }
     id = reply.job

@@ -1,73 +1,95 @@
 internal import Glibc
-internal import MeshCore
+package import MeshCore
+package import MeshJournal
 
 /// Where a coordinator keeps its jobs' files: in a directory of its own, or in files without names.
-struct StoreDirectory: Sendable {
-  let path: String
-  /// Files outlive the process.
-  let isNamed: Bool
-
-  func create(_ job: JobID, _ spec: AttentionJob) throws(CallFailure) -> JobFiles {
-    try JobFiles(spec: spec, in: path, name: isNamed ? "\(job)" : nil)
-  }
-
+package struct StoreDirectory: Sendable {
+  package let path: String
   /// Higher than that of every coordinator that had this store before: messages of an older one are
   /// refused by it. Without a store there is no older one to tell from.
-  let term: UInt64
+  package let term: UInt64
+  /// What the coordinator must not forget; nil for files without names, which end with it.
+  package let journal: Journal?
+  private let lock: StoreLock?
 
   /// Files without names, in a directory that exists.
-  static func unnamed(in path: String) -> StoreDirectory {
-    StoreDirectory(path: path, isNamed: false, term: UInt64(max(1, time(nil))))
+  package static func unnamed(in path: String) -> StoreDirectory {
+    StoreDirectory(path: path, term: UInt64(max(1, time(nil))), journal: nil, lock: nil)
   }
 
-  /// Opens a store that keeps files by name. One coordinator at a time has it: the lock goes with the
-  /// process. What an earlier one left is removed: its jobs ended with it.
-  static func open(_ path: String) throws(MeshError) -> StoreDirectory {
+  /// Opens a store that keeps files by name, with what an earlier coordinator left. One coordinator
+  /// at a time has it.
+  package static func open(_ path: String) throws(MeshError) -> StoreDirectory {
     if mkdir(path, 0o700) != 0, errno != EEXIST {
       throw MeshError(
         .badInput, "--store \(path): \(String(cString: strerror(errno))); give another directory")
     }
-    let lock = Glibc.open(path + "/lock", O_CREAT | O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0o600)
-    guard lock >= 0 else {
-      throw MeshError(.badInput, "--store \(path): \(String(cString: strerror(errno)))")
+    let lock = try StoreLock(path)
+    do throws(JournalError) {
+      let journal = try Journal(directory: path)
+      return StoreDirectory(path: path, term: journal.term, journal: journal, lock: lock)
+    } catch {
+      throw MeshError(.badInput, "--store \(path): \(error.description)")
     }
-    guard flock(lock, LOCK_EX | LOCK_NB) == 0 else {
-      close(lock)
-      throw MeshError(.badInput, "--store \(path): another coordinator has it")
-    }
-    // The lock's descriptor stays open, and with it the lock, until the process ends.
-    removeJobs(in: path)
-    return StoreDirectory(path: path, isNamed: true, term: try nextTerm(in: path))
   }
 
-  /// Counts the coordinators that had the store. Raised on disk before it is used.
-  private static func nextTerm(in path: String) throws(MeshError) -> UInt64 {
-    let name = path + "/term"
-    var buffer = [UInt8](repeating: 0, count: 32)
-    let old = Glibc.open(name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
-    let count = old < 0 ? 0 : read(old, &buffer, buffer.count)
-    if old >= 0 { close(old) }
-    let last = UInt64(String(decoding: buffer.prefix(max(0, count)), as: UTF8.self)) ?? 0
-    // A worker may follow a coordinator without a store, whose term was the time.
-    let term = max(last &+ 1, UInt64(max(1, time(nil))))
-    let text = Array("\(term)".utf8)
-    let file = Glibc.open(
-      name + ".new", O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC | O_NOFOLLOW, 0o600)
-    defer { if file >= 0 { close(file) } }
-    guard file >= 0, write(file, text, text.count) == text.count, fsync(file) == 0,
-      rename(name + ".new", name) == 0
-    else {
-      throw MeshError(.badInput, "--store \(path): \(String(cString: strerror(errno)))")
+  /// What the journal holds; nothing without one.
+  package func entries() throws(MeshError) -> [Journal.Entry] {
+    do throws(JournalError) {
+      return try journal?.load() ?? []
+    } catch {
+      throw MeshError(.badInput, "--store \(path): \(error.description)")
     }
-    return term
   }
 
-  private static func removeJobs(in path: String) {
-    for name in names(inDirectory: path) where JobID(name) != nil {
-      let job = path + "/" + name
-      for tensor in InputTensor.allCases { unlink(job + "/\(tensor)") }
-      for tensor in OutputTensor.allCases { unlink(job + "/\(tensor)") }
-      rmdir(job)
+  // MARK: Jobs
+
+  package func create(_ job: JobID, _ spec: AttentionJob) throws(CallFailure) -> JobFiles {
+    try JobFiles(spec: spec, in: path, name: journal == nil ? nil : "\(job)")
+  }
+
+  /// Opens the files of a job that was sealed, and its checksums where inputs are needed.
+  ///
+  /// - Throws: data loss, telling what is missing or damaged.
+  package func reopen(
+    _ job: JobID, _ spec: AttentionJob, needsInputs: Bool
+  ) throws(CallFailure) -> (JobFiles, TileChecksums?) {
+    if let problem = spec.problem { throw lost("job \(job) can't be computed: \(problem)") }
+    let directory = try JobDirectory(reopening: path + "/\(job)")
+    let files = try JobFiles(reopening: spec, in: directory, needsInputs: needsInputs)
+    guard needsInputs else { return (files, nil) }
+    return (files, try TileChecksums(in: directory, of: job, spec))
+  }
+
+  /// Removes what is left of a job that isn't open.
+  package func remove(_ job: JobID) {
+    guard journal != nil, let directory = try? JobDirectory(reopening: path + "/\(job)") else {
+      return
+    }
+    JobFiles.remove(directory)
+  }
+
+  /// Removes the files of all jobs but these: nobody answers for them.
+  package func removeJobs(except kept: Set<JobID>) {
+    for name in names(inDirectory: path) {
+      if let job = JobID(name), !kept.contains(job) { remove(job) }
     }
   }
+}
+
+/// Keeps other coordinators off a store: until it is let go, or the process ends, however it ends.
+private final class StoreLock: Sendable {
+  private let descriptor: Int32
+
+  init(_ store: String) throws(MeshError) {
+    descriptor = open(store + "/lock", O_CREAT | O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0o600)
+    guard descriptor >= 0 else {
+      throw MeshError(.badInput, "--store \(store): \(String(cString: strerror(errno)))")
+    }
+    guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+      throw MeshError(.badInput, "--store \(store): another coordinator has it")
+    }
+  }
+
+  deinit { if descriptor >= 0 { close(descriptor) } }
 }

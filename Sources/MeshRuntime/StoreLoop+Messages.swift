@@ -22,7 +22,9 @@ extension StoreLoop {
     case .vrankFinal(let end): take(end, from: link)
     case .call(let header, let request):
       answer(header, request, payload: payload, to: link)
-    case .answer, .part, .receipt, .reply: break  // The store asks nobody.
+    // The store asks nobody, and keeps no copies.
+    case .answer, .part, .receipt, .reply, .copy, .copyReceipt, .statePull, .stateAnswer, .statePart:
+      break
     }
   }
 
@@ -101,7 +103,7 @@ extension StoreLoop {
     else { return .notFound }
     guard stored.admits(header.epoch, for: header.vrank) else { return .failedPrecondition }
     // What is final doesn't change any more.
-    if run.isFinal[header.vrank.index] { return .ok }
+    if run.intake.isFinal[header.vrank.index] { return .ok }
     switch payload {
     case .none: throw .missingField("payload")
     case .some(let frame):
@@ -140,13 +142,13 @@ extension StoreLoop {
 
   private func take(_ end: VRankFinal, from link: [UInt8]) {
     guard let stored = jobs[end.job], let run = stored.run,
-      run.epochs.indices.contains(end.vrank.index)
+      run.plan.vranks.contains(end.vrank)
     else { return receipt(end, .notFound, to: link) }
     guard stored.admits(end.epoch, for: end.vrank) else {
       return receipt(end, .failedPrecondition, to: link)
     }
     stored.awaitFinal(end.vrank, link: link)
-    if run.isFinal[end.vrank.index] { return receipt(end, .ok, to: link) }
+    if run.intake.isFinal[end.vrank.index] { return receipt(end, .ok, to: link) }
     // Asked again while it is under way: one answer will do.
     guard !run.isVerifying[end.vrank.index] else { return }
     stored.setVerifying(end.vrank, true)

@@ -1,13 +1,13 @@
-internal import Checksums
-internal import MeshCore
+package import Checksums
+package import MeshCore
 internal import MeshWire
-internal import ZeroMQ
+package import ZeroMQ
 
 /// The store's half of the coordinator: a thread that owns the data socket and the files. It takes
 /// uploads, serves tiles, takes results; what is slow (digests, syncs) is done on an I/O thread.
-final class StoreLoop {
+package final class StoreLoop {
   /// What other threads tell it.
-  enum Order: Sendable {
+  package enum Order: Sendable {
     case command(StoreCommand)
     case sealed(JobID, Result<(InputDigests, TileChecksums), CallFailure>)
     case verified(VRankFinal, Result<Bool, CallFailure>)
@@ -18,7 +18,7 @@ final class StoreLoop {
   private let router: OwnedSocket
   private let orders: Mailbox<Order>
   private let tell: @Sendable (StoreEvent) -> Void
-  private let directory: StoreDirectory
+  let directory: StoreDirectory
   let background: BackgroundQueue
   var jobs: [JobID: StoredJob] = [:]
   private var droppedMessages = 0
@@ -26,7 +26,7 @@ final class StoreLoop {
   /// - Parameters:
   ///   - router: bound.
   ///   - tell: posts to the coordinator's core.
-  init(
+  package init(
     router: OwnedSocket, orders: Mailbox<Order>, directory: StoreDirectory,
     background: BackgroundQueue, tell: @escaping @Sendable (StoreEvent) -> Void
   ) {
@@ -38,15 +38,15 @@ final class StoreLoop {
   }
 
   /// Runs until it is told to stop.
-  func run() throws(ZeroMQError) {
+  package func run() throws(ZeroMQError) {
     var poller = Poller()
     poller.watch(router)
     poller.watch(orders)
     while true {
       try poller.wait(upTo: nil)
       for order in orders.drain() {
-        // Its jobs end with the process, and their files with them.
-        if case .stop = order { return jobs.values.forEach { $0.files.remove() } }
+        // Files with names stay for the next coordinator; the others vanish when they are closed.
+        if case .stop = order { return jobs.removeAll() }
         act(order)
       }
       // Bounded turns: orders and uploads take turns.
@@ -113,14 +113,20 @@ final class StoreLoop {
         tell(.failed(job, error))
       }
     case .seal(let job): seal(job)
-    case .begin(let job, let plan, let planHash, let epochs):
-      jobs[job]?.begin(plan: plan, planHash: planHash, epochs: epochs)
+    case .reopen(let job, let spec, let needsInputs): reopen(job, spec, needsInputs: needsInputs)
+    case .begin(let job, let plan, let planHash, let epochs, let isFinal):
+      jobs[job]?.begin(plan: plan, planHash: planHash, epochs: epochs, isFinal: isFinal)
+    case .fence(let job, let epochs): jobs[job]?.fence(epochs)
     case .acknowledge(let job, let vrank, let epoch):
       let link = jobs[job]?.markFinal(vrank)
       receipt(VRankFinal.end(job, vrank, epoch), .ok, to: link)
     case .finish(let job): finish(job)
     case .drop(let job, let keepResult):
-      guard let stored = jobs[job] else { return }
+      guard let stored = jobs[job] else {
+        // What couldn't be created or reopened.
+        if !keepResult { directory.remove(job) }
+        return tell(.dropped(job))
+      }
       if keepResult {
         stored.areInputsDropped = true
         if stored.pendingWork == 0 { stored.files.removeInputs() }
@@ -143,7 +149,7 @@ final class StoreLoop {
     if let missing = stored.files.missing {
       return tell(.failed(job, CallFailure(.failedPrecondition, missing)))
     }
-    let (reader, isNamed) = (stored.files.reader, stored.files.isNamed)
+    let (reader, directory) = (stored.files.reader, stored.files.directory)
     stored.pendingWork += 1
     background.run { [orders] in
       var outcome: Result<(InputDigests, TileChecksums), CallFailure>
@@ -152,7 +158,10 @@ final class StoreLoop {
           query: try reader.digest(.query), key: try reader.digest(.key),
           value: try reader.digest(.value))
         let checksums = try TileChecksums(reader)
-        if isNamed { try reader.syncInputs() }
+        if let directory {
+          try reader.syncInputs()
+          try checksums.save(in: directory, of: job)
+        }
         outcome = .success((digests, checksums))
       } catch {
         outcome = .failure(error)
@@ -178,7 +187,7 @@ final class StoreLoop {
 
   /// Compares a rank's stored result with the digest that its worker announced.
   func verify(_ end: VRankFinal, _ stored: StoredJob, plan: Plan) {
-    let (reader, isNamed) = (stored.files.reader, stored.files.isNamed)
+    let (reader, isNamed) = (stored.files.reader, stored.files.directory != nil)
     stored.pendingWork += 1
     background.run { [orders] in
       var outcome: Result<Bool, CallFailure>

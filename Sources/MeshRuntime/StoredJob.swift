@@ -19,38 +19,36 @@ final class StoredJob {
   struct Run {
     let plan: Plan
     let planTag: UInt64
-    var epochs: [Epoch]
+    /// Which epochs may act for each rank, and which ranks are final.
+    var intake: ResultIntake
     /// Of each query tile, its place among its rank's.
     let places: [Int]
     /// Where the receipt for a rank's end goes.
     var finalLinks: [[UInt8]?]
-    var isFinal: [Bool]
     /// Whether a rank's result is being compared with its digest.
     var isVerifying: [Bool]
   }
 
   init(files: JobFiles) { self.files = files }
 
-  func begin(plan: Plan, planHash: Digest, epochs: [Epoch]) {
+  func begin(plan: Plan, planHash: Digest, epochs: [Epoch], isFinal: [Bool]) {
     var places = [Int](repeating: 0, count: plan.queryTileCount)
     for vrank in plan.vranks {
       for (place, tile) in plan.queryTiles(of: vrank).enumerated() { places[tile] = place }
     }
     run = Run(
-      plan: plan, planTag: planHash.tag, epochs: epochs, places: places,
+      plan: plan, planTag: planHash.tag,
+      intake: ResultIntake(epochs: epochs, isFinal: isFinal), places: places,
       finalLinks: [[UInt8]?](repeating: nil, count: plan.vrankCount),
-      isFinal: [Bool](repeating: false, count: plan.vrankCount),
       isVerifying: [Bool](repeating: false, count: plan.vrankCount))
   }
 
-  /// Whether something that carries `epoch` may still act for `vrank`. The highest epoch seen is
-  /// remembered; lower ones are refused for ever.
+  /// Refuses lower epochs from now on.
+  func fence(_ epochs: [Epoch]) { run?.intake.fence(epochs) }
+
+  /// Whether something that carries `epoch` may still act for `vrank`.
   func admits(_ epoch: Epoch, for vrank: VRank) -> Bool {
-    guard let known = run?.epochs, known.indices.contains(vrank.index),
-      epoch >= known[vrank.index]
-    else { return false }
-    run?.epochs[vrank.index] = epoch
-    return true
+    run?.intake.admits(epoch, for: vrank) ?? false
   }
 
   func awaitFinal(_ vrank: VRank, link: [UInt8]) { run?.finalLinks[vrank.index] = link }
@@ -58,48 +56,7 @@ final class StoredJob {
   func setVerifying(_ vrank: VRank, _ value: Bool) { run?.isVerifying[vrank.index] = value }
 
   func markFinal(_ vrank: VRank) -> [UInt8]? {
-    run?.isFinal[vrank.index] = true
+    run?.intake.markFinal(vrank)
     return run?.finalLinks[vrank.index]
-  }
-}
-
-/// Checksums of all parts of all tiles of a job.
-struct TileChecksums: Sendable {
-  private let queries: [UInt32]
-  private let keys: [UInt32]
-  private let queryParts: Int
-  private let keyParts: Int
-
-  subscript(tile: TileID, part part: Int) -> UInt32 {
-    tile.tensor == .query
-      ? queries[tile.index * queryParts + part] : keys[tile.index * keyParts + part]
-  }
-
-  /// Reads every tile once.
-  init(_ files: JobReader) throws(CallFailure) {
-    let plan = Plan(job: files.spec, vrankCount: 1)
-    queryParts = plan.partCount(.query)
-    keyParts = plan.partCount(.keyValue)
-    queries = try Self.checksums(.query, plan, files)
-    keys = try Self.checksums(.keyValue, plan, files)
-  }
-
-  private static func checksums(
-    _ tensor: TileTensor, _ plan: Plan, _ files: JobReader
-  ) throws(CallFailure) -> [UInt32] {
-    let buffer = UnsafeMutableRawBufferPointer.allocate(
-      byteCount: Limits.payloadBytesMaximum, alignment: 64)
-    defer { buffer.deallocate() }
-    var found: [UInt32] = []
-    for index in 0..<plan.tileCount(tensor) {
-      let tile = TileID(tensor, index)
-      for part in 0..<plan.partCount(tensor) {
-        let payload = UnsafeMutableRawBufferPointer(
-          rebasing: buffer[..<plan.payloadBytes(of: tile, part: part)])
-        try files.read(plan.inputRuns(of: tile, part: part), into: payload)
-        found.append(crc32c(UnsafeRawBufferPointer(payload)))
-      }
-    }
-    return found
   }
 }

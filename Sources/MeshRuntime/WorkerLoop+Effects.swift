@@ -8,20 +8,26 @@ extension WorkerLoop {
   func act(_ effect: Worker.Effect) {
     switch effect {
     case .send(let message): send(message)
-    case .beat(let id, let term, let progress, let isLast): beat(id, term, progress, isLast)
-    case .begin(let assignment, let hosted): begin(assignment, hosted)
-    case .release: release()
+    case .beat(let beat): self.beat(beat)
+    case .begin(let assignment): begin(assignment)
+    case .release(_, let isOver): release(isOver: isOver)
+    case .leave: stopSoon(.left)
     case .observe(let observation): configuration.log.write(observation)
+    // Also without a job: whoever hears nothing from a worker that hasn't begun waits for long.
     case .answer(let answer, let pull, let link):
-      // Also without a job: whoever hears nothing from a worker that hasn't begun waits for long.
       let header = PartHeader(job: pull.job, planTag: pull.planTag, tile: pull.tile, part: 0)
       sendToPeer(.answer(answer, to: header), nil, link)
+    case .receipt(let receipt, let link): sendToPeer(.copyReceipt(receipt), nil, link, for: .copies)
+    case .stateAnswer(let answer, let link):
+      sendToPeer(.stateAnswer(answer), nil, link, for: .copies)
     default: if let job { act(effect, job) }
     }
   }
 
   private func act(_ effect: Worker.Effect, _ job: WorkerJob) {
     switch effect {
+    case .adopt(let table): adopt(table, job)
+    case .host(let vrank, _): job.engine.host(vrank)
     case .pull(let pull, let source):
       send(PullLink.StoredMessage(header: DataFrame.pull(pull).encode(), payload: nil), to: source)
     case .serve(let tile, let part, let link):
@@ -32,15 +38,21 @@ extension WorkerLoop {
     case .pack(let tile): pack(tile, job)
     case .unpack(let tile): job.engine.unpack(tile.index)
     case .forget(let tile): job.shelf.remove(tile)
-    case .fold(let vrank, let tiles): fold(vrank, tiles, job)
-    case .finish(let vrank): finish(vrank, job)
-    case .sendResult(let vrank, let message): sendResult(vrank, message, job)
-    case .sendFinal(let vrank): sendFinal(vrank, job)
-    case .retire(let vrank):
-      job.results[vrank] = nil
-      job.engine.retire(vrank)
-    case .send, .beat, .begin, .release, .observe, .answer: break
+    case .fold(let vrank, let epoch, let tiles): fold(vrank, epoch, tiles, job)
+    case .finish(let vrank, let epoch): finish(vrank, epoch, job)
+    case .sendResult(let vrank, let epoch, let message): sendResult(vrank, epoch, message, job)
+    case .sendFinal(let vrank, let epoch): sendFinal(vrank, epoch, job)
+    case .retire(let vrank, _):
+      abandon(vrank, job)
+      removeCheckpoints(of: vrank, job)
+    case .abandon(let vrank, _): abandon(vrank, job)
+    default: copy(effect, job)
     }
+  }
+
+  private func abandon(_ vrank: VRank, _ job: WorkerJob) {
+    job.results[vrank] = nil
+    job.engine.retire(vrank)
   }
 
   // MARK: Coordinator
@@ -51,27 +63,37 @@ extension WorkerLoop {
     _ = try? control.socket.send(Message(header: Frame(frame.encode())))
   }
 
-  private func beat(
-    _ id: JobID?, _ term: UInt64, _ progress: [WorkerMessage.Progress], _ isLast: Bool
-  ) {
-    send(
-      .heartbeat(
-        WorkerMessage.Heartbeat(
-          job: id, term: term, progress: progress, traffic: job?.traffic ?? Traffic(),
-          residentBytes: ProcessMemory.peakBytes, isLast: isLast)))
+  private func beat(_ beat: WorkerMessage.Heartbeat) {
+    var beat = beat
+    beat.traffic = job?.traffic ?? Traffic()
+    beat.residentBytes = ProcessMemory.peakBytes
+    beat.computation.itemsDone = pool.itemsDone
+    beat.computation.isBusy = pool.isBusy
+    beat.computation.slowTileSeconds = job?.slowTileSeconds ?? 0
+    send(.heartbeat(beat))
   }
 
-  private func begin(_ assignment: Assignment, _ hosted: [VRank]) {
+  private func begin(_ assignment: Assignment) {
+    Failpoint.pass("assign")
     let job = WorkerJob(
       assignment, worker: core.hello.worker, kernel: configuration.kernel,
       busySeconds: pool.busySeconds)
-    for vrank in hosted { job.engine.host(vrank) }
+    job.checkpoints = checkpoints(for: job)
     self.job = job
     isPollerStale = true
   }
 
-  private func release() {
+  private func adopt(_ table: Assignment, _ job: WorkerJob) {
+    job.adopt(table)
+    for source in job.links.keys where job.endpoint(of: source, store: storeEndpoint) == nil {
+      job.links[source] = nil
+    }
+    isPollerStale = true
+  }
+
+  private func release(isOver: Bool) {
     pool.cancel()
+    if isOver, let checkpoints = job?.checkpoints { disk.run { checkpoints.removeAll() } }
     pacer.clear()
     job = nil
     peers = []
@@ -86,15 +108,15 @@ extension WorkerLoop {
     count(link.send(message), on: source)
   }
 
-  private func link(to source: Worker.Source) -> PullLink? {
+  func link(to source: Worker.Source) -> PullLink? {
     guard let job else { return nil }
     if let link = job.links[source] { return link }
     let id = Sockets.routingID(core.hello.worker.incarnation, nextLink)
     nextLink += 1
     // A source that can't even be named stays silent: the core asks the next one.
+    guard let endpoint = job.endpoint(of: source, store: storeEndpoint) else { return nil }
     let link = try? PullLink(
-      source: source, endpoint: job.endpoint(of: source, store: storeEndpoint), routingID: id,
-      context: dataContext)
+      source: source, endpoint: endpoint, routingID: id, context: dataContext)
     job.links[source] = link
     isPollerStale = true
     return link
@@ -111,15 +133,24 @@ extension WorkerLoop {
 
   // MARK: Peers
 
-  private func sendToPeer(_ frame: DataFrame, _ payload: StoredFrame?, _ link: Worker.Link) {
+  /// What bytes are counted as.
+  enum Purpose { case tiles, copies }
+
+  func sendToPeer(
+    _ frame: DataFrame, _ payload: StoredFrame?, _ link: Worker.Link, for purpose: Purpose = .tiles
+  ) {
     guard let peer = peers.first(where: { $0.number == link.number }) else { return }
     let header = frame.encode()
     let message = Message(
       routingID: peer.routingID, header: Frame(header), payload: payload?.copy())
     switch try? data.socket.send(message) {
     case .sent?:
-      job?.traffic.tileBytes += Sockets.wireBytes(header.count)
-      job?.traffic.tileBytes += payload.map { Sockets.wireBytes($0.count) } ?? 0
+      let bytes =
+        Sockets.wireBytes(header.count) + (payload.map { Sockets.wireBytes($0.count) } ?? 0)
+      switch purpose {
+      case .tiles: job?.traffic.tileBytes += bytes
+      case .copies: job?.traffic.copyBytes += bytes
+      }
     case .unroutable?:
       peers.removeAll { $0.number == link.number }
       perform(.linkClosed(link))
@@ -147,11 +178,13 @@ extension WorkerLoop {
     if tile.tensor == .query { job.shelf.remove(tile) }
   }
 
-  private func fold(_ vrank: VRank, _ tiles: Range<Int>, _ job: WorkerJob) {
+  private func fold(_ vrank: VRank, _ epoch: Epoch, _ tiles: Range<Int>, _ job: WorkerJob) {
+    Failpoint.pass("fold")
     let work = job.engine.fold(vrank, tiles: tiles)
     let (id, notices) = (job.id, notices)
-    let done: @Sendable () -> Void = {
-      _ = notices.post(.folded(id, vrank, next: tiles.upperBound))
+    let done: @Sendable (Duration) -> Void = { cost in
+      _ = notices.post(
+        .done(.folded(id, vrank, epoch, next: tiles.upperBound, cost: cost)))
     }
     if let model = configuration.model {
       let time = Duration.seconds(Double(work.visiblePairs) / model.pairsPerSecond)
@@ -160,28 +193,34 @@ extension WorkerLoop {
         itemCount: 1, perform: { _, _ in pacer.perform(time, askedAt: now) }, completion: done)
     } else {
       pool.submit(
-        itemCount: work.itemCount, perform: { work.perform($0, scratch: $1) }, completion: done)
+        itemCount: work.itemCount,
+        perform: {
+          Failpoint.pass("compute")
+          work.perform($0, scratch: $1)
+        }, completion: done)
     }
   }
 
-  private func finish(_ vrank: VRank, _ job: WorkerJob) {
+  private func finish(_ vrank: VRank, _ epoch: Epoch, _ job: WorkerJob) {
+    Failpoint.pass("finish")
     let result = job.engine.finish(vrank)
     job.results[vrank] = result
     let (id, notices) = (job.id, notices)
     pool.submit(itemCount: result.itemCount) { item, _ in
       result.perform(item)
-    } completion: { [pool] in
+    } completion: { [pool] _ in
       if !pool.isCancelling { result.seal() }
-      _ = notices.post(.finished(id, vrank))
+      _ = notices.post(.done(.finished(id, vrank, epoch)))
     }
   }
 
   // MARK: Results
 
-  private func sendResult(_ vrank: VRank, _ message: Int, _ job: WorkerJob) {
+  private func sendResult(_ vrank: VRank, _ epoch: Epoch, _ message: Int, _ job: WorkerJob) {
+    Failpoint.pass("send-result")
     guard let result = job.results[vrank] else { return }
     let state = result.header(
-      message, job: job.id, planTag: job.planTag, epoch: job.epoch(of: vrank))
+      message, job: job.id, planTag: job.planTag, epoch: epoch)
     guard let count = state.frameBytes else { return }
     let frame = Frame(count: count) { state.write(result.payload(message), to: $0) }
     guard let link = link(to: .store) else { return }
@@ -190,9 +229,10 @@ extension WorkerLoop {
         header: DataFrame.state(state.header).encode(), payload: StoredFrame(frame)))
   }
 
-  private func sendFinal(_ vrank: VRank, _ job: WorkerJob) {
+  private func sendFinal(_ vrank: VRank, _ epoch: Epoch, _ job: WorkerJob) {
+    Failpoint.pass("send-final")
     guard let result = job.results[vrank], let digest = result.sealedDigest else { return }
-    let end = VRankFinal(job: job.id, vrank: vrank, epoch: job.epoch(of: vrank), digest: digest)
+    let end = VRankFinal(job: job.id, vrank: vrank, epoch: epoch, digest: digest)
     send(
       PullLink.StoredMessage(header: DataFrame.vrankFinal(end).encode(), payload: nil), to: .store)
   }

@@ -8,15 +8,12 @@ internal import ZeroMQ
 final class WorkerLoop {
   /// What other threads tell it.
   enum Notice: Sendable {
-    case folded(JobID, VRank, next: Int)
-    case finished(JobID, VRank)
+    /// A fold, or something else that the core waits for.
+    case done(Worker.Event)
+    /// Say goodbye in order: hand over what is hosted.
+    case end
+    /// End at once.
     case stop
-  }
-
-  /// Why it ended.
-  enum Ending: Sendable {
-    case stopped
-    case refused(String)
   }
 
   var core: Worker
@@ -34,18 +31,23 @@ final class WorkerLoop {
   /// Routing ids of peers by link number.
   var peers: [(number: UInt64, routingID: [UInt8])] = []
   var nextPeer: UInt64 = 1
-  var ending: Ending?
+  var ending: WorkerService.Ending?
   private var stopAt: Duration?
+  private var endingSoon = WorkerService.Ending.stopped
+  /// A message of a copy that the core is being told of.
+  var arriving: StoredFrame?
+  let disk: BackgroundQueue
   var pacer: LinkPacer
   let foldPacer = FoldPacer()
 
   init(
     core: Worker, configuration: WorkerService.Configuration, pool: ComputePool,
-    notices: Mailbox<Notice>, control: OwnedSocket, data: OwnedSocket, dataContext: Context
+    disk: BackgroundQueue, notices: Mailbox<Notice>, control: OwnedSocket, data: OwnedSocket, dataContext: Context
   ) {
     self.core = core
     self.configuration = configuration
     self.pool = pool
+    self.disk = disk
     self.notices = notices
     self.control = control
     self.data = data
@@ -54,7 +56,7 @@ final class WorkerLoop {
   }
 
   /// Runs until it is told to stop or refused.
-  func run() throws(ZeroMQError) -> Ending {
+  func run() throws(ZeroMQError) -> WorkerService.Ending {
     let interval = Duration.milliseconds(50)
     var nextTick = MonotonicClock.now
     while ending == nil {
@@ -73,7 +75,7 @@ final class WorkerLoop {
       }
       try receiveFromSources()
       sendPaced()
-      if let stopAt, MonotonicClock.now >= stopAt { ending = .stopped }
+      if let stopAt, MonotonicClock.now >= stopAt { ending = endingSoon }
       if MonotonicClock.now >= nextTick, stopAt == nil {
         perform(.tick)
         nextTick = MonotonicClock.now + interval
@@ -100,15 +102,25 @@ final class WorkerLoop {
 
   private func receive(_ notice: Notice) {
     switch notice {
-    case .folded(let id, let vrank, let next):
-      job?.folded(busySeconds: pool.busySeconds)
-      perform(.folded(id, vrank, next: next))
-    case .finished(let id, let vrank): perform(.finished(id, vrank))
+    case .done(let event):
+      if case .folded(_, _, _, _, let cost) = event {
+        job?.folded(busySeconds: pool.busySeconds)
+        job?.foldTimes.add(cost.seconds / Double(pool.threadCount))
+      }
+      perform(event)
+    case .end: perform(.end)
     case .stop:
       // The goodbye has to arrive before the connections break, or it would look like a loss.
       send(.goodbye)
-      stopAt = stopAt ?? MonotonicClock.now + .milliseconds(100)
+      stopSoon(.stopped)
     }
+  }
+
+  /// Ends when what was sent last has had time to leave.
+  func stopSoon(_ reason: WorkerService.Ending) {
+    guard stopAt == nil else { return }
+    stopAt = MonotonicClock.now + .milliseconds(100)
+    endingSoon = reason
   }
 
   private func receiveControl(_ message: consuming Message) {
@@ -117,18 +129,52 @@ final class WorkerLoop {
       job?.traffic.dropped += 1
       return
     }
-    if case .welcome(_, let store) = order { storeEndpoint = store }
+    if case .welcome(_, let store) = order, store != storeEndpoint {
+      // A restarted coordinator may serve its store elsewhere.
+      storeEndpoint = store
+      if let link = job?.links[.store] { lose(link) }
+    }
     if case .refused(_, let reason) = order { ending = .refused(reason) }
     perform(.coordinator(order))
   }
 
   private func receiveFromPeer(_ message: consuming Message) {
     let frame = message.header.withUnsafeBytes { try? DataFrame(decoding: $0) }
-    guard let routingID = message.routingID, case .pull(let pull) = frame else {
-      job?.traffic.dropped += 1
+    guard let routingID = message.routingID else { return }
+    switch frame {
+    case .pull(let pull): perform(.pull(pull, from: link(of: routingID)))
+    case .statePull(let pull): perform(.statePull(pull, from: link(of: routingID)))
+    case .copy(let header):
+      if let payload = message.payload.take() {
+        receive(header, payload, from: link(of: routingID))
+      }
+    default: job?.traffic.dropped += 1
+    }
+  }
+
+  /// A message of a copy for this worker's memory: the core says whether it is kept.
+  private func receive(_ header: CopyHeader, _ payload: consuming Frame, from link: Worker.Link) {
+    guard let job else { return perform(.copy(header, from: link)) }
+    guard job.accepts(payload, header) else { return perform(.badCopy(header, from: link)) }
+    arriving = StoredFrame(payload)
+    perform(.copy(header, from: link))
+    arriving = nil
+  }
+
+  /// A message of a copy that is to be gone on from.
+  private func receive(
+    _ header: CopyHeader, _ payload: consuming Frame, from source: Worker.Source
+  ) {
+    guard let job, core.run?.takes(header, from: source) == true else {
+      self.job?.traffic.dropped += 1
       return
     }
-    perform(.pull(pull, from: link(of: routingID)))
+    guard job.accepts(payload, header) else {
+      return perform(.badStatePart(header, from: source))
+    }
+    arriving = StoredFrame(payload)
+    perform(.statePart(header, from: source))
+    arriving = nil
   }
 
   private func link(of routingID: [UInt8]) -> Worker.Link {
@@ -173,6 +219,10 @@ final class WorkerLoop {
         receive(header, StoredFrame(payload), from: link.source)
       }
     case .receipt(let receipt): perform(.receipt(receipt))
+    case .copyReceipt(let receipt): perform(.copyReceipt(receipt, from: link.source))
+    case .stateAnswer(let answer): perform(.stateAnswer(answer, from: link.source))
+    case .statePart(let header):
+      if let payload = message.payload.take() { receive(header, payload, from: link.source) }
     default: job?.traffic.dropped += 1
     }
   }

@@ -1,4 +1,5 @@
 package import AttentionKernels
+package import CheckpointFiles
 internal import Glibc
 internal import MeshCore
 internal import Synchronization
@@ -17,13 +18,19 @@ package final class WorkerService: Sendable {
     package var threads: Int
     package var memoryBytes: Int
     package var kernel: AttentionKernel
+    /// Where checkpoints go, and come from; nil for memory only.
+    package var checkpoints: CheckpointDirectory?
+    /// The machine, as copies should be kept on another.
+    package var machine: String
+    package var isSpare: Bool
     /// For benchmarks: takes time instead of computing.
     package var model: Model?
     package var log: ObservationLog
 
     package init(
       name: String, coordinator: String, listen: String, advertised: String?, threads: Int,
-      memoryBytes: Int, kernel: AttentionKernel, model: Model?, log: ObservationLog
+      memoryBytes: Int, kernel: AttentionKernel, checkpoints: CheckpointDirectory?,
+      machine: String, isSpare: Bool, model: Model?, log: ObservationLog
     ) {
       self.name = name
       self.coordinator = coordinator
@@ -32,6 +39,9 @@ package final class WorkerService: Sendable {
       self.threads = threads
       self.memoryBytes = memoryBytes
       self.kernel = kernel
+      self.checkpoints = checkpoints
+      self.machine = machine
+      self.isSpare = isSpare
       self.model = model
       self.log = log
     }
@@ -50,10 +60,20 @@ package final class WorkerService: Sendable {
     }
   }
 
+  /// Why a worker ended by itself.
+  package enum Ending: Sendable {
+    case stopped
+    /// Relieved of everything, after it was asked to end.
+    case left
+    /// The coordinator doesn't want it, or has found it hung.
+    case refused(String)
+  }
+
   private let notices: Mailbox<WorkerLoop.Notice>
-  private let ending = Monitor<WorkerLoop.Ending?>(nil)
+  private let ending = Monitor<Ending?>(nil)
   private let thread: Mutex<DedicatedThread?> = Mutex(nil)
   private let pool: ComputePool
+  private let disk: BackgroundQueue
 
   /// Binds the data socket, connects to the coordinator and starts the threads.
   package init(_ configuration: Configuration) throws(MeshError) {
@@ -74,13 +94,17 @@ package final class WorkerService: Sendable {
         worker: worker, name: configuration.name, processID: Int(getpid()),
         version: protocolVersion, numerics: configuration.kernel.level.arithmeticClass,
         level: configuration.kernel.level.name, threads: configuration.threads,
-        memoryBytes: configuration.memoryBytes, endpoint: configuration.advertised ?? bound)
+        memoryBytes: configuration.memoryBytes, endpoint: configuration.advertised ?? bound,
+        machine: configuration.machine, isSpare: configuration.isSpare)
+      let disk = try BackgroundQueue(name: "checkpoints")
       self.notices = notices
       self.pool = pool
+      self.disk = disk
       let ending = self.ending
       let started = try DedicatedThread(name: "mesh") {
         let loop = WorkerLoop(
-          core: Worker(hello: hello), configuration: configuration, pool: pool, notices: notices,
+          core: Worker(hello: hello, hasSlots: configuration.checkpoints != nil),
+          configuration: configuration, pool: pool, disk: disk, notices: notices,
           control: control.take(), data: data.take(), dataContext: dataContext)
         end("worker loop") { () throws(ZeroMQError) in
           let reason = try loop.run()
@@ -93,12 +117,13 @@ package final class WorkerService: Sendable {
     }
   }
 
-  /// Why the coordinator refused it; nil while it runs.
-  package var endedReason: String? {
-    ending.read { if case .refused(let reason)? = $0 { reason } else { nil } }
-  }
+  /// Why it ended by itself; nil while it runs.
+  package var ended: Ending? { ending.read { $0 } }
 
-  /// Says goodbye and ends the threads.
+  /// Asks it to hand over what it hosts and to say goodbye: `ended` tells when that is done.
+  package func relieve() { _ = notices.post(.end) }
+
+  /// Says goodbye and ends the threads, whatever it hosts.
   package func stop() {
     _ = notices.post(.stop)
     thread.withLock { thread in
@@ -107,5 +132,6 @@ package final class WorkerService: Sendable {
     }
     pool.cancel()
     pool.stop()
+    disk.stop()
   }
 }

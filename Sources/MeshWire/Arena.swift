@@ -54,7 +54,7 @@ final class Arena {
 
   /// A repeated field; what is beyond its cap is left out.
   func list<Value, Message>(
-    _ values: [Value], _ convert: (Value) -> UnsafeMutablePointer<Message>
+    _ values: some Collection<Value>, _ convert: (Value) -> UnsafeMutablePointer<Message>
   ) -> (Int, UnsafeMutablePointer<UnsafeMutablePointer<Message>?>) {
     let values = values.prefix(WireCaps.elementsMaximum)
     let pointers: UnsafeMutablePointer<UnsafeMutablePointer<Message>?> = allocate(values.count)

@@ -54,7 +54,8 @@ extension CallRequest {
         SubmitRequest(
           spec: try AttentionJob(required: submit.spec),
           deadlineSeconds: try seconds(
-            submit.deadline_seconds, "deadline", maximum: WireCaps.deadlineSecondsMaximum)))
+            submit.deadline_seconds, "deadline", maximum: WireCaps.secondsMaximum),
+          isProtected: submit.is_unprotected == 0))
     case .start, .status, .cancel, .result, .discard:
       guard arguments == MESH__V1__CALL__ARGUMENTS_JOB else { throw .missingField("job") }
       let job = try JobID(required: try required(message.job, "job").job)
@@ -69,6 +70,8 @@ extension CallRequest {
       let events = try required(message.events, "events")
       self = .events(
         EventsRequest(after: events.after, job: events.job.map { JobID($0.pointee) }))
+    case .drain where arguments == MESH__V1__CALL__ARGUMENTS_DRAIN:
+      self = .drain(try name(try required(message.drain, "drain").worker, "worker"))
     case .list:
       self = .list
     case .workers:

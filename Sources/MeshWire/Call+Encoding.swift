@@ -27,6 +27,7 @@ extension Arena {
       let submit = make(mesh__v1__submit_request__init)
       submit.pointee.spec = spec(request.spec)
       submit.pointee.deadline_seconds = request.deadlineSeconds
+      submit.pointee.is_unprotected = request.isProtected ? 0 : 1
       message.pointee.arguments_case = MESH__V1__CALL__ARGUMENTS_SUBMIT
       message.pointee.submit = submit
     case .start(let job), .status(let job), .cancel(let job), .result(let job), .discard(let job):
@@ -40,6 +41,11 @@ extension Arena {
       events.pointee.job = request.job.map { self.job($0) }
       message.pointee.arguments_case = MESH__V1__CALL__ARGUMENTS_EVENTS
       message.pointee.events = events
+    case .drain(let worker):
+      let drain = make(mesh__v1__drain_request__init)
+      drain.pointee.worker = name(worker)
+      message.pointee.arguments_case = MESH__V1__CALL__ARGUMENTS_DRAIN
+      message.pointee.drain = drain
     case .list, .workers:
       break
     }

@@ -1,5 +1,4 @@
 internal import CMeshWire
-internal import Checksums
 internal import MeshCore
 
 extension Arena {
@@ -25,39 +24,24 @@ extension Arena {
     case .assign(let assignment, let term):
       envelope.pointee.body_case = MESH__V1__ENVELOPE__BODY_ASSIGN
       envelope.pointee.assign = assign(assignment, term: term)
-    case .release(let job, let term):
+    case .release(let job, let isOver, let term):
       let release = make(mesh__v1__release__init)
       release.pointee.term = term
       release.pointee.job = self.job(job)
+      release.pointee.is_over = isOver ? 1 : 0
       envelope.pointee.body_case = MESH__V1__ENVELOPE__BODY_RELEASE
       envelope.pointee.release = release
+    case .introduce(let term):
+      let introduce = make(mesh__v1__introduce__init)
+      introduce.pointee.term = term
+      envelope.pointee.body_case = MESH__V1__ENVELOPE__BODY_INTRODUCE
+      envelope.pointee.introduce = introduce
+    case .leave(let term):
+      let leave = make(mesh__v1__leave__init)
+      leave.pointee.term = term
+      envelope.pointee.body_case = MESH__V1__ENVELOPE__BODY_LEAVE
+      envelope.pointee.leave = leave
     }
-  }
-
-  private func assign(
-    _ assignment: Assignment, term: UInt64
-  ) -> UnsafeMutablePointer<Mesh__V1__Assign> {
-    let message = make(mesh__v1__assign__init)
-    message.pointee.term = term
-    message.pointee.job = job(assignment.job)
-    message.pointee.spec = spec(assignment.spec)
-    message.pointee.query_digest = digest(assignment.inputs.query)
-    message.pointee.key_digest = digest(assignment.inputs.key)
-    message.pointee.value_digest = digest(assignment.inputs.value)
-    message.pointee.plan_hash = digest(assignment.planHash)
-    (message.pointee.n_peers, message.pointee.peers) = list(assignment.peers) {
-      let peer = make(mesh__v1__assign__peer__init)
-      peer.pointee.worker = $0.worker.incarnation
-      peer.pointee.endpoint = endpoint($0.endpoint)
-      return peer
-    }
-    (message.pointee.n_hosts, message.pointee.hosts) = list(assignment.hosts) {
-      let host = make(mesh__v1__assign__host__init)
-      host.pointee.peer = wire32($0.peer)
-      host.pointee.epoch = epoch($0.epoch)
-      return host
-    }
-    return message
   }
 }
 
@@ -76,42 +60,14 @@ extension CoordinatorMessage {
       return .assign(try Assignment(assign), term: assign.term)
     case MESH__V1__ENVELOPE__BODY_RELEASE:
       let release = try required(envelope.release, "release")
-      return .release(try JobID(required: release.job), term: release.term)
+      return .release(
+        try JobID(required: release.job), isOver: release.is_over != 0, term: release.term)
+    case MESH__V1__ENVELOPE__BODY_INTRODUCE:
+      return .introduce(term: try required(envelope.introduce, "introduce").term)
+    case MESH__V1__ENVELOPE__BODY_LEAVE:
+      return .leave(term: try required(envelope.leave, "leave").term)
     default:
       return nil
     }
-  }
-}
-
-extension Assignment {
-  init(_ message: Mesh__V1__Assign) throws(WireError) {
-    let inputs = InputDigests(
-      query: try Digest(required: message.query_digest),
-      key: try Digest(required: message.key_digest),
-      value: try Digest(required: message.value_digest))
-    let assignment = Assignment(
-      job: try JobID(required: message.job), spec: try AttentionJob(required: message.spec),
-      inputs: inputs, vrankCount: message.n_hosts,
-      planHash: try Digest(required: message.plan_hash),
-      peers: try list(message.n_peers, message.peers, Peer.init(message:)),
-      hosts: try list(message.n_hosts, message.hosts, Host.init(message:)))
-    if let problem = assignment.problem { throw .outOfRange(problem) }
-    self = assignment
-  }
-}
-
-extension Assignment.Peer {
-  init(message: Mesh__V1__Assign__Peer) throws(WireError) {
-    self.init(
-      worker: try WorkerID(sender: message.worker),
-      endpoint: try MeshWire.endpoint(message.endpoint, "endpoint"))
-  }
-}
-
-extension Assignment.Host {
-  init(message: Mesh__V1__Assign__Host) throws(WireError) {
-    self.init(
-      peer: try number(message.peer, in: 0...(Limits.workersMaximum - 1), "host"),
-      epoch: try Epoch(required: message.epoch))
   }
 }

@@ -13,6 +13,13 @@ package enum DataFrame: Hashable, Sendable {
   case state(StateHeader)
   case vrankFinal(VRankFinal)
   case receipt(ResultReceipt)
+  /// A message of a copy, to its holder: a `PayloadFrame<SoftmaxState>` follows.
+  case copy(CopyHeader)
+  case copyReceipt(CopyReceipt)
+  case statePull(StatePull)
+  case stateAnswer(StateAnswer)
+  /// A message of a copy, back from its holder: a `PayloadFrame<SoftmaxState>` follows.
+  case statePart(CopyHeader)
   /// A call, or what it has to be answered with; see `ControlFrame.call`. With an upload a
   /// `PayloadFrame<Chunk>` follows.
   case call(CallHeader, Result<StoreRequest, CallFailure>)
@@ -23,8 +30,12 @@ package enum DataFrame: Hashable, Sendable {
   /// being expected, makes the message malformed; but a call with a failure may have one.
   package var hasPayload: Bool {
     switch self {
-    case .part, .state, .call(_, .success(.upload)), .reply(_, .success(.read)): true
-    case .pull, .answer, .vrankFinal, .receipt, .call, .reply: false
+    case .part, .state, .copy, .statePart, .call(_, .success(.upload)),
+      .reply(_, .success(.read)):
+      true
+    case .pull, .answer, .vrankFinal, .receipt, .copyReceipt, .statePull, .stateAnswer, .call,
+      .reply:
+      false
     }
   }
 }
@@ -54,6 +65,21 @@ extension DataFrame {
     case .receipt(let receipt):
       envelope.pointee.body_case = MESH__V1__DATA_ENVELOPE__BODY_RECEIPT
       envelope.pointee.receipt = arena.receipt(receipt)
+    case .copy(let header):
+      envelope.pointee.body_case = MESH__V1__DATA_ENVELOPE__BODY_COPY
+      envelope.pointee.copy = arena.copyHeader(header)
+    case .copyReceipt(let receipt):
+      envelope.pointee.body_case = MESH__V1__DATA_ENVELOPE__BODY_COPY_RECEIPT
+      envelope.pointee.copy_receipt = arena.copyReceipt(receipt)
+    case .statePull(let pull):
+      envelope.pointee.body_case = MESH__V1__DATA_ENVELOPE__BODY_STATE_PULL
+      envelope.pointee.state_pull = arena.statePull(pull)
+    case .stateAnswer(let answer):
+      envelope.pointee.body_case = MESH__V1__DATA_ENVELOPE__BODY_STATE_ANSWER
+      envelope.pointee.state_answer = arena.stateAnswer(answer)
+    case .statePart(let header):
+      envelope.pointee.body_case = MESH__V1__DATA_ENVELOPE__BODY_STATE_PART
+      envelope.pointee.state_part = arena.copyHeader(header)
     case .call(let header, let request):
       envelope.pointee.version = wire32(header.version)
       envelope.pointee.body_case = MESH__V1__DATA_ENVELOPE__BODY_CALL
@@ -89,6 +115,7 @@ extension DataFrame {
       return .reply(RequestID(reply), .success(try StoreReply(reply)))
     default:
       guard version == protocolVersion else { throw .unknownVersion(version) }
+      if let frame = try convertCopy(envelope) { return frame }
       return try convertTile(envelope)
     }
   }

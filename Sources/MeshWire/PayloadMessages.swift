@@ -80,7 +80,7 @@ extension SoftmaxState: PayloadMessage {
       isNormalised
       ? MESH__V1__NORMALISATION__NORMALISATION_FINAL
       : MESH__V1__NORMALISATION__NORMALISATION_RUNNING
-    message.pointee.log_base = MESH__V1__LOG_BASE__LOG_BASE_E
+    message.pointee.log_base = Self.logBase(isNormalised: isNormalised)
     message.pointee.layout = MESH__V1__PAYLOAD_LAYOUT__PAYLOAD_LAYOUT_HEADS_TOKENS_DIMENSION
     message.pointee.has_crc32c_case = MESH__V1__SOFTMAX_STATE__HAS_CRC32C_CRC32C
     message.pointee.crc32c = checksum
@@ -99,11 +99,13 @@ extension SoftmaxState: PayloadMessage {
     try unpackScanned(fields, attnmesh_wire_softmax_state(), SoftmaxState.init(message:))
   }
 
+  /// A log-sum-exp is natural, a running maximum has base 2.
+  private static func logBase(isNormalised: Bool) -> Mesh__V1__LogBase {
+    isNormalised ? MESH__V1__LOG_BASE__LOG_BASE_E : MESH__V1__LOG_BASE__LOG_BASE_2
+  }
+
   private init(message: Mesh__V1__SoftmaxState) throws(WireError) {
     try checkLayout(message.layout)
-    guard message.log_base == MESH__V1__LOG_BASE__LOG_BASE_E else {
-      throw .outOfRange("log base \(message.log_base.rawValue)")
-    }
     guard message.has_crc32c_case == MESH__V1__SOFTMAX_STATE__HAS_CRC32C_CRC32C else {
       throw .missingField("checksum")
     }
@@ -113,10 +115,13 @@ extension SoftmaxState: PayloadMessage {
     case MESH__V1__NORMALISATION__NORMALISATION_FINAL: isNormalised = true
     default: throw .outOfRange("normalisation \(message.normalisation.rawValue)")
     }
+    guard message.log_base == Self.logBase(isNormalised: isNormalised) else {
+      throw .outOfRange("log base \(message.log_base.rawValue)")
+    }
     let header = try StateHeader(required: message.header)
     self.init(
       job: header.job, planTag: header.planTag, vrank: header.vrank, epoch: header.epoch,
-      next: try number(message.next, in: 0...WireCaps.keyTilesMaximum, "next"),
+      next: try tileCount(message.next, "next"),
       queryTile: header.queryTile, part: header.part,
       heads: try range(
         message.head_begin, message.head_end, maximum: Limits.headsMaximum, "heads"),

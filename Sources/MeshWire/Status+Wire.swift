@@ -30,6 +30,8 @@ extension Arena {
       rank.pointee.worker = name($0.worker)
       rank.pointee.next = wire32($0.next)
       rank.pointee.needed = wire32($0.needed)
+      rank.pointee.copied = wire32($0.copied)
+      rank.pointee.durable = wire32($0.durable)
       rank.pointee.is_final = $0.isFinal ? 1 : 0
       return rank
     }
@@ -42,47 +44,14 @@ extension Arena {
       worker.pointee.resident_bytes = wire64($0.residentBytes)
       return worker
     }
+    message.pointee.protection = Mesh__V1__Protection(UInt32(status.protection.rawValue))
+    // The newest of more.
+    (message.pointee.n_recoveries, message.pointee.recoveries) = list(
+      status.recoveries.suffix(Limits.recoveriesKeptMaximum), recovery)
     message.pointee.needed_bytes = wire64(status.neededBytes)
     message.pointee.worker_bytes = wire64(status.workerBytes)
     message.pointee.output_digest = digest(status.outputDigest)
     message.pointee.log_sum_exp_digest = digest(status.logSumExpDigest)
-    return message
-  }
-
-  func worker(_ worker: WorkerStatus) -> UnsafeMutablePointer<Mesh__V1__WorkerStatus> {
-    let message = make(mesh__v1__worker_status__init)
-    message.pointee.worker = worker.worker.incarnation
-    message.pointee.name = name(worker.name)
-    message.pointee.process_id = wire32(worker.processID)
-    message.pointee.numerics = name(worker.numerics)
-    message.pointee.level = name(worker.level)
-    message.pointee.threads = wire32(worker.threads)
-    message.pointee.memory_bytes = wire64(worker.memoryBytes)
-    message.pointee.resident_bytes = wire64(worker.residentBytes)
-    message.pointee.endpoint = endpoint(worker.endpoint)
-    message.pointee.silent_seconds = worker.silentSeconds
-    message.pointee.job = worker.job.map { job($0) }
-    (message.pointee.n_vranks, message.pointee.vranks) = numbers(
-      worker.vranks.map { wire32($0.index) })
-    return message
-  }
-
-  func event(_ event: RecordedEvent) -> UnsafeMutablePointer<Mesh__V1__Event> {
-    let observation = event.observation
-    let message = make(mesh__v1__event__init)
-    message.pointee.sequence = event.sequence
-    message.pointee.seconds = event.seconds
-    message.pointee.kind = Mesh__V1__EventKind(UInt32(observation.kind.rawValue))
-    message.pointee.job = observation.job.map { job($0) }
-    if let worker = observation.worker {
-      message.pointee.has_worker_case = MESH__V1__EVENT__HAS_WORKER_WORKER
-      message.pointee.worker = name(worker)
-    }
-    if let vrank = observation.vrank {
-      message.pointee.has_vrank_case = MESH__V1__EVENT__HAS_VRANK_VRANK
-      message.pointee.vrank = wire32(vrank.index)
-    }
-    message.pointee.detail = text(observation.detail, maximum: WireCaps.detailBytesMaximum)
     return message
   }
 }
@@ -112,6 +81,8 @@ extension JobStatus {
       planHash: try Digest.optional(message.plan_hash),
       ranks: try list(message.n_ranks, message.ranks, RankStatus.init(message:)),
       workers: try list(message.n_workers, message.workers, JobWorkerStatus.init(message:)),
+      protection: try enumeration(message.protection.rawValue, "protection"),
+      recoveries: try list(message.n_recoveries, message.recoveries, Recovery.init(message:)),
       neededBytes: try byteCount(message.needed_bytes, "needed bytes"),
       workerBytes: try byteCount(message.worker_bytes, "worker bytes"),
       outputDigest: try Digest.optional(message.output_digest),
@@ -124,8 +95,10 @@ extension RankStatus {
     self.init(
       vrank: try VRank(wire: message.vrank), epoch: try Epoch(required: message.epoch),
       worker: try name(message.worker, "worker"),
-      next: try number(message.next, in: 0...WireCaps.keyTilesMaximum, "next"),
-      needed: try number(message.needed, in: 0...WireCaps.keyTilesMaximum, "needed"),
+      next: try tileCount(message.next, "next"),
+      needed: try tileCount(message.needed, "needed"),
+      copied: try tileCount(message.copied, "copied"),
+      durable: try tileCount(message.durable, "durable"),
       isFinal: message.is_final != 0)
   }
 }
@@ -138,43 +111,5 @@ extension JobWorkerStatus {
       threads: try number(message.threads, in: 0...WireCaps.threadsMaximum, "threads"),
       traffic: try Traffic(required: message.traffic),
       residentBytes: try byteCount(message.resident_bytes, "resident bytes"))
-  }
-}
-
-extension WorkerStatus {
-  init(message: Mesh__V1__WorkerStatus) throws(WireError) {
-    var vranks: [VRank] = []
-    if let indices = message.vranks {
-      for index in 0..<message.n_vranks { vranks.append(try VRank(wire: indices[index])) }
-    }
-    self.init(
-      worker: try WorkerID(sender: message.worker), name: try MeshWire.name(message.name, "name"),
-      processID: try number(message.process_id, in: 0...WireCaps.processIDMaximum, "process id"),
-      numerics: try MeshWire.name(message.numerics, "numerics"),
-      level: try MeshWire.name(message.level, "level"),
-      threads: try number(message.threads, in: 0...WireCaps.threadsMaximum, "threads"),
-      memoryBytes: try byteCount(message.memory_bytes, "memory"),
-      residentBytes: try byteCount(message.resident_bytes, "resident bytes"),
-      endpoint: try MeshWire.endpoint(message.endpoint, "endpoint"),
-      silentSeconds: try seconds(message.silent_seconds, "silence"),
-      job: message.job.map { JobID($0.pointee) }, vranks: vranks)
-  }
-}
-
-extension RecordedEvent {
-  init(message: Mesh__V1__Event) throws(WireError) {
-    var observation = Observation(try enumeration(message.kind.rawValue, "kind of event"))
-    observation.job = message.job.map { JobID($0.pointee) }
-    if message.has_worker_case == MESH__V1__EVENT__HAS_WORKER_WORKER {
-      observation.worker = try name(message.worker, "worker")
-    }
-    if message.has_vrank_case == MESH__V1__EVENT__HAS_VRANK_VRANK {
-      observation.vrank = try VRank(wire: message.vrank)
-    }
-    observation.detail = try text(
-      message.detail, maximum: WireCaps.detailBytesMaximum, "detail")
-    self.init(
-      sequence: message.sequence, seconds: try MeshWire.seconds(message.seconds, "time"),
-      observation: observation)
   }
 }

@@ -143,7 +143,7 @@ extension ResultReceipt {
     let index: Int
     switch message.what_case {
     case MESH__V1__RESULT_RECEIPT__WHAT_MESSAGE:
-      index = try number(message.message, in: 0...Int(Int32.max), "message")
+      index = try messageIndex(message.message, "message")
     case MESH__V1__RESULT_RECEIPT__WHAT_END:
       index = -1
     default:

@@ -59,6 +59,11 @@ func number(
   return number
 }
 
+/// A count of K/V tiles.
+func tileCount(_ value: UInt32, _ field: StaticString) throws(WireError) -> Int {
+  try number(value, in: 0...WireCaps.keyTilesMaximum, field)
+}
+
 func byteCount(_ value: UInt64, _ field: StaticString) throws(WireError) -> Int {
   try number(value, in: 0...WireCaps.bytesMaximum, field)
 }

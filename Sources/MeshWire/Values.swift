@@ -42,9 +42,19 @@ extension Arena {
     message.pointee.tile_bytes = wire64(traffic.tileBytes)
     message.pointee.input_bytes = wire64(traffic.inputBytes)
     message.pointee.result_bytes = wire64(traffic.resultBytes)
+    message.pointee.copy_bytes = wire64(traffic.copyBytes)
     message.pointee.dropped = wire64(traffic.dropped)
     message.pointee.compute_seconds = traffic.computeSeconds
     message.pointee.wait_seconds = traffic.waitSeconds
+    return message
+  }
+
+  func restored(
+    _ restored: WorkerMessage.Restored
+  ) -> UnsafeMutablePointer<Mesh__V1__Restored> {
+    let message = make(mesh__v1__restored__init)
+    message.pointee.tier = Mesh__V1__RestoreTier(UInt32(restored.tier.rawValue))
+    message.pointee.next = wire32(restored.next)
     return message
   }
 
@@ -60,9 +70,12 @@ extension JobID {
 }
 
 extension Epoch {
-  init(required message: UnsafeMutablePointer<Mesh__V1__Epoch>?) throws(WireError) {
-    let message = try MeshWire.required(message, "epoch")
-    self.init(term: message.term, counter: message.counter)
+  init(_ message: Mesh__V1__Epoch) { self.init(term: message.term, counter: message.counter) }
+
+  init(
+    required message: UnsafeMutablePointer<Mesh__V1__Epoch>?, _ field: StaticString = "epoch"
+  ) throws(WireError) {
+    self.init(try MeshWire.required(message, field))
   }
 }
 
@@ -96,9 +109,22 @@ extension Traffic {
     tileBytes = try byteCount(message.tile_bytes, "tile bytes")
     inputBytes = try byteCount(message.input_bytes, "input bytes")
     resultBytes = try byteCount(message.result_bytes, "result bytes")
+    copyBytes = try byteCount(message.copy_bytes, "copy bytes")
     dropped = try byteCount(message.dropped, "dropped messages")
     computeSeconds = try seconds(message.compute_seconds, "compute time")
     waitSeconds = try seconds(message.wait_seconds, "waiting time")
+  }
+}
+
+extension WorkerMessage.Restored {
+  /// nil when there is none.
+  static func optional(
+    _ message: UnsafeMutablePointer<Mesh__V1__Restored>?
+  ) throws(WireError) -> WorkerMessage.Restored? {
+    guard let message = message?.pointee else { return nil }
+    return WorkerMessage.Restored(
+      tier: try enumeration(message.tier.rawValue, "tier"),
+      next: try tileCount(message.next, "next"))
   }
 }
 

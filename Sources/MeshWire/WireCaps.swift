@@ -8,11 +8,17 @@ package enum WireCaps {
   package static let endpointBytesMaximum = 255
   /// Detail of an event, so that the longest reply fits one control frame.
   package static let detailBytesMaximum = 512
+  /// Cause of a recovery, so that the longest status of a job fits one control frame.
+  package static let causeBytesMaximum = 256
   /// Elements of any repeated field.
   package static let elementsMaximum = 256
   /// Jobs that a sender lists; a receiver takes `elementsMaximum`.
   package static let jobsListed = 200
   package static let unknownFieldsMaximum = 64
+  /// Messages of a copy that may be asked for at once.
+  package static let messagesPerPullMaximum = 256
+  /// Messages of which the state of a virtual rank consists.
+  static let stateMessagesMaximum = Int(Int32.max)
   static let partsMaximum = Limits.headsMaximum
   static let queryTilesMaximum = Limits.tokensMaximum / Plan.queryTileRows
   static let keyTilesMaximum = Limits.tokensMaximum / Plan.keyTileKeys
@@ -20,10 +26,12 @@ package enum WireCaps {
   static let bytesMaximum = 1 << 60
   static let threadsMaximum = 65_535
   static let processIDMaximum = Int(Int32.max)
-  static let deadlineSecondsMaximum = 1e9
+  /// Times that others calculate with.
+  static let secondsMaximum = 1e9
 
-  /// Bytes that unpacking `count` bytes may hold: a sub-message of two bytes becomes a structure.
-  static func budget(_ count: Int) -> Int { 8 * count + (64 << 10) }
+  /// Bytes that unpacking `count` bytes may hold: a sub-message of two bytes becomes a structure. A
+  /// job's status may have three lists of such.
+  package static func budget(_ count: Int) -> Int { 8 * count + (128 << 10) }
 }
 
 /// Memory of the budgeted allocator, for tests of its bound.

@@ -20,6 +20,16 @@ extension Arena {
       failed.pointee.reason = text(reason, maximum: Limits.textBytesMaximum)
       envelope.pointee.body_case = MESH__V1__ENVELOPE__BODY_FAILED
       envelope.pointee.failed = failed
+    case .alarm(let job, let vrank, let reason):
+      let alarm = make(mesh__v1__protection_alarm__init)
+      alarm.pointee.job = self.job(job)
+      alarm.pointee.vrank = wire32(vrank.index)
+      alarm.pointee.reason = text(reason, maximum: Limits.textBytesMaximum)
+      envelope.pointee.body_case = MESH__V1__ENVELOPE__BODY_ALARM
+      envelope.pointee.alarm = alarm
+    case .leaving:
+      envelope.pointee.body_case = MESH__V1__ENVELOPE__BODY_LEAVING
+      envelope.pointee.leaving = make(mesh__v1__empty__init)
     case .goodbye:
       envelope.pointee.body_case = MESH__V1__ENVELOPE__BODY_GOODBYE
       envelope.pointee.goodbye = make(mesh__v1__empty__init)
@@ -35,26 +45,8 @@ extension Arena {
     message.pointee.threads = wire32(hello.threads)
     message.pointee.memory_bytes = wire64(hello.memoryBytes)
     message.pointee.endpoint = endpoint(hello.endpoint)
-    return message
-  }
-
-  private func heartbeat(
-    _ heartbeat: WorkerMessage.Heartbeat
-  ) -> UnsafeMutablePointer<Mesh__V1__Heartbeat> {
-    let message = make(mesh__v1__heartbeat__init)
-    message.pointee.job = heartbeat.job.map { job($0) }
-    message.pointee.term = heartbeat.term
-    (message.pointee.n_progress, message.pointee.progress) = list(heartbeat.progress) {
-      let progress = make(mesh__v1__progress__init)
-      progress.pointee.vrank = wire32($0.vrank.index)
-      progress.pointee.epoch = epoch($0.epoch)
-      progress.pointee.next = wire32($0.next)
-      progress.pointee.needed = wire32($0.needed)
-      return progress
-    }
-    message.pointee.traffic = traffic(heartbeat.traffic)
-    message.pointee.resident_bytes = wire64(heartbeat.residentBytes)
-    message.pointee.is_last = heartbeat.isLast ? 1 : 0
+    message.pointee.machine = name(hello.machine)
+    message.pointee.is_spare = hello.isSpare ? 1 : 0
     return message
   }
 }
@@ -69,8 +61,15 @@ extension WorkerMessage {
       let failed = try required(envelope.failed, "failure")
       return .failed(
         try JobID(required: failed.job), try VRank(wire: failed.vrank),
-        step: try number(failed.step, in: 0...WireCaps.keyTilesMaximum, "step"),
+        step: try tileCount(failed.step, "step"),
         reason: try text(failed.reason, maximum: Limits.textBytesMaximum, "reason"))
+    case MESH__V1__ENVELOPE__BODY_ALARM:
+      let alarm = try required(envelope.alarm, "alarm")
+      return .alarm(
+        try JobID(required: alarm.job), try VRank(wire: alarm.vrank),
+        reason: try text(alarm.reason, maximum: Limits.textBytesMaximum, "reason"))
+    case MESH__V1__ENVELOPE__BODY_LEAVING:
+      return .leaving
     case MESH__V1__ENVELOPE__BODY_GOODBYE:
       return .goodbye
     default:
@@ -91,27 +90,7 @@ extension WorkerMessage.Hello {
       level: try MeshWire.name(message.level, "level"),
       threads: try number(message.threads, in: 0...WireCaps.threadsMaximum, "threads"),
       memoryBytes: try byteCount(message.memory_bytes, "memory"),
-      endpoint: try MeshWire.endpoint(message.endpoint, "endpoint"))
-  }
-}
-
-extension WorkerMessage.Heartbeat {
-  init(_ message: Mesh__V1__Heartbeat) throws(WireError) {
-    self.init(
-      job: message.job.map { JobID($0.pointee) }, term: message.term,
-      progress: try list(
-        message.n_progress, message.progress, WorkerMessage.Progress.init(message:)),
-      traffic: try Traffic(required: message.traffic),
-      residentBytes: try byteCount(message.resident_bytes, "resident bytes"),
-      isLast: message.is_last != 0)
-  }
-}
-
-extension WorkerMessage.Progress {
-  init(message: Mesh__V1__Progress) throws(WireError) {
-    self.init(
-      vrank: try VRank(wire: message.vrank), epoch: try Epoch(required: message.epoch),
-      next: try number(message.next, in: 0...WireCaps.keyTilesMaximum, "next"),
-      needed: try number(message.needed, in: 0...WireCaps.keyTilesMaximum, "needed"))
+      endpoint: try MeshWire.endpoint(message.endpoint, "endpoint"),
+      machine: try MeshWire.name(message.machine, "machine"), isSpare: message.is_spare != 0)
   }
 }

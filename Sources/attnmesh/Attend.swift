@@ -26,6 +26,11 @@ struct Attend: ParsableCommand {
   @Option(help: "Compute threads per worker. (default: the cores, shared out)")
   var threads: Int?
 
+  @Option(help: "With --workers: further processes that stand in for workers that are lost.")
+  var spares = 0
+
+  @OptionGroup var protection: ProtectionOptions
+
   @Option(help: "Seconds after which the job fails, whatever its state.")
   var deadline: Double?
 
@@ -42,15 +47,20 @@ struct Attend: ParsableCommand {
     if let threads, !(1...1_024).contains(threads) {
       throw MeshError(.badInput, "--threads \(threads): it must be 1 to 1024")
     }
+    guard (0...Limits.workersMaximum).contains(spares), spares == 0 || workers != nil else {
+      throw MeshError(.badInput, "--spares \(spares): it goes with --workers, and isn't negative")
+    }
+    let isProtected = try protection.isOn()
     _ = try checkedDeadline(deadline)
     try result.check(report: self.report)
     let inputs = try job.inputs()
     let report: JobReport
     if let workers {
-      report = try runLocally(inputs, workers: workers)
+      report = try runLocally(inputs, workers: workers, isProtected: isProtected)
     } else if let coordinator = coordinator ?? MeshOptions.environmentEndpoint {
       let client = try MeshClient(endpoint: coordinator, name: MeshOptions.clientName)
-      report = try run(inputs, client: client, isRemote: true, Interruption())
+      report = try run(
+        inputs, client: client, isRemote: true, isProtected: isProtected, Interruption())
     } else {
       report = try runInProcess(inputs)
     }
@@ -81,7 +91,9 @@ struct Attend: ParsableCommand {
       shape: inputs.shape)
   }
 
-  private func runLocally(_ inputs: JobInputs, workers: Int) throws -> JobReport {
+  private func runLocally(
+    _ inputs: JobInputs, workers: Int, isProtected: Bool
+  ) throws -> JobReport {
     guard (1...Limits.workersMaximum).contains(workers) else {
       throw MeshError(
         .badInput, "--workers \(workers): it must be 1 to \(Limits.workersMaximum)")
@@ -92,24 +104,32 @@ struct Attend: ParsableCommand {
     let mesh = try LocalMesh(
       LocalMesh.Configuration(
         workers: workers, threadsPerWorker: threads ?? max(1, cores / workers),
-        memoryBytesPerWorker: ProcessMemory.availableBytes / workers))
+        memoryBytesPerWorker: ProcessMemory.availableBytes / (workers + spares), spares: spares,
+        hasCheckpoints: isProtected))
     defer { mesh.stop() }
     let client = try MeshClient(endpoint: mesh.controlEndpoint, name: MeshOptions.clientName)
-    try client.waitForWorkers(workers, isCancelled: { interruption.isRequested })
-    return try run(inputs, client: client, isRemote: false, interruption)
+    try client.waitForWorkers(workers + spares, isCancelled: { interruption.isRequested })
+    do {
+      return try run(
+        inputs, client: client, isRemote: false, isProtected: isProtected, interruption,
+        isOver: { mesh.lossOfAll != nil })
+    } catch {
+      throw mesh.lossOfAll ?? error
+    }
   }
 
   /// Submits, follows and fetches. A remote job's id is printed at once: whoever is cut off can come
   /// back for the result.
   private func run(
-    _ inputs: JobInputs, client: MeshClient, isRemote: Bool, _ interruption: Interruption
+    _ inputs: JobInputs, client: MeshClient, isRemote: Bool, isProtected: Bool,
+    _ interruption: Interruption, isOver: @escaping () -> Bool = { false }
   ) throws -> JobReport {
     let files = try resultFiles(inputs)
     let bar = ProgressBar(isShown: !quiet)
     defer { bar.clear() }
     let remote = try RemoteJob(
-      submitting: inputs, deadlineSeconds: deadline ?? 0, client: client,
-      isCancelled: { interruption.isRequested },
+      submitting: inputs, deadlineSeconds: deadline ?? 0, isProtected: isProtected,
+      client: client, isCancelled: { interruption.isRequested || isOver() },
       admitted: { if isRemote, !quiet { Attnmesh.complain("job \($0.job)") } },
       progress: { bar.show(sent: $0, of: $1) })
     do throws(MeshError) {

@@ -11,6 +11,8 @@ struct CoordinatorCommand: ParsableCommand {
     discussion: """
       Jobs of several clients run one after another, each on all workers. Inputs and results stay in
       the store until they are fetched or expire. The data socket listens one port above --listen.
+      With --store, jobs outlive this process: started again on the same store it goes on with them,
+      and workers go on folding in the meantime.
 
       Example:
         attnmesh coordinator --store /var/lib/attnmesh
@@ -22,7 +24,7 @@ struct CoordinatorCommand: ParsableCommand {
   @Option(help: "Address under which workers and clients reach it, if it isn't --listen.")
   var advertise: String?
 
-  @Option(help: "Directory for inputs and results. (or ATTNMESH_STORE; default: unnamed files)")
+  @Option(help: "Directory for jobs, inputs and results. (or ATTNMESH_STORE; default: unnamed files)")
   var store: String?
 
   @Option(help: "Bytes the store may take, such as 100G.")
@@ -30,6 +32,9 @@ struct CoordinatorCommand: ParsableCommand {
 
   @Option(help: "Hours for which a result is kept that nobody fetches.")
   var retention = 24.0
+
+  @Option(help: "What to do about a worker that takes twice as long as others: report or rehost.")
+  var stragglers = "report"
 
   @Flag(help: "Listen on an address that others can reach, without keys.")
   var insecure = false
@@ -53,6 +58,8 @@ struct CoordinatorCommand: ParsableCommand {
         store: store ?? environment["ATTNMESH_STORE"],
         diskQuotaBytes: try byteCount(quota, "--quota"),
         retention: .milliseconds(Int64(retention * 3_600_000)),
+        stragglers: try choice(
+          stragglers, "--stragglers", of: StragglerPolicy.allCases, named: \.rawValue),
         log: ObservationLog(isOn: !quiet)))
     if !quiet {
       Attnmesh.complain(

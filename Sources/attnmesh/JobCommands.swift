@@ -16,6 +16,8 @@ struct Submit: ParsableCommand {
   @OptionGroup(title: "Job") var job: JobOptions
   @OptionGroup(title: "Mesh") var mesh: MeshOptions
 
+  @OptionGroup var protection: ProtectionOptions
+
   @Option(help: "Seconds after which the job fails, whatever its state.")
   var deadline: Double?
 
@@ -31,7 +33,7 @@ struct Submit: ParsableCommand {
     let bar = ProgressBar(isShown: !quiet)
     let remote = try RemoteJob(
       submitting: inputs, deadlineSeconds: try checkedDeadline(deadline),
-      client: try mesh.client(), isCancelled: { interruption.isRequested },
+      isProtected: try protection.isOn(), client: try mesh.client(), isCancelled: { interruption.isRequested },
       progress: { bar.show(sent: $0, of: $1) })
     bar.clear()
     if json {

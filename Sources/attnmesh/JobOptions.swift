@@ -58,6 +58,16 @@ struct JobOptions: ParsableArguments {
   }
 }
 
+/// Whether a job survives the loss of a worker.
+struct ProtectionOptions: ParsableArguments {
+  @Option(help: "Copy and checkpoint state, so that a lost worker doesn't end the job: on or off.")
+  var protection = "on"
+
+  func isOn() throws(MeshError) -> Bool {
+    try choice(protection, "--protection", of: [true, false], named: { $0 ? "on" : "off" })
+  }
+}
+
 /// Where the result goes.
 struct OutputOptions: ParsableArguments {
   @Option(help: "Output tensor, with the query's shape: .npy or .safetensors.")

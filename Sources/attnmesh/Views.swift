@@ -50,6 +50,8 @@ struct JobView: Encodable {
     var epoch: String
     var next: Int
     var needed: Int
+    var copied: Int
+    var durable: Int
     var final: Bool
   }
 
@@ -67,6 +69,8 @@ struct JobView: Encodable {
   var planHash: String?
   var ranks: [Rank]
   var workers: [Worker]
+  var protection: String
+  var recoveries: [RecoveryView]
   var bytesNeeded: Int
   var workerBytesBound: Int
   var outputDigest: String?
@@ -80,13 +84,15 @@ struct JobView: Encodable {
     ranks = status.ranks.map {
       Rank(
         vrank: $0.vrank.index, worker: $0.worker, epoch: "\($0.epoch)", next: $0.next,
-        needed: $0.needed, final: $0.isFinal)
+        needed: $0.needed, copied: $0.copied, durable: $0.durable, final: $0.isFinal)
     }
     workers = status.workers.map {
       Worker(
         name: $0.name, level: $0.level, threads: $0.threads, residentBytes: $0.residentBytes,
         traffic: $0.traffic)
     }
+    protection = status.protection.name
+    recoveries = status.recoveries.map { RecoveryView($0) }
     bytesNeeded = status.neededBytes
     workerBytesBound = status.workerBytes
     outputDigest = status.outputDigest.map { "\($0)" }
@@ -107,6 +113,7 @@ struct WorkerView: Encodable {
   var silentSeconds: Double
   var job: String?
   var vranks: [Int]
+  var standing: String
 
   init(_ status: WorkerStatus) {
     worker = "\(status.worker)"
@@ -121,6 +128,7 @@ struct WorkerView: Encodable {
     silentSeconds = status.silentSeconds
     job = status.job.map { "\($0)" }
     vranks = status.vranks.map(\.index)
+    standing = status.standing.name
   }
 }
 

@@ -10,6 +10,9 @@ struct WorkerCommand: ParsableCommand {
     commandName: "worker",
     abstract: "Run a worker: folds tiles for a coordinator's jobs.",
     discussion: """
+      SIGTERM and Ctrl-C relieve it first: it hands over what it has folded, and then ends. A second
+      signal ends it at once; others go on from the last copy.
+
       Example:
         attnmesh worker --coordinator tcp://127.0.0.1:7700 --threads 8
       """)
@@ -30,6 +33,16 @@ struct WorkerCommand: ParsableCommand {
 
   @Option(help: "Memory it may use, such as 16G. (default: what is available now)")
   var memory: String?
+
+  @Option(
+    help: "Directory for checkpoints; shared with other workers if it can be. (default: none)")
+  var checkpoints: String?
+
+  @Option(help: "Machine it runs on: copies are kept on another one. (default: the host's name)")
+  var machine: String?
+
+  @Flag(help: "Take part only in place of a worker that was lost.")
+  var spare = false
 
   @Flag(help: "Listen on an address that others can reach, without keys.")
   var insecure = false
@@ -69,14 +82,25 @@ struct WorkerCommand: ParsableCommand {
       WorkerService.Configuration(
         name: name, coordinator: mesh.endpoint, listen: listen, advertised: advertise,
         threads: threads, memoryBytes: memory ?? ProcessMemory.availableBytes,
-        kernel: AttentionKernel(level: try KernelLevel.chosen()), model: model,
+        kernel: AttentionKernel(level: try KernelLevel.chosen()),
+        checkpoints: try checkpoints.map { path throws(MeshError) in
+          try openCheckpoints(path)
+        }, machine: String((machine ?? process.hostName).prefix(Limits.nameBytesMaximum)),
+        isSpare: spare, model: model,
         log: ObservationLog(isOn: !quiet && lifeline == nil)))
     // Ends by a signal, or when the coordinator refuses it.
-    let refused = interruption.wait { service.endedReason }
-    service.stop()
-    if let refused {
-      throw MeshError(.badInput, "\(mesh.endpoint) refuses this worker: \(refused)")
+    var ended = interruption.wait { service.ended }
+    if ended == nil {
+      service.relieve()
+      // The core gives up before that; a second signal ends the process at once.
+      ended = interruption.waitOn(upTo: 90) { service.ended }
     }
+    if case .refused(let reason) = ended {
+      // Its compute threads may hang: they are not waited for.
+      Attnmesh.complain("\(mesh.endpoint) refuses this worker: \(reason)")
+      Foundation.exit(MeshError.Kind.badInput.rawValue)
+    }
+    service.stop()
   }
 
   private var model: WorkerService.Model? {

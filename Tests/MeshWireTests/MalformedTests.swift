@@ -119,33 +119,6 @@ extension WireTests {
       }
     }
 
-    @Test("an assignment that no coordinator makes is refused")
-    func assignment() {
-      let good = Samples.assignment(peers: 2)
-      let bad = [
-        Assignment(
-          job: good.job, spec: good.spec, inputs: good.inputs, vrankCount: 1,
-          planHash: good.planHash, peers: good.peers,
-          hosts: [Assignment.Host(peer: 2, epoch: Samples.epoch)]),
-        Assignment(
-          job: good.job, spec: Samples.smallestSpec, inputs: good.inputs, vrankCount: 6,
-          planHash: good.planHash, peers: good.peers, hosts: good.hosts),
-        Assignment(
-          job: good.job, spec: good.spec, inputs: good.inputs, vrankCount: 0,
-          planHash: good.planHash, peers: good.peers, hosts: []),
-        Assignment(
-          job: good.job, spec: good.spec, inputs: good.inputs, vrankCount: 6,
-          planHash: good.planHash, peers: [good.peers[0], good.peers[0]], hosts: good.hosts),
-      ]
-      for assignment in bad {
-        let frame = ControlFrame.coordinator(.assign(assignment, term: 1))
-        guard case .outOfRange = Kind.control.error(frame.encode()) else {
-          Issue.record("taken: \(assignment.problem ?? "no problem")")
-          continue
-        }
-      }
-    }
-
     @Test("a message without its worker is refused")
     func sender() {
       let nobody = WorkerID(incarnation: 0)

@@ -39,6 +39,23 @@ extension WireTests {
       try check(Samples.softmaxState(isNormalised: isNormalised))
     }
 
+    @Test("every message of a running state fits a payload frame", arguments: [1, 5, 64, 255, 256])
+    func states(headDimension: Int) throws {
+      var spec = Samples.largestSpec
+      (spec.headDimension, spec.queryTokens) = (headDimension, 65)
+      let plan = Plan(job: spec, vrankCount: 1)
+      for (tile, part) in [(0, 0), (1, 0), (0, plan.resultPartCount - 1)] {
+        let state = SoftmaxState(
+          job: Samples.job, planTag: .max, vrank: VRank(255), epoch: Samples.epochs[1],
+          next: 65_536, queryTile: tile, part: part, heads: plan.resultHeads(part: part),
+          rows: plan.queryRows(of: tile), headDimension: headDimension, isNormalised: false,
+          checksum: 0)
+        #expect(state.payloadBytes == plan.stateBytes(queryTile: tile, part: part))
+        #expect(try #require(state.frameBytes) <= Limits.dataFrameBytesMaximum)
+        try check(state)
+      }
+    }
+
     @Test("chunks from one byte to a mebibyte", arguments: [1, 127, 128, 16_384, 1 << 20])
     func chunks(count: Int) throws {
       try check(Chunk(offset: 1 << 60, count: count, checksum: 0))

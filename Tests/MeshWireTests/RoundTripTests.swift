@@ -23,8 +23,41 @@ extension WireTests {
       let control = Set(Samples.requests.map(\.method))
       let data = Set(Samples.storeRequests.map(\.method))
       #expect(control.union(data) == Set(Method.allCases))
-      let kinds = Set(Samples.events(20, detail: "").events.map(\.observation.kind))
+      let kinds = Set(Samples.events(32, detail: "").events.map(\.observation.kind))
       #expect(kinds == Set(Observation.Kind.allCases))
+    }
+
+    @Test("a payload frame follows tiles, states, copies, uploads and what is read")
+    func payloads() {
+      let header = Samples.copyHeader
+      for frame in [.part(Samples.part), .state(Samples.stateHeader), .copy(header)] as [DataFrame]
+      {
+        #expect(frame.hasPayload)
+      }
+      #expect(DataFrame.statePart(header).hasPayload)
+      #expect(Samples.dataFrames.count { $0.hasPayload } == 11)
+    }
+
+    @Test("a submit that doesn't say otherwise is for a protected job")
+    func protectedByDefault() throws {
+      for isProtected in [true, false] {
+        let submit = SubmitRequest(spec: Samples.spec, deadlineSeconds: 1, isProtected: isProtected)
+        let frame = ControlFrame.call(Samples.header(.submit), .success(.submit(submit))).encode()
+        // Field 3 of the request: written only when it is true.
+        let request = content(of: frame, at: [30, 10])
+        #expect(fields(of: request).contains { $0[0] >> 3 == 3 } != isProtected)
+      }
+    }
+
+    @Test("a heartbeat without a revision follows no assignment")
+    func noRevision() throws {
+      let heartbeat = WorkerMessage.Heartbeat(job: Samples.job, term: 1, progress: [])
+      let frame = ControlFrame.worker(.heartbeat(heartbeat), from: Samples.worker)
+      let bytes = frame.encode()
+      #expect(!fields(of: content(of: bytes, at: [11])).contains { $0[0] >> 3 == 7 })
+      #expect(try decodeControl(bytes) == frame)
+      let lowest = changing(bytes, at: [11]) { $0 + Writer.bytes(7, []) }
+      #expect(try decodeControl(lowest) == frame)
     }
 
     @Test("a hello of another version says its version")

@@ -10,26 +10,31 @@ extension Samples {
       total: 16_777_216, ageSeconds: 3.25, wallSeconds: 0)
   }
 
-  static func status(ranks: Int, name: String = "w1") -> JobStatus {
+  static func status(
+    ranks: Int, name: String = "w1", recoveries: [Recovery] = recoveries(3),
+    protection: Protection = .peerAndDisk
+  ) -> JobStatus {
     JobStatus(
       summary: summary(.running), queuePosition: 1_000, vrankCount: ranks, planHash: digest(9),
       ranks: (0..<ranks).map {
         RankStatus(
           vrank: VRank($0), epoch: epochs[1], worker: name, next: 65_536, needed: 65_536,
-          isFinal: $0 % 2 == 0)
+          copied: 65_536, durable: 65_535 - $0, isFinal: $0 % 2 == 0)
       },
       workers: (0..<ranks).map { _ in
         JobWorkerStatus(
           name: name, level: name, threads: 65_535, traffic: traffic, residentBytes: 1 << 60)
       },
-      neededBytes: 1 << 60, workerBytes: 1 << 40, outputDigest: digest(5),
+      protection: protection, recoveries: recoveries, neededBytes: 1 << 60,
+      workerBytes: 1 << 40, outputDigest: digest(5),
       logSumExpDigest: digest(6))
   }
 
   static var emptyStatus: JobStatus {
     JobStatus(
       summary: summary(.uploading, reason: ""), queuePosition: 0, vrankCount: 0, planHash: nil,
-      ranks: [], workers: [], neededBytes: 0, workerBytes: 0, outputDigest: nil,
+      ranks: [], workers: [], protection: .off, recoveries: [], neededBytes: 0, workerBytes: 0,
+      outputDigest: nil,
       logSumExpDigest: nil)
   }
 
@@ -40,7 +45,8 @@ extension Samples {
       worker: WorkerID(incarnation: UInt64(index) + 1), name: name, processID: Int(Int32.max),
       numerics: name, level: name, threads: 65_535, memoryBytes: 1 << 60, residentBytes: 1 << 60,
       endpoint: endpoint, silentSeconds: 0.125, job: vranks == 0 ? nil : job,
-      vranks: (0..<vranks).map { VRank($0) })
+      vranks: (0..<vranks).map { VRank($0) },
+      standing: WorkerStanding.allCases[index % WorkerStanding.allCases.count])
   }
 
   static func events(_ count: Int, detail: String) -> EventsReply {
@@ -67,10 +73,12 @@ extension Samples {
       .workers([]),
       .workers([
         workerStatus(0, name: "a", endpoint: "tcp://h:1", vranks: 0),
+        workerStatus(2, name: "c", endpoint: "", vranks: 1),
         workerStatus(1, name: "b", endpoint: "tcp://h:2", vranks: 256),
       ]),
-      .events(EventsReply(events: [], next: 0, missed: 0)), .events(events(20, detail: "why")),
+      .events(EventsReply(events: [], next: 0, missed: 0)), .events(events(32, detail: "why")),
     ]
+      + Protection.allCases.map { .status(status(ranks: 1, protection: $0)) }
   }
 
   static var controlFrames: [ControlFrame] {
@@ -111,7 +119,7 @@ extension Samples {
       .reply(request, .failure(CallFailure(.notFound, "no such job"))),
     ]
       + PullAnswer.allCases.map { .answer($0, to: part) }
-      + storeRequests.map { .call(header($0.method), .success($0)) }
+      + storeRequests.map { .call(header($0.method), .success($0)) } + stateFrames
   }
 
   /// 3 heads of 5 tokens, dimension 7.

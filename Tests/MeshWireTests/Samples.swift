@@ -38,28 +38,11 @@ enum Samples {
     traffic.tileBytes = 1 << 60
     traffic.inputBytes = 1
     traffic.resultBytes = 123_456_789
+    traffic.copyBytes = 1 << 60
     traffic.dropped = 7
     traffic.computeSeconds = 12.5
     traffic.waitSeconds = .leastNonzeroMagnitude
     return traffic
-  }
-
-  static func assignment(peers: Int, endpoint: String = "tcp://127.0.0.1:7001") -> Assignment {
-    let vranks = min(Limits.vranksMaximum, 3 * peers)
-    return Assignment(
-      job: job, spec: largestSpec,
-      inputs: InputDigests(query: digest(1), key: digest(2), value: digest(3)),
-      vrankCount: vranks, planHash: digest(4),
-      peers: (0..<peers).map {
-        Assignment.Peer(worker: WorkerID(incarnation: .max - UInt64($0)), endpoint: endpoint)
-      },
-      hosts: (0..<vranks).map { Assignment.Host(peer: $0 % peers, epoch: epochs[$0 % 3]) })
-  }
-
-  static func progress(_ count: Int) -> [WorkerMessage.Progress] {
-    (0..<count).map {
-      WorkerMessage.Progress(vrank: VRank($0), epoch: epochs[$0 % 3], next: 65_536, needed: $0)
-    }
   }
 
   static var workerMessages: [WorkerMessage] {
@@ -68,7 +51,7 @@ enum Samples {
         WorkerMessage.Hello(
           worker: worker, name: "worker-ä", processID: Int(Int32.max), version: protocolVersion,
           numerics: "fma-f32-v1", level: "avx512", threads: 65_535, memoryBytes: 1 << 60,
-          endpoint: "ipc:///run/attnmesh/w0")),
+          endpoint: "ipc:///run/attnmesh/w0", machine: "rack-ü/7", isSpare: true)),
       .hello(
         WorkerMessage.Hello(
           worker: worker, name: "", processID: 0, version: 2, numerics: "", level: "", threads: 0,
@@ -78,10 +61,12 @@ enum Samples {
           job: nil, term: 0, progress: [], traffic: Traffic(), residentBytes: 0)),
       .heartbeat(
         WorkerMessage.Heartbeat(
-          job: job, term: .max, progress: progress(3), traffic: traffic, residentBytes: 1 << 60)),
+          job: job, revision: epochs[1], term: .max, progress: progress(12), held: held(3),
+          computation: computation, traffic: traffic, residentBytes: 1 << 60, isLast: true)),
       .failed(jobs[0], VRank(0), step: 0, reason: ""),
       .failed(jobs[1], VRank(255), step: 65_536, reason: "out of memory: 💥"),
-      .goodbye,
+      .alarm(jobs[1], VRank(3), reason: "no space left on device"), .alarm(job, VRank(0), reason: ""),
+      .leaving, .goodbye,
     ]
   }
 
@@ -90,7 +75,9 @@ enum Samples {
       .welcome(term: 9, storeEndpoint: "tcp://[::1]:7000"), .welcome(term: 0, storeEndpoint: ""),
       .refused(.failedPrecondition, reason: "numerics sse-f32-v1"), .refused(.ok, reason: ""),
       .beat(term: 0), .beat(term: .max), .assign(assignment(peers: 1), term: 1),
-      .assign(assignment(peers: 4), term: .max), .release(job, term: 5),
+      .assign(assignment(peers: 4), term: .max), .release(job, isOver: false, term: 5),
+      .release(jobs[1], isOver: true, term: .max),
+      .introduce(term: 0), .introduce(term: .max), .leave(term: 0), .leave(term: 6),
     ]
   }
 
@@ -102,9 +89,11 @@ enum Samples {
 
   static var requests: [CallRequest] {
     specs.map { .submit(SubmitRequest(spec: $0, deadlineSeconds: 1e9)) } + [
-      .submit(SubmitRequest(spec: spec, deadlineSeconds: 0)), .start(job), .status(jobs[0]), .list,
+      .submit(SubmitRequest(spec: spec, deadlineSeconds: 0, isProtected: false)), .start(job),
+      .status(jobs[0]), .list,
       .cancel(jobs[1]), .result(job), .discard(job), .workers,
-      .events(EventsRequest(after: 0, job: nil)), .events(EventsRequest(after: .max, job: job)),
+      .drain("worker-ä"), .drain(""), .events(EventsRequest(after: 0, job: nil)),
+      .events(EventsRequest(after: .max, job: job)),
     ]
   }
 }

@@ -25,7 +25,8 @@ extension WireTests {
     @Test("every number of an enum stands in the schema under its name")
     func enums() {
       func constant(_ name: String) -> String {
-        String(name.uppercased().map { $0 == "-" ? "_" : $0 })
+        // "store-alarm" and "storeAlarm" are both STORE_ALARM.
+        name.map { $0 == "-" ? "_" : $0.isUppercase ? "_\($0)" : $0.uppercased() }.joined()
       }
       for kind in Observation.Kind.allCases {
         check("EVENT_KIND_\(constant(kind.name))", kind.rawValue)
@@ -39,6 +40,16 @@ extension WireTests {
       for role in Role.allCases { check("ROLE_\(constant("\(role)"))", role.rawValue) }
       for tensor in InputTensor.allCases {
         check("INPUT_TENSOR_\(constant("\(tensor)"))", tensor.rawValue)
+      }
+      for tier in RestoreTier.allCases {
+        check("RESTORE_TIER_\(constant("\(tier)"))", tier.rawValue)
+      }
+      for duty in Assignment.Duty.allCases { check("DUTY_\(constant("\(duty)"))", duty.rawValue) }
+      for protection in Protection.allCases {
+        check("PROTECTION_\(constant("\(protection)"))", protection.rawValue)
+      }
+      for standing in WorkerStanding.allCases {
+        check("WORKER_STANDING_\(constant("\(standing)"))", standing.rawValue)
       }
       for answer in PullAnswer.allCases { check("KIND_\(constant("\(answer)"))", answer.rawValue) }
     }

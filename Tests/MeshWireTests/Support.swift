@@ -114,6 +114,36 @@ func fields(of message: [UInt8]) -> [[UInt8]] {
   return result
 }
 
+/// The content of a field of a field … of a message.
+func content(of message: [UInt8], at path: [UInt64]) -> [UInt8] {
+  var found: [UInt8] = []
+  _ = changing(message, at: path) {
+    found = $0
+    return $0
+  }
+  return found
+}
+
+/// The message with the content of the first field at a path changed.
+func changing(
+  _ message: [UInt8], at path: [UInt64], _ change: ([UInt8]) -> [UInt8]
+) -> [UInt8] {
+  guard let number = path.first else { return change(message) }
+  let tag = Writer.tag(number, 2)
+  var parts = fields(of: message)
+  guard let index = parts.firstIndex(where: { $0.starts(with: tag) }) else { return message }
+  let rest = parts[index].dropFirst(tag.count)
+  let lengthBytes = rest.prefix { $0 > 127 }.count + 1
+  let inner = changing(Array(rest.dropFirst(lengthBytes)), at: Array(path.dropFirst()), change)
+  parts[index] = Writer.bytes(number, inner)
+  return Array(parts.joined())
+}
+
+/// The message without a field, at most 15, of the one at a path.
+func dropping(_ number: UInt8, of message: [UInt8], at path: [UInt64]) -> [UInt8] {
+  changing(message, at: path) { fields(of: $0).filter { $0[0] >> 3 != number }.flatMap(\.self) }
+}
+
 /// Resident bytes of this process.
 func residentBytes() -> Int {
   guard let file = fopen("/proc/self/statm", "r") else { return 0 }

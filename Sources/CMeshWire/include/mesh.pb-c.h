@@ -26,6 +26,7 @@ typedef struct Mesh__V1__SubmitReply Mesh__V1__SubmitReply;
 typedef struct Mesh__V1__ResultReply Mesh__V1__ResultReply;
 typedef struct Mesh__V1__JobList Mesh__V1__JobList;
 typedef struct Mesh__V1__WorkerList Mesh__V1__WorkerList;
+typedef struct Mesh__V1__DrainRequest Mesh__V1__DrainRequest;
 typedef struct Mesh__V1__EventsRequest Mesh__V1__EventsRequest;
 typedef struct Mesh__V1__EventsReply Mesh__V1__EventsReply;
 typedef struct Mesh__V1__UploadRequest Mesh__V1__UploadRequest;
@@ -38,17 +39,24 @@ typedef struct Mesh__V1__JobSpec Mesh__V1__JobSpec;
 typedef struct Mesh__V1__Hello Mesh__V1__Hello;
 typedef struct Mesh__V1__Heartbeat Mesh__V1__Heartbeat;
 typedef struct Mesh__V1__Progress Mesh__V1__Progress;
+typedef struct Mesh__V1__Restored Mesh__V1__Restored;
+typedef struct Mesh__V1__HeldCopy Mesh__V1__HeldCopy;
+typedef struct Mesh__V1__Computation Mesh__V1__Computation;
 typedef struct Mesh__V1__Traffic Mesh__V1__Traffic;
+typedef struct Mesh__V1__ProtectionAlarm Mesh__V1__ProtectionAlarm;
 typedef struct Mesh__V1__WorkerFailed Mesh__V1__WorkerFailed;
 typedef struct Mesh__V1__Welcome Mesh__V1__Welcome;
 typedef struct Mesh__V1__Refused Mesh__V1__Refused;
+typedef struct Mesh__V1__Introduce Mesh__V1__Introduce;
 typedef struct Mesh__V1__Beat Mesh__V1__Beat;
 typedef struct Mesh__V1__Assign Mesh__V1__Assign;
 typedef struct Mesh__V1__Assign__Peer Mesh__V1__Assign__Peer;
 typedef struct Mesh__V1__Assign__Host Mesh__V1__Assign__Host;
 typedef struct Mesh__V1__Release Mesh__V1__Release;
+typedef struct Mesh__V1__Leave Mesh__V1__Leave;
 typedef struct Mesh__V1__JobSummary Mesh__V1__JobSummary;
 typedef struct Mesh__V1__JobStatus Mesh__V1__JobStatus;
+typedef struct Mesh__V1__Recovery Mesh__V1__Recovery;
 typedef struct Mesh__V1__RankStatus Mesh__V1__RankStatus;
 typedef struct Mesh__V1__JobWorker Mesh__V1__JobWorker;
 typedef struct Mesh__V1__WorkerStatus Mesh__V1__WorkerStatus;
@@ -61,11 +69,31 @@ typedef struct Mesh__V1__StateHeader Mesh__V1__StateHeader;
 typedef struct Mesh__V1__SoftmaxState Mesh__V1__SoftmaxState;
 typedef struct Mesh__V1__VRankFinal Mesh__V1__VRankFinal;
 typedef struct Mesh__V1__ResultReceipt Mesh__V1__ResultReceipt;
+typedef struct Mesh__V1__CopyHeader Mesh__V1__CopyHeader;
+typedef struct Mesh__V1__CopyReceipt Mesh__V1__CopyReceipt;
+typedef struct Mesh__V1__StatePull Mesh__V1__StatePull;
+typedef struct Mesh__V1__StateAnswer Mesh__V1__StateAnswer;
 typedef struct Mesh__V1__Chunk Mesh__V1__Chunk;
 
 
 /* --- enums --- */
 
+typedef enum _Mesh__V1__Assign__Duty {
+  MESH__V1__ASSIGN__DUTY__DUTY_UNSPECIFIED = 0,
+  /*
+   * Fold, and serve its shard.
+   */
+  MESH__V1__ASSIGN__DUTY__DUTY_FOLD = 1,
+  /*
+   * Stop at the next boundary and copy what is folded, so that another host goes on from there.
+   */
+  MESH__V1__ASSIGN__DUTY__DUTY_HAND_OVER = 2,
+  /*
+   * The result is final: serve the shard.
+   */
+  MESH__V1__ASSIGN__DUTY__DUTY_SERVE = 3
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(MESH__V1__ASSIGN__DUTY)
+} Mesh__V1__Assign__Duty;
 typedef enum _Mesh__V1__PartAnswer__Kind {
   MESH__V1__PART_ANSWER__KIND__KIND_UNSPECIFIED = 0,
   /*
@@ -169,6 +197,29 @@ typedef enum _Mesh__V1__Layout {
   MESH__V1__LAYOUT__LAYOUT_ZIGZAG = 2
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(MESH__V1__LAYOUT)
 } Mesh__V1__Layout;
+/*
+ * The best first.
+ */
+typedef enum _Mesh__V1__RestoreTier {
+  MESH__V1__RESTORE_TIER__RESTORE_TIER_UNSPECIFIED = 0,
+  /*
+   * Another worker's memory, or its own where it held the copy.
+   */
+  MESH__V1__RESTORE_TIER__RESTORE_TIER_MEMORY = 1,
+  /*
+   * The newest checkpoint on disk.
+   */
+  MESH__V1__RESTORE_TIER__RESTORE_TIER_SLOT = 2,
+  /*
+   * The one before it: the newest was damaged.
+   */
+  MESH__V1__RESTORE_TIER__RESTORE_TIER_OTHER_SLOT = 3,
+  /*
+   * Nothing was found: everything is folded again from the inputs.
+   */
+  MESH__V1__RESTORE_TIER__RESTORE_TIER_RECOMPUTE = 4
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(MESH__V1__RESTORE_TIER)
+} Mesh__V1__RestoreTier;
 typedef enum _Mesh__V1__JobState {
   MESH__V1__JOB_STATE__JOB_STATE_UNSPECIFIED = 0,
   MESH__V1__JOB_STATE__JOB_STATE_UPLOADING = 1,
@@ -181,6 +232,43 @@ typedef enum _Mesh__V1__JobState {
   MESH__V1__JOB_STATE__JOB_STATE_CANCELLED = 8
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(MESH__V1__JOB_STATE)
 } Mesh__V1__JobState;
+/*
+ * What protects the work that a job has done, by its least protected virtual rank.
+ */
+typedef enum _Mesh__V1__Protection {
+  MESH__V1__PROTECTION__PROTECTION_UNSPECIFIED = 0,
+  /*
+   * The job asked for none.
+   */
+  MESH__V1__PROTECTION__PROTECTION_OFF = 1,
+  /*
+   * Nothing has been copied yet.
+   */
+  MESH__V1__PROTECTION__PROTECTION_NONE = 2,
+  MESH__V1__PROTECTION__PROTECTION_PEER_AND_DISK = 3,
+  /*
+   * In another worker's memory; no checkpoint on disk.
+   */
+  MESH__V1__PROTECTION__PROTECTION_PEER_ONLY = 4,
+  /*
+   * On disk; no other worker holds it.
+   */
+  MESH__V1__PROTECTION__PROTECTION_DISK_ONLY = 5
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(MESH__V1__PROTECTION)
+} Mesh__V1__Protection;
+typedef enum _Mesh__V1__WorkerStanding {
+  MESH__V1__WORKER_STANDING__WORKER_STANDING_UNSPECIFIED = 0,
+  MESH__V1__WORKER_STANDING__WORKER_STANDING_ACTIVE = 1,
+  /*
+   * Takes part only in place of a worker that was lost.
+   */
+  MESH__V1__WORKER_STANDING__WORKER_STANDING_SPARE = 2,
+  /*
+   * Is being relieved of what it hosts.
+   */
+  MESH__V1__WORKER_STANDING__WORKER_STANDING_DRAINING = 3
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(MESH__V1__WORKER_STANDING)
+} Mesh__V1__WorkerStanding;
 typedef enum _Mesh__V1__EventKind {
   MESH__V1__EVENT_KIND__EVENT_KIND_UNSPECIFIED = 0,
   MESH__V1__EVENT_KIND__EVENT_KIND_WORKER_JOINED = 1,
@@ -199,9 +287,18 @@ typedef enum _Mesh__V1__EventKind {
   MESH__V1__EVENT_KIND__EVENT_KIND_RELEASED = 21,
   MESH__V1__EVENT_KIND__EVENT_KIND_SOURCE_CHANGED = 22,
   MESH__V1__EVENT_KIND__EVENT_KIND_TILE_REFUSED = 23,
+  MESH__V1__EVENT_KIND__EVENT_KIND_REHOSTED = 24,
+  MESH__V1__EVENT_KIND__EVENT_KIND_RESTORED = 25,
+  MESH__V1__EVENT_KIND__EVENT_KIND_HAND_OVER = 26,
+  MESH__V1__EVENT_KIND__EVENT_KIND_COPY_REFUSED = 27,
+  MESH__V1__EVENT_KIND__EVENT_KIND_STALE_REFUSED = 28,
+  MESH__V1__EVENT_KIND__EVENT_KIND_STRAGGLER = 29,
   MESH__V1__EVENT_KIND__EVENT_KIND_COORDINATOR_LATE = 30,
   MESH__V1__EVENT_KIND__EVENT_KIND_MESSAGE_DROPPED = 31,
-  MESH__V1__EVENT_KIND__EVENT_KIND_STORE_ALARM = 32
+  MESH__V1__EVENT_KIND__EVENT_KIND_STORE_ALARM = 32,
+  MESH__V1__EVENT_KIND__EVENT_KIND_CHECKPOINT_ALARM = 33,
+  MESH__V1__EVENT_KIND__EVENT_KIND_COORDINATOR_RESTARTED = 34,
+  MESH__V1__EVENT_KIND__EVENT_KIND_WORKER_DRAINING = 35
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(MESH__V1__EVENT_KIND)
 } Mesh__V1__EventKind;
 typedef enum _Mesh__V1__TileTensor {
@@ -229,11 +326,18 @@ typedef enum _Mesh__V1__PayloadLayout {
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(MESH__V1__PAYLOAD_LAYOUT)
 } Mesh__V1__PayloadLayout;
 /*
- * Base of the logarithms in m and in the log-sum-exp.
+ * Base of the logarithms in m.
  */
 typedef enum _Mesh__V1__LogBase {
   MESH__V1__LOG_BASE__LOG_BASE_UNSPECIFIED = 0,
-  MESH__V1__LOG_BASE__LOG_BASE_E = 1
+  /*
+   * Of a log-sum-exp.
+   */
+  MESH__V1__LOG_BASE__LOG_BASE_E = 1,
+  /*
+   * Of a running maximum.
+   */
+  MESH__V1__LOG_BASE__LOG_BASE_2 = 2
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(MESH__V1__LOG_BASE)
 } Mesh__V1__LogBase;
 /*
@@ -242,8 +346,8 @@ typedef enum _Mesh__V1__LogBase {
 typedef enum _Mesh__V1__Normalisation {
   MESH__V1__NORMALISATION__NORMALISATION_UNSPECIFIED = 0,
   /*
-   * O is the weighted sum; m is the running maximum of the scaled logits, l the running
-   * denominator.
+   * O is the weighted sum; m is the running maximum of the scaled logits times log2(e), l the
+   * running denominator.
    */
   MESH__V1__NORMALISATION__NORMALISATION_RUNNING = 1,
   /*
@@ -261,11 +365,15 @@ typedef enum {
   MESH__V1__ENVELOPE__BODY_HEARTBEAT = 11,
   MESH__V1__ENVELOPE__BODY_FAILED = 12,
   MESH__V1__ENVELOPE__BODY_GOODBYE = 13,
+  MESH__V1__ENVELOPE__BODY_LEAVING = 14,
+  MESH__V1__ENVELOPE__BODY_ALARM = 15,
   MESH__V1__ENVELOPE__BODY_WELCOME = 20,
   MESH__V1__ENVELOPE__BODY_REFUSED = 21,
   MESH__V1__ENVELOPE__BODY_BEAT = 22,
   MESH__V1__ENVELOPE__BODY_ASSIGN = 23,
   MESH__V1__ENVELOPE__BODY_RELEASE = 24,
+  MESH__V1__ENVELOPE__BODY_INTRODUCE = 25,
+  MESH__V1__ENVELOPE__BODY_LEAVE = 26,
   MESH__V1__ENVELOPE__BODY_CALL = 30,
   MESH__V1__ENVELOPE__BODY_REPLY = 31
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(MESH__V1__ENVELOPE__BODY__CASE)
@@ -290,7 +398,15 @@ struct  Mesh__V1__Envelope
     Mesh__V1__Hello *hello;
     Mesh__V1__Heartbeat *heartbeat;
     Mesh__V1__WorkerFailed *failed;
+    /*
+     * It hosts nothing any more, and ends.
+     */
     Mesh__V1__Empty *goodbye;
+    /*
+     * It was asked to end, and waits to be relieved of what it hosts: Leave says when.
+     */
+    Mesh__V1__Empty *leaving;
+    Mesh__V1__ProtectionAlarm *alarm;
     /*
      * From a coordinator.
      */
@@ -299,6 +415,8 @@ struct  Mesh__V1__Envelope
     Mesh__V1__Beat *beat;
     Mesh__V1__Assign *assign;
     Mesh__V1__Release *release;
+    Mesh__V1__Introduce *introduce;
+    Mesh__V1__Leave *leave;
     /*
      * Calls of services Jobs and Mesh.
      */
@@ -319,6 +437,11 @@ typedef enum {
   MESH__V1__DATA_ENVELOPE__BODY_STATE = 13,
   MESH__V1__DATA_ENVELOPE__BODY_VRANK_FINAL = 14,
   MESH__V1__DATA_ENVELOPE__BODY_RECEIPT = 15,
+  MESH__V1__DATA_ENVELOPE__BODY_COPY = 16,
+  MESH__V1__DATA_ENVELOPE__BODY_COPY_RECEIPT = 17,
+  MESH__V1__DATA_ENVELOPE__BODY_STATE_PULL = 18,
+  MESH__V1__DATA_ENVELOPE__BODY_STATE_ANSWER = 19,
+  MESH__V1__DATA_ENVELOPE__BODY_STATE_PART = 20,
   MESH__V1__DATA_ENVELOPE__BODY_CALL = 30,
   MESH__V1__DATA_ENVELOPE__BODY_REPLY = 31
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(MESH__V1__DATA_ENVELOPE__BODY__CASE)
@@ -346,6 +469,17 @@ struct  Mesh__V1__DataEnvelope
     Mesh__V1__VRankFinal *vrank_final;
     Mesh__V1__ResultReceipt *receipt;
     /*
+     * A SoftmaxState follows as payload frame: a message of a copy, from the host to the holder.
+     */
+    Mesh__V1__CopyHeader *copy;
+    Mesh__V1__CopyReceipt *copy_receipt;
+    Mesh__V1__StatePull *state_pull;
+    Mesh__V1__StateAnswer *state_answer;
+    /*
+     * A SoftmaxState follows as payload frame: a message of a copy, back from the holder.
+     */
+    Mesh__V1__CopyHeader *state_part;
+    /*
      * Calls of service Store. With an upload a Chunk follows as payload frame.
      */
     Mesh__V1__Call *call;
@@ -366,7 +500,8 @@ typedef enum {
   MESH__V1__CALL__ARGUMENTS_JOB = 11,
   MESH__V1__CALL__ARGUMENTS_EVENTS = 12,
   MESH__V1__CALL__ARGUMENTS_UPLOAD = 13,
-  MESH__V1__CALL__ARGUMENTS_READ = 14
+  MESH__V1__CALL__ARGUMENTS_READ = 14,
+  MESH__V1__CALL__ARGUMENTS_DRAIN = 15
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(MESH__V1__CALL__ARGUMENTS__CASE)
 } Mesh__V1__Call__ArgumentsCase;
 
@@ -398,6 +533,7 @@ struct  Mesh__V1__Call
     Mesh__V1__EventsRequest *events;
     Mesh__V1__UploadRequest *upload;
     Mesh__V1__ReadRequest *read;
+    Mesh__V1__DrainRequest *drain;
   };
 };
 #define MESH__V1__CALL__INIT \
@@ -475,10 +611,15 @@ struct  Mesh__V1__SubmitRequest
    * Seconds from submit after which the job fails; 0 for none, at most 10^9.
    */
   double deadline_seconds;
+  /*
+   * State is neither copied nor checkpointed while the job runs: losing a worker ends it. Inverted,
+   * so that a request which doesn't say is for a protected job.
+   */
+  protobuf_c_boolean is_unprotected;
 };
 #define MESH__V1__SUBMIT_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&mesh__v1__submit_request__descriptor) \
-    , NULL, 0 }
+    , NULL, 0, 0 }
 
 
 struct  Mesh__V1__SubmitReply
@@ -541,6 +682,19 @@ struct  Mesh__V1__WorkerList
 #define MESH__V1__WORKER_LIST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&mesh__v1__worker_list__descriptor) \
     , 0,NULL }
+
+
+struct  Mesh__V1__DrainRequest
+{
+  ProtobufCMessage base;
+  /*
+   * Name of the worker.
+   */
+  char *worker;
+};
+#define MESH__V1__DRAIN_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&mesh__v1__drain_request__descriptor) \
+    , (char *)protobuf_c_empty_string }
 
 
 struct  Mesh__V1__EventsRequest
@@ -658,8 +812,9 @@ struct  Mesh__V1__JobId
 
 
 /*
- * One assignment of one virtual rank; ordered by term, then counter, and only growing. A resource
- * refuses what carries a lower epoch than the highest it saw.
+ * One assignment of one virtual rank, or one revision of the table of a job, both from one counter;
+ * ordered by term, then counter, and only growing. A resource refuses what carries a lower epoch
+ * than the highest it saw.
  */
 struct  Mesh__V1__Epoch
 {
@@ -719,7 +874,8 @@ struct  Mesh__V1__JobSpec
 
 
 /*
- * First message of a worker, repeated until it is answered. Keeps its meaning in all versions.
+ * First message of a worker, repeated until it is answered; said again when an Introduce asks for
+ * it. Keeps its meaning in all versions.
  */
 struct  Mesh__V1__Hello
 {
@@ -743,13 +899,22 @@ struct  Mesh__V1__Hello
    */
   uint64_t memory_bytes;
   /*
-   * Data socket on which it serves tiles.
+   * Data socket on which it serves tiles and takes copies.
    */
   char *endpoint;
+  /*
+   * A name of the machine it runs on, empty where that isn't known: copies are kept on another one
+   * if there is one.
+   */
+  char *machine;
+  /*
+   * Takes part in a job only in place of a worker that was lost.
+   */
+  protobuf_c_boolean is_spare;
 };
 #define MESH__V1__HELLO__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&mesh__v1__hello__descriptor) \
-    , (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, 0, (char *)protobuf_c_empty_string }
+    , (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0 }
 
 
 /*
@@ -777,10 +942,20 @@ struct  Mesh__V1__Heartbeat
    * Answers a release: the last word about the job, with the final counters.
    */
   protobuf_c_boolean is_last;
+  /*
+   * Of the assignment it follows; absent when it has none.
+   */
+  Mesh__V1__Epoch *revision;
+  /*
+   * At most 256, one for each whole copy of another host's virtual rank in its memory.
+   */
+  size_t n_held;
+  Mesh__V1__HeldCopy **held;
+  Mesh__V1__Computation *computation;
 };
 #define MESH__V1__HEARTBEAT__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&mesh__v1__heartbeat__descriptor) \
-    , NULL, 0, 0,NULL, NULL, 0, 0 }
+    , NULL, 0, 0,NULL, NULL, 0, 0, NULL, 0,NULL, NULL }
 
 
 struct  Mesh__V1__Progress
@@ -793,10 +968,87 @@ struct  Mesh__V1__Progress
    */
   uint32_t next;
   uint32_t needed;
+  /*
+   * next of the last whole copy in its holder's memory, and of the last checkpoint on disk; 0 for
+   * none.
+   */
+  uint32_t copied;
+  uint32_t durable;
+  /*
+   * Where its state came from under this epoch; absent while it is looked for, and for a fresh
+   * rank.
+   */
+  Mesh__V1__Restored *restored;
+  /*
+   * Asked to hand over, it has stopped, and what it folded is copied.
+   */
+  protobuf_c_boolean is_handed_over;
 };
 #define MESH__V1__PROGRESS__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&mesh__v1__progress__descriptor) \
-    , 0, NULL, 0, 0 }
+    , 0, NULL, 0, 0, 0, 0, NULL, 0 }
+
+
+/*
+ * What a new host found of a virtual rank's state.
+ */
+struct  Mesh__V1__Restored
+{
+  ProtobufCMessage base;
+  Mesh__V1__RestoreTier tier;
+  /*
+   * The K/V tile at which it went on.
+   */
+  uint32_t next;
+};
+#define MESH__V1__RESTORED__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&mesh__v1__restored__descriptor) \
+    , MESH__V1__RESTORE_TIER__RESTORE_TIER_UNSPECIFIED, 0 }
+
+
+/*
+ * A whole copy of a virtual rank's state in a worker's memory.
+ */
+struct  Mesh__V1__HeldCopy
+{
+  ProtobufCMessage base;
+  uint32_t vrank;
+  /*
+   * Under which it was made.
+   */
+  Mesh__V1__Epoch *epoch;
+  /*
+   * K/V tiles folded in it: 0 ..< next.
+   */
+  uint32_t next;
+};
+#define MESH__V1__HELD_COPY__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&mesh__v1__held_copy__descriptor) \
+    , 0, NULL, 0 }
+
+
+/*
+ * Whether the compute threads get on: what tells a hung worker from a busy one.
+ */
+struct  Mesh__V1__Computation
+{
+  ProtobufCMessage base;
+  /*
+   * Items of work done since the process began: only ever grows.
+   */
+  uint64_t items_done;
+  /*
+   * Whether there is work that isn't done.
+   */
+  protobuf_c_boolean is_busy;
+  /*
+   * What a fold of one tile takes, 95 of 100 no more; at most 10^9.
+   */
+  double slow_tile_seconds;
+};
+#define MESH__V1__COMPUTATION__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&mesh__v1__computation__descriptor) \
+    , 0, 0, 0 }
 
 
 /*
@@ -820,10 +1072,29 @@ struct  Mesh__V1__Traffic
    */
   double compute_seconds;
   double wait_seconds;
+  /*
+   * Copies of state to other workers, and to those that restore it.
+   */
+  uint64_t copy_bytes;
 };
 #define MESH__V1__TRAFFIC__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&mesh__v1__traffic__descriptor) \
-    , 0, 0, 0, 0, 0, 0 }
+    , 0, 0, 0, 0, 0, 0, 0 }
+
+
+/*
+ * Checkpoints of a virtual rank can't be written; the rank goes on.
+ */
+struct  Mesh__V1__ProtectionAlarm
+{
+  ProtobufCMessage base;
+  Mesh__V1__JobId *job;
+  uint32_t vrank;
+  char *reason;
+};
+#define MESH__V1__PROTECTION_ALARM__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&mesh__v1__protection_alarm__descriptor) \
+    , NULL, 0, (char *)protobuf_c_empty_string }
 
 
 /*
@@ -880,6 +1151,20 @@ struct  Mesh__V1__Refused
 
 
 /*
+ * Answers a sign of life of a worker that isn't known, as after a restart of the coordinator: it
+ * should say Hello.
+ */
+struct  Mesh__V1__Introduce
+{
+  ProtobufCMessage base;
+  uint64_t term;
+};
+#define MESH__V1__INTRODUCE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&mesh__v1__introduce__descriptor) \
+    , 0 }
+
+
+/*
  * Answers a Heartbeat.
  */
 struct  Mesh__V1__Beat
@@ -903,22 +1188,57 @@ struct  Mesh__V1__Assign__Peer
     , 0, (char *)protobuf_c_empty_string }
 
 
+typedef enum {
+  MESH__V1__ASSIGN__HOST__HAS_PEER__NOT_SET = 0,
+  MESH__V1__ASSIGN__HOST__HAS_PEER_PEER = 1
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(MESH__V1__ASSIGN__HOST__HAS_PEER__CASE)
+} Mesh__V1__Assign__Host__HasPeerCase;
+
+typedef enum {
+  MESH__V1__ASSIGN__HOST__HAS_HOLDER__NOT_SET = 0,
+  MESH__V1__ASSIGN__HOST__HAS_HOLDER_HOLDER = 4
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(MESH__V1__ASSIGN__HOST__HAS_HOLDER__CASE)
+} Mesh__V1__Assign__Host__HasHolderCase;
+
 struct  Mesh__V1__Assign__Host
 {
   ProtobufCMessage base;
-  /*
-   * Index into peers.
-   */
-  uint32_t peer;
   Mesh__V1__Epoch *epoch;
+  Mesh__V1__Assign__Duty duty;
+  /*
+   * At most 2 indices into peers, the best first: in whose memory a copy of an earlier epoch may
+   * be.
+   */
+  size_t n_sources;
+  uint32_t *sources;
+  /*
+   * Nothing was folded under an earlier epoch: the host begins at tile 0 and looks for no state.
+   */
+  protobuf_c_boolean is_fresh;
+  Mesh__V1__Assign__Host__HasPeerCase has_peer_case;
+  union {
+    /*
+     * Index into peers; absent while no worker can take the virtual rank.
+     */
+    uint32_t peer;
+  };
+  Mesh__V1__Assign__Host__HasHolderCase has_holder_case;
+  union {
+    /*
+     * Index into peers: in whose memory the host keeps its copies. Never the host itself; absent
+     * for none.
+     */
+    uint32_t holder;
+  };
 };
 #define MESH__V1__ASSIGN__HOST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&mesh__v1__assign__host__descriptor) \
-    , 0, NULL }
+    , NULL, MESH__V1__ASSIGN__DUTY__DUTY_UNSPECIFIED, 0,NULL, 0, MESH__V1__ASSIGN__HOST__HAS_PEER__NOT_SET, {0}, MESH__V1__ASSIGN__HOST__HAS_HOLDER__NOT_SET, {0} }
 
 
 /*
- * The whole table of a job, to every worker that takes part. Repeated until heartbeats show it.
+ * The whole table of a job, to every worker that takes part. Repeated until its heartbeats carry
+ * the revision. Each entry was committed to disk before it is announced here.
  */
 struct  Mesh__V1__Assign
 {
@@ -937,19 +1257,27 @@ struct  Mesh__V1__Assign
    */
   ProtobufCBinaryData plan_hash;
   /*
-   * At most 256: workers in ring order.
+   * 1 to 256: workers in ring order.
    */
   size_t n_peers;
   Mesh__V1__Assign__Peer **peers;
   /*
-   * At most 256: for each virtual rank, by index, its host.
+   * 1 to 256: for each virtual rank, by index, its host.
    */
   size_t n_hosts;
   Mesh__V1__Assign__Host **hosts;
+  /*
+   * Of the whole table: a higher one replaces a lower one.
+   */
+  Mesh__V1__Epoch *revision;
+  /*
+   * Whether state is copied and checkpointed while the job runs.
+   */
+  protobuf_c_boolean is_protected;
 };
 #define MESH__V1__ASSIGN__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&mesh__v1__assign__descriptor) \
-    , 0, NULL, NULL, {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, 0,NULL, 0,NULL }
+    , 0, NULL, NULL, {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, 0,NULL, 0,NULL, NULL, 0 }
 
 
 /*
@@ -960,10 +1288,28 @@ struct  Mesh__V1__Release
   ProtobufCMessage base;
   uint64_t term;
   Mesh__V1__JobId *job;
+  /*
+   * The job is over, and not just no longer this worker's: its checkpoints are of no more use.
+   */
+  protobuf_c_boolean is_over;
 };
 #define MESH__V1__RELEASE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&mesh__v1__release__descriptor) \
-    , 0, NULL }
+    , 0, NULL, 0 }
+
+
+/*
+ * The worker hosts nothing any more and was asked to end: it may go. Answers leaving, and follows a
+ * Drain.
+ */
+struct  Mesh__V1__Leave
+{
+  ProtobufCMessage base;
+  uint64_t term;
+};
+#define MESH__V1__LEAVE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&mesh__v1__leave__descriptor) \
+    , 0 }
 
 
 struct  Mesh__V1__JobSummary
@@ -1029,10 +1375,89 @@ struct  Mesh__V1__JobStatus
    */
   ProtobufCBinaryData output_digest;
   ProtobufCBinaryData log_sum_exp_digest;
+  Mesh__V1__Protection protection;
+  /*
+   * Virtual ranks that went on elsewhere, oldest first: the newest 256.
+   */
+  size_t n_recoveries;
+  Mesh__V1__Recovery **recoveries;
 };
 #define MESH__V1__JOB_STATUS__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&mesh__v1__job_status__descriptor) \
-    , NULL, 0, 0, {0,NULL}, 0,NULL, 0,NULL, 0, 0, {0,NULL}, {0,NULL} }
+    , NULL, 0, 0, {0,NULL}, 0,NULL, 0,NULL, 0, 0, {0,NULL}, {0,NULL}, MESH__V1__PROTECTION__PROTECTION_UNSPECIFIED, 0,NULL }
+
+
+typedef enum {
+  MESH__V1__RECOVERY__HAS_RESTORE_SECONDS__NOT_SET = 0,
+  MESH__V1__RECOVERY__HAS_RESTORE_SECONDS_RESTORE_SECONDS = 11
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(MESH__V1__RECOVERY__HAS_RESTORE_SECONDS__CASE)
+} Mesh__V1__Recovery__HasRestoreSecondsCase;
+
+typedef enum {
+  MESH__V1__RECOVERY__HAS_CAUGHT_UP_SECONDS__NOT_SET = 0,
+  MESH__V1__RECOVERY__HAS_CAUGHT_UP_SECONDS_CAUGHT_UP_SECONDS = 12
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(MESH__V1__RECOVERY__HAS_CAUGHT_UP_SECONDS__CASE)
+} Mesh__V1__Recovery__HasCaughtUpSecondsCase;
+
+/*
+ * One virtual rank that went on elsewhere after its worker was lost or relieved.
+ */
+struct  Mesh__V1__Recovery
+{
+  ProtobufCMessage base;
+  uint32_t vrank;
+  /*
+   * Of the new host.
+   */
+  Mesh__V1__Epoch *epoch;
+  /*
+   * Name and process of who was lost or relieved.
+   */
+  char *worker;
+  uint32_t process_id;
+  /*
+   * How that was found: one line for a person, at most 256 bytes, so that a status with the longest
+   * texts fits one control frame.
+   */
+  char *cause;
+  /*
+   * Since the worker was last heard of; 0 when it was asked to hand over.
+   */
+  double detection_seconds;
+  /*
+   * Seconds of the job when it was found.
+   */
+  double at_seconds;
+  /*
+   * Name of the new host.
+   */
+  char *host;
+  /*
+   * The K/V tile that was next when the old host was last heard of.
+   */
+  uint32_t lost_at;
+  /*
+   * Where the new host found the state; absent until it says so.
+   */
+  Mesh__V1__Restored *restored;
+  Mesh__V1__Recovery__HasRestoreSecondsCase has_restore_seconds_case;
+  union {
+    /*
+     * From the finding until the new host had the state; absent until then.
+     */
+    double restore_seconds;
+  };
+  Mesh__V1__Recovery__HasCaughtUpSecondsCase has_caught_up_seconds_case;
+  union {
+    /*
+     * From the finding until the rank was where it had been; absent until then.
+     */
+    double caught_up_seconds;
+  };
+};
+#define MESH__V1__RECOVERY__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&mesh__v1__recovery__descriptor) \
+    , 0, NULL, (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, 0, 0, (char *)protobuf_c_empty_string, 0, NULL, MESH__V1__RECOVERY__HAS_RESTORE_SECONDS__NOT_SET, {0}, MESH__V1__RECOVERY__HAS_CAUGHT_UP_SECONDS__NOT_SET, {0} }
 
 
 struct  Mesh__V1__RankStatus
@@ -1041,16 +1466,21 @@ struct  Mesh__V1__RankStatus
   uint32_t vrank;
   Mesh__V1__Epoch *epoch;
   /*
-   * Name of its host.
+   * Name of its host; empty while it has none.
    */
   char *worker;
   uint32_t next;
   uint32_t needed;
   protobuf_c_boolean is_final;
+  /*
+   * next of the copy in another worker's memory, and of the checkpoint on disk; 0 for none.
+   */
+  uint32_t copied;
+  uint32_t durable;
 };
 #define MESH__V1__RANK_STATUS__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&mesh__v1__rank_status__descriptor) \
-    , 0, NULL, (char *)protobuf_c_empty_string, 0, 0, 0 }
+    , 0, NULL, (char *)protobuf_c_empty_string, 0, 0, 0, 0, 0 }
 
 
 /*
@@ -1095,10 +1525,11 @@ struct  Mesh__V1__WorkerStatus
    */
   size_t n_vranks;
   uint32_t *vranks;
+  Mesh__V1__WorkerStanding standing;
 };
 #define MESH__V1__WORKER_STATUS__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&mesh__v1__worker_status__descriptor) \
-    , 0, (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, 0, 0, (char *)protobuf_c_empty_string, 0, NULL, 0,NULL }
+    , 0, (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, 0, 0, (char *)protobuf_c_empty_string, 0, NULL, 0,NULL, MESH__V1__WORKER_STANDING__WORKER_STANDING_UNSPECIFIED }
 
 
 typedef enum {
@@ -1258,7 +1689,7 @@ struct  Mesh__V1__TilePart
 
 
 /*
- * Precedes a SoftmaxState.
+ * Precedes a SoftmaxState of a result.
  */
 struct  Mesh__V1__StateHeader
 {
@@ -1282,11 +1713,15 @@ typedef enum {
 } Mesh__V1__SoftmaxState__HasCrc32cCase;
 
 /*
- * Payload frame: (O, m, l, next) of some rows, as a result, a copy or a hand-over. All float32.
+ * Payload frame: (O, m, l, next) of some rows, as a result, a copy or a hand-over. All float32. A
+ * result is final, a copy is running.
  */
 struct  Mesh__V1__SoftmaxState
 {
   ProtobufCMessage base;
+  /*
+   * Of who packed it.
+   */
   Mesh__V1__StateHeader *header;
   /*
    * K/V tiles folded: 0 ..< next.
@@ -1364,7 +1799,7 @@ struct  Mesh__V1__ResultReceipt
   Mesh__V1__ResultReceipt__WhatCase what_case;
   union {
     /*
-     * Index among the virtual rank's messages, in order of query tile and part.
+     * Index among the virtual rank's messages, in order of query tile and part; at most 2^31 - 2.
      */
     uint32_t message;
     /*
@@ -1376,6 +1811,119 @@ struct  Mesh__V1__ResultReceipt
 #define MESH__V1__RESULT_RECEIPT__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&mesh__v1__result_receipt__descriptor) \
     , NULL, 0, NULL, MESH__V1__STATUS_CODE__OK, MESH__V1__RESULT_RECEIPT__WHAT__NOT_SET, {0} }
+
+
+/*
+ * Precedes a SoftmaxState of a copy, on its way to a holder's memory or back from it. Messages of a
+ * copy are numbered as those of a result: by query tile and part. A holder accepts copies of the
+ * virtual ranks that the table names it for; a copy is whole when its last message is there, and
+ * only then takes the place of the one before.
+ */
+struct  Mesh__V1__CopyHeader
+{
+  ProtobufCMessage base;
+  Mesh__V1__JobId *job;
+  uint64_t plan_tag;
+  uint32_t vrank;
+  /*
+   * Of the host that sends a copy; of the copy when it is sent back.
+   */
+  Mesh__V1__Epoch *epoch;
+  /*
+   * K/V tiles folded in the whole copy: 0 ..< next. Rows that see no further key don't change any
+   * more, so the SoftmaxState of such rows may say fewer, and an earlier epoch.
+   */
+  uint32_t next;
+  /*
+   * The first message of this copy: what is before it is as in the copy that the holder has.
+   */
+  uint32_t first;
+  /*
+   * From first on, at most 2^31 - 2.
+   */
+  uint32_t message;
+};
+#define MESH__V1__COPY_HEADER__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&mesh__v1__copy_header__descriptor) \
+    , NULL, 0, 0, NULL, 0, 0, 0 }
+
+
+/*
+ * A holder's answer to one message of a copy. The copy is whole when the last one is acknowledged.
+ */
+struct  Mesh__V1__CopyReceipt
+{
+  ProtobufCMessage base;
+  Mesh__V1__JobId *job;
+  uint32_t vrank;
+  /*
+   * As in the CopyHeader, with the next two.
+   */
+  Mesh__V1__Epoch *epoch;
+  uint32_t next;
+  uint32_t message;
+  /*
+   * OK; FAILED_PRECONDITION for a stale epoch; DATA_LOSS for a wrong checksum; NOT_FOUND when the
+   * holder lacks what comes before first; UNAVAILABLE when it hasn't been told that it holds the
+   * virtual rank's copies.
+   */
+  Mesh__V1__StatusCode status;
+};
+#define MESH__V1__COPY_RECEIPT__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&mesh__v1__copy_receipt__descriptor) \
+    , NULL, 0, NULL, 0, 0, MESH__V1__STATUS_CODE__OK }
+
+
+/*
+ * Asks a holder for a copy, some messages at a time: it is also the credit, no message comes
+ * without one. Repeated, or sent to another holder, when nothing came for one second.
+ */
+struct  Mesh__V1__StatePull
+{
+  ProtobufCMessage base;
+  Mesh__V1__JobId *job;
+  uint64_t plan_tag;
+  uint32_t vrank;
+  /*
+   * Of the new host: from then on the holder refuses lower ones.
+   */
+  Mesh__V1__Epoch *epoch;
+  /*
+   * Messages message_begin ..< message_end are wanted: 1 to 256 of them, message_end at most
+   * 2^31 - 1. Those beyond the end of the copy don't come.
+   */
+  uint32_t message_begin;
+  uint32_t message_end;
+};
+#define MESH__V1__STATE_PULL__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&mesh__v1__state_pull__descriptor) \
+    , NULL, 0, 0, NULL, 0, 0 }
+
+
+/*
+ * The immediate answer to a StatePull; the messages follow when there is a copy.
+ */
+struct  Mesh__V1__StateAnswer
+{
+  ProtobufCMessage base;
+  Mesh__V1__JobId *job;
+  uint32_t vrank;
+  /*
+   * Of the pull.
+   */
+  Mesh__V1__Epoch *epoch;
+  /*
+   * K/V tiles folded in the copy; 0 when there is none.
+   */
+  uint32_t next;
+  /*
+   * OK; NOT_FOUND when there is no copy; FAILED_PRECONDITION for a stale epoch.
+   */
+  Mesh__V1__StatusCode status;
+};
+#define MESH__V1__STATE_ANSWER__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&mesh__v1__state_answer__descriptor) \
+    , NULL, 0, NULL, 0, MESH__V1__STATUS_CODE__OK }
 
 
 typedef enum {
@@ -1617,6 +2165,25 @@ Mesh__V1__WorkerList *
 void   mesh__v1__worker_list__free_unpacked
                      (Mesh__V1__WorkerList *message,
                       ProtobufCAllocator *allocator);
+/* Mesh__V1__DrainRequest methods */
+void   mesh__v1__drain_request__init
+                     (Mesh__V1__DrainRequest         *message);
+size_t mesh__v1__drain_request__get_packed_size
+                     (const Mesh__V1__DrainRequest   *message);
+size_t mesh__v1__drain_request__pack
+                     (const Mesh__V1__DrainRequest   *message,
+                      uint8_t             *out);
+size_t mesh__v1__drain_request__pack_to_buffer
+                     (const Mesh__V1__DrainRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Mesh__V1__DrainRequest *
+       mesh__v1__drain_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   mesh__v1__drain_request__free_unpacked
+                     (Mesh__V1__DrainRequest *message,
+                      ProtobufCAllocator *allocator);
 /* Mesh__V1__EventsRequest methods */
 void   mesh__v1__events_request__init
                      (Mesh__V1__EventsRequest         *message);
@@ -1845,6 +2412,63 @@ Mesh__V1__Progress *
 void   mesh__v1__progress__free_unpacked
                      (Mesh__V1__Progress *message,
                       ProtobufCAllocator *allocator);
+/* Mesh__V1__Restored methods */
+void   mesh__v1__restored__init
+                     (Mesh__V1__Restored         *message);
+size_t mesh__v1__restored__get_packed_size
+                     (const Mesh__V1__Restored   *message);
+size_t mesh__v1__restored__pack
+                     (const Mesh__V1__Restored   *message,
+                      uint8_t             *out);
+size_t mesh__v1__restored__pack_to_buffer
+                     (const Mesh__V1__Restored   *message,
+                      ProtobufCBuffer     *buffer);
+Mesh__V1__Restored *
+       mesh__v1__restored__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   mesh__v1__restored__free_unpacked
+                     (Mesh__V1__Restored *message,
+                      ProtobufCAllocator *allocator);
+/* Mesh__V1__HeldCopy methods */
+void   mesh__v1__held_copy__init
+                     (Mesh__V1__HeldCopy         *message);
+size_t mesh__v1__held_copy__get_packed_size
+                     (const Mesh__V1__HeldCopy   *message);
+size_t mesh__v1__held_copy__pack
+                     (const Mesh__V1__HeldCopy   *message,
+                      uint8_t             *out);
+size_t mesh__v1__held_copy__pack_to_buffer
+                     (const Mesh__V1__HeldCopy   *message,
+                      ProtobufCBuffer     *buffer);
+Mesh__V1__HeldCopy *
+       mesh__v1__held_copy__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   mesh__v1__held_copy__free_unpacked
+                     (Mesh__V1__HeldCopy *message,
+                      ProtobufCAllocator *allocator);
+/* Mesh__V1__Computation methods */
+void   mesh__v1__computation__init
+                     (Mesh__V1__Computation         *message);
+size_t mesh__v1__computation__get_packed_size
+                     (const Mesh__V1__Computation   *message);
+size_t mesh__v1__computation__pack
+                     (const Mesh__V1__Computation   *message,
+                      uint8_t             *out);
+size_t mesh__v1__computation__pack_to_buffer
+                     (const Mesh__V1__Computation   *message,
+                      ProtobufCBuffer     *buffer);
+Mesh__V1__Computation *
+       mesh__v1__computation__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   mesh__v1__computation__free_unpacked
+                     (Mesh__V1__Computation *message,
+                      ProtobufCAllocator *allocator);
 /* Mesh__V1__Traffic methods */
 void   mesh__v1__traffic__init
                      (Mesh__V1__Traffic         *message);
@@ -1863,6 +2487,25 @@ Mesh__V1__Traffic *
                       const uint8_t       *data);
 void   mesh__v1__traffic__free_unpacked
                      (Mesh__V1__Traffic *message,
+                      ProtobufCAllocator *allocator);
+/* Mesh__V1__ProtectionAlarm methods */
+void   mesh__v1__protection_alarm__init
+                     (Mesh__V1__ProtectionAlarm         *message);
+size_t mesh__v1__protection_alarm__get_packed_size
+                     (const Mesh__V1__ProtectionAlarm   *message);
+size_t mesh__v1__protection_alarm__pack
+                     (const Mesh__V1__ProtectionAlarm   *message,
+                      uint8_t             *out);
+size_t mesh__v1__protection_alarm__pack_to_buffer
+                     (const Mesh__V1__ProtectionAlarm   *message,
+                      ProtobufCBuffer     *buffer);
+Mesh__V1__ProtectionAlarm *
+       mesh__v1__protection_alarm__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   mesh__v1__protection_alarm__free_unpacked
+                     (Mesh__V1__ProtectionAlarm *message,
                       ProtobufCAllocator *allocator);
 /* Mesh__V1__WorkerFailed methods */
 void   mesh__v1__worker_failed__init
@@ -1920,6 +2563,25 @@ Mesh__V1__Refused *
                       const uint8_t       *data);
 void   mesh__v1__refused__free_unpacked
                      (Mesh__V1__Refused *message,
+                      ProtobufCAllocator *allocator);
+/* Mesh__V1__Introduce methods */
+void   mesh__v1__introduce__init
+                     (Mesh__V1__Introduce         *message);
+size_t mesh__v1__introduce__get_packed_size
+                     (const Mesh__V1__Introduce   *message);
+size_t mesh__v1__introduce__pack
+                     (const Mesh__V1__Introduce   *message,
+                      uint8_t             *out);
+size_t mesh__v1__introduce__pack_to_buffer
+                     (const Mesh__V1__Introduce   *message,
+                      ProtobufCBuffer     *buffer);
+Mesh__V1__Introduce *
+       mesh__v1__introduce__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   mesh__v1__introduce__free_unpacked
+                     (Mesh__V1__Introduce *message,
                       ProtobufCAllocator *allocator);
 /* Mesh__V1__Beat methods */
 void   mesh__v1__beat__init
@@ -1984,6 +2646,25 @@ Mesh__V1__Release *
 void   mesh__v1__release__free_unpacked
                      (Mesh__V1__Release *message,
                       ProtobufCAllocator *allocator);
+/* Mesh__V1__Leave methods */
+void   mesh__v1__leave__init
+                     (Mesh__V1__Leave         *message);
+size_t mesh__v1__leave__get_packed_size
+                     (const Mesh__V1__Leave   *message);
+size_t mesh__v1__leave__pack
+                     (const Mesh__V1__Leave   *message,
+                      uint8_t             *out);
+size_t mesh__v1__leave__pack_to_buffer
+                     (const Mesh__V1__Leave   *message,
+                      ProtobufCBuffer     *buffer);
+Mesh__V1__Leave *
+       mesh__v1__leave__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   mesh__v1__leave__free_unpacked
+                     (Mesh__V1__Leave *message,
+                      ProtobufCAllocator *allocator);
 /* Mesh__V1__JobSummary methods */
 void   mesh__v1__job_summary__init
                      (Mesh__V1__JobSummary         *message);
@@ -2021,6 +2702,25 @@ Mesh__V1__JobStatus *
                       const uint8_t       *data);
 void   mesh__v1__job_status__free_unpacked
                      (Mesh__V1__JobStatus *message,
+                      ProtobufCAllocator *allocator);
+/* Mesh__V1__Recovery methods */
+void   mesh__v1__recovery__init
+                     (Mesh__V1__Recovery         *message);
+size_t mesh__v1__recovery__get_packed_size
+                     (const Mesh__V1__Recovery   *message);
+size_t mesh__v1__recovery__pack
+                     (const Mesh__V1__Recovery   *message,
+                      uint8_t             *out);
+size_t mesh__v1__recovery__pack_to_buffer
+                     (const Mesh__V1__Recovery   *message,
+                      ProtobufCBuffer     *buffer);
+Mesh__V1__Recovery *
+       mesh__v1__recovery__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   mesh__v1__recovery__free_unpacked
+                     (Mesh__V1__Recovery *message,
                       ProtobufCAllocator *allocator);
 /* Mesh__V1__RankStatus methods */
 void   mesh__v1__rank_status__init
@@ -2250,6 +2950,82 @@ Mesh__V1__ResultReceipt *
 void   mesh__v1__result_receipt__free_unpacked
                      (Mesh__V1__ResultReceipt *message,
                       ProtobufCAllocator *allocator);
+/* Mesh__V1__CopyHeader methods */
+void   mesh__v1__copy_header__init
+                     (Mesh__V1__CopyHeader         *message);
+size_t mesh__v1__copy_header__get_packed_size
+                     (const Mesh__V1__CopyHeader   *message);
+size_t mesh__v1__copy_header__pack
+                     (const Mesh__V1__CopyHeader   *message,
+                      uint8_t             *out);
+size_t mesh__v1__copy_header__pack_to_buffer
+                     (const Mesh__V1__CopyHeader   *message,
+                      ProtobufCBuffer     *buffer);
+Mesh__V1__CopyHeader *
+       mesh__v1__copy_header__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   mesh__v1__copy_header__free_unpacked
+                     (Mesh__V1__CopyHeader *message,
+                      ProtobufCAllocator *allocator);
+/* Mesh__V1__CopyReceipt methods */
+void   mesh__v1__copy_receipt__init
+                     (Mesh__V1__CopyReceipt         *message);
+size_t mesh__v1__copy_receipt__get_packed_size
+                     (const Mesh__V1__CopyReceipt   *message);
+size_t mesh__v1__copy_receipt__pack
+                     (const Mesh__V1__CopyReceipt   *message,
+                      uint8_t             *out);
+size_t mesh__v1__copy_receipt__pack_to_buffer
+                     (const Mesh__V1__CopyReceipt   *message,
+                      ProtobufCBuffer     *buffer);
+Mesh__V1__CopyReceipt *
+       mesh__v1__copy_receipt__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   mesh__v1__copy_receipt__free_unpacked
+                     (Mesh__V1__CopyReceipt *message,
+                      ProtobufCAllocator *allocator);
+/* Mesh__V1__StatePull methods */
+void   mesh__v1__state_pull__init
+                     (Mesh__V1__StatePull         *message);
+size_t mesh__v1__state_pull__get_packed_size
+                     (const Mesh__V1__StatePull   *message);
+size_t mesh__v1__state_pull__pack
+                     (const Mesh__V1__StatePull   *message,
+                      uint8_t             *out);
+size_t mesh__v1__state_pull__pack_to_buffer
+                     (const Mesh__V1__StatePull   *message,
+                      ProtobufCBuffer     *buffer);
+Mesh__V1__StatePull *
+       mesh__v1__state_pull__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   mesh__v1__state_pull__free_unpacked
+                     (Mesh__V1__StatePull *message,
+                      ProtobufCAllocator *allocator);
+/* Mesh__V1__StateAnswer methods */
+void   mesh__v1__state_answer__init
+                     (Mesh__V1__StateAnswer         *message);
+size_t mesh__v1__state_answer__get_packed_size
+                     (const Mesh__V1__StateAnswer   *message);
+size_t mesh__v1__state_answer__pack
+                     (const Mesh__V1__StateAnswer   *message,
+                      uint8_t             *out);
+size_t mesh__v1__state_answer__pack_to_buffer
+                     (const Mesh__V1__StateAnswer   *message,
+                      ProtobufCBuffer     *buffer);
+Mesh__V1__StateAnswer *
+       mesh__v1__state_answer__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   mesh__v1__state_answer__free_unpacked
+                     (Mesh__V1__StateAnswer *message,
+                      ProtobufCAllocator *allocator);
 /* Mesh__V1__Chunk methods */
 void   mesh__v1__chunk__init
                      (Mesh__V1__Chunk         *message);
@@ -2304,6 +3080,9 @@ typedef void (*Mesh__V1__JobList_Closure)
 typedef void (*Mesh__V1__WorkerList_Closure)
                  (const Mesh__V1__WorkerList *message,
                   void *closure_data);
+typedef void (*Mesh__V1__DrainRequest_Closure)
+                 (const Mesh__V1__DrainRequest *message,
+                  void *closure_data);
 typedef void (*Mesh__V1__EventsRequest_Closure)
                  (const Mesh__V1__EventsRequest *message,
                   void *closure_data);
@@ -2340,8 +3119,20 @@ typedef void (*Mesh__V1__Heartbeat_Closure)
 typedef void (*Mesh__V1__Progress_Closure)
                  (const Mesh__V1__Progress *message,
                   void *closure_data);
+typedef void (*Mesh__V1__Restored_Closure)
+                 (const Mesh__V1__Restored *message,
+                  void *closure_data);
+typedef void (*Mesh__V1__HeldCopy_Closure)
+                 (const Mesh__V1__HeldCopy *message,
+                  void *closure_data);
+typedef void (*Mesh__V1__Computation_Closure)
+                 (const Mesh__V1__Computation *message,
+                  void *closure_data);
 typedef void (*Mesh__V1__Traffic_Closure)
                  (const Mesh__V1__Traffic *message,
+                  void *closure_data);
+typedef void (*Mesh__V1__ProtectionAlarm_Closure)
+                 (const Mesh__V1__ProtectionAlarm *message,
                   void *closure_data);
 typedef void (*Mesh__V1__WorkerFailed_Closure)
                  (const Mesh__V1__WorkerFailed *message,
@@ -2351,6 +3142,9 @@ typedef void (*Mesh__V1__Welcome_Closure)
                   void *closure_data);
 typedef void (*Mesh__V1__Refused_Closure)
                  (const Mesh__V1__Refused *message,
+                  void *closure_data);
+typedef void (*Mesh__V1__Introduce_Closure)
+                 (const Mesh__V1__Introduce *message,
                   void *closure_data);
 typedef void (*Mesh__V1__Beat_Closure)
                  (const Mesh__V1__Beat *message,
@@ -2367,11 +3161,17 @@ typedef void (*Mesh__V1__Assign_Closure)
 typedef void (*Mesh__V1__Release_Closure)
                  (const Mesh__V1__Release *message,
                   void *closure_data);
+typedef void (*Mesh__V1__Leave_Closure)
+                 (const Mesh__V1__Leave *message,
+                  void *closure_data);
 typedef void (*Mesh__V1__JobSummary_Closure)
                  (const Mesh__V1__JobSummary *message,
                   void *closure_data);
 typedef void (*Mesh__V1__JobStatus_Closure)
                  (const Mesh__V1__JobStatus *message,
+                  void *closure_data);
+typedef void (*Mesh__V1__Recovery_Closure)
+                 (const Mesh__V1__Recovery *message,
                   void *closure_data);
 typedef void (*Mesh__V1__RankStatus_Closure)
                  (const Mesh__V1__RankStatus *message,
@@ -2408,6 +3208,18 @@ typedef void (*Mesh__V1__VRankFinal_Closure)
                   void *closure_data);
 typedef void (*Mesh__V1__ResultReceipt_Closure)
                  (const Mesh__V1__ResultReceipt *message,
+                  void *closure_data);
+typedef void (*Mesh__V1__CopyHeader_Closure)
+                 (const Mesh__V1__CopyHeader *message,
+                  void *closure_data);
+typedef void (*Mesh__V1__CopyReceipt_Closure)
+                 (const Mesh__V1__CopyReceipt *message,
+                  void *closure_data);
+typedef void (*Mesh__V1__StatePull_Closure)
+                 (const Mesh__V1__StatePull *message,
+                  void *closure_data);
+typedef void (*Mesh__V1__StateAnswer_Closure)
+                 (const Mesh__V1__StateAnswer *message,
                   void *closure_data);
 typedef void (*Mesh__V1__Chunk_Closure)
                  (const Mesh__V1__Chunk *message,
@@ -2502,6 +3314,10 @@ struct Mesh__V1__Mesh_Service
                  const Mesh__V1__EventsRequest *input,
                  Mesh__V1__EventsReply_Closure closure,
                  void *closure_data);
+  void (*drain)(Mesh__V1__Mesh_Service *service,
+                const Mesh__V1__DrainRequest *input,
+                Mesh__V1__WorkerList_Closure closure,
+                void *closure_data);
 };
 typedef void (*Mesh__V1__Mesh_ServiceDestroy)(Mesh__V1__Mesh_Service *);
 void mesh__v1__mesh__init (Mesh__V1__Mesh_Service *service,
@@ -2511,7 +3327,8 @@ void mesh__v1__mesh__init (Mesh__V1__Mesh_Service *service,
 #define MESH__V1__MESH__INIT(function_prefix__) \
     { MESH__V1__MESH__BASE_INIT,\
       function_prefix__ ## workers,\
-      function_prefix__ ## events  }
+      function_prefix__ ## events,\
+      function_prefix__ ## drain  }
 void mesh__v1__mesh__workers(ProtobufCService *service,
                              const Mesh__V1__Empty *input,
                              Mesh__V1__WorkerList_Closure closure,
@@ -2520,6 +3337,10 @@ void mesh__v1__mesh__events(ProtobufCService *service,
                             const Mesh__V1__EventsRequest *input,
                             Mesh__V1__EventsReply_Closure closure,
                             void *closure_data);
+void mesh__v1__mesh__drain(ProtobufCService *service,
+                           const Mesh__V1__DrainRequest *input,
+                           Mesh__V1__WorkerList_Closure closure,
+                           void *closure_data);
 typedef struct Mesh__V1__Store_Service Mesh__V1__Store_Service;
 struct Mesh__V1__Store_Service
 {
@@ -2560,7 +3381,10 @@ extern const ProtobufCEnumDescriptor    mesh__v1__output_tensor__descriptor;
 extern const ProtobufCEnumDescriptor    mesh__v1__element_type__descriptor;
 extern const ProtobufCEnumDescriptor    mesh__v1__mask__descriptor;
 extern const ProtobufCEnumDescriptor    mesh__v1__layout__descriptor;
+extern const ProtobufCEnumDescriptor    mesh__v1__restore_tier__descriptor;
 extern const ProtobufCEnumDescriptor    mesh__v1__job_state__descriptor;
+extern const ProtobufCEnumDescriptor    mesh__v1__protection__descriptor;
+extern const ProtobufCEnumDescriptor    mesh__v1__worker_standing__descriptor;
 extern const ProtobufCEnumDescriptor    mesh__v1__event_kind__descriptor;
 extern const ProtobufCEnumDescriptor    mesh__v1__tile_tensor__descriptor;
 extern const ProtobufCEnumDescriptor    mesh__v1__payload_layout__descriptor;
@@ -2577,6 +3401,7 @@ extern const ProtobufCMessageDescriptor mesh__v1__submit_reply__descriptor;
 extern const ProtobufCMessageDescriptor mesh__v1__result_reply__descriptor;
 extern const ProtobufCMessageDescriptor mesh__v1__job_list__descriptor;
 extern const ProtobufCMessageDescriptor mesh__v1__worker_list__descriptor;
+extern const ProtobufCMessageDescriptor mesh__v1__drain_request__descriptor;
 extern const ProtobufCMessageDescriptor mesh__v1__events_request__descriptor;
 extern const ProtobufCMessageDescriptor mesh__v1__events_reply__descriptor;
 extern const ProtobufCMessageDescriptor mesh__v1__upload_request__descriptor;
@@ -2589,17 +3414,25 @@ extern const ProtobufCMessageDescriptor mesh__v1__job_spec__descriptor;
 extern const ProtobufCMessageDescriptor mesh__v1__hello__descriptor;
 extern const ProtobufCMessageDescriptor mesh__v1__heartbeat__descriptor;
 extern const ProtobufCMessageDescriptor mesh__v1__progress__descriptor;
+extern const ProtobufCMessageDescriptor mesh__v1__restored__descriptor;
+extern const ProtobufCMessageDescriptor mesh__v1__held_copy__descriptor;
+extern const ProtobufCMessageDescriptor mesh__v1__computation__descriptor;
 extern const ProtobufCMessageDescriptor mesh__v1__traffic__descriptor;
+extern const ProtobufCMessageDescriptor mesh__v1__protection_alarm__descriptor;
 extern const ProtobufCMessageDescriptor mesh__v1__worker_failed__descriptor;
 extern const ProtobufCMessageDescriptor mesh__v1__welcome__descriptor;
 extern const ProtobufCMessageDescriptor mesh__v1__refused__descriptor;
+extern const ProtobufCMessageDescriptor mesh__v1__introduce__descriptor;
 extern const ProtobufCMessageDescriptor mesh__v1__beat__descriptor;
 extern const ProtobufCMessageDescriptor mesh__v1__assign__descriptor;
 extern const ProtobufCMessageDescriptor mesh__v1__assign__peer__descriptor;
 extern const ProtobufCMessageDescriptor mesh__v1__assign__host__descriptor;
+extern const ProtobufCEnumDescriptor    mesh__v1__assign__duty__descriptor;
 extern const ProtobufCMessageDescriptor mesh__v1__release__descriptor;
+extern const ProtobufCMessageDescriptor mesh__v1__leave__descriptor;
 extern const ProtobufCMessageDescriptor mesh__v1__job_summary__descriptor;
 extern const ProtobufCMessageDescriptor mesh__v1__job_status__descriptor;
+extern const ProtobufCMessageDescriptor mesh__v1__recovery__descriptor;
 extern const ProtobufCMessageDescriptor mesh__v1__rank_status__descriptor;
 extern const ProtobufCMessageDescriptor mesh__v1__job_worker__descriptor;
 extern const ProtobufCMessageDescriptor mesh__v1__worker_status__descriptor;
@@ -2613,6 +3446,10 @@ extern const ProtobufCMessageDescriptor mesh__v1__state_header__descriptor;
 extern const ProtobufCMessageDescriptor mesh__v1__softmax_state__descriptor;
 extern const ProtobufCMessageDescriptor mesh__v1__vrank_final__descriptor;
 extern const ProtobufCMessageDescriptor mesh__v1__result_receipt__descriptor;
+extern const ProtobufCMessageDescriptor mesh__v1__copy_header__descriptor;
+extern const ProtobufCMessageDescriptor mesh__v1__copy_receipt__descriptor;
+extern const ProtobufCMessageDescriptor mesh__v1__state_pull__descriptor;
+extern const ProtobufCMessageDescriptor mesh__v1__state_answer__descriptor;
 extern const ProtobufCMessageDescriptor mesh__v1__chunk__descriptor;
 extern const ProtobufCServiceDescriptor mesh__v1__jobs__descriptor;
 extern const ProtobufCServiceDescriptor mesh__v1__mesh__descriptor;

@@ -1,0 +1,130 @@
+/// What is decided is on disk before anybody hears of it. Effects wait, in order, for the commit that
+/// holds what they tell; signs of life and answers to questions don't.
+struct CommitQueue: Sendable {
+  /// Number of the last commit that was asked for, and of the last that is on disk.
+  var issued: UInt64 = 0
+  private(set) var committed: UInt64 = 0
+  /// Jobs in the commit that is under way.
+  private(set) var underWay: [JobID] = []
+  /// Jobs that changed since.
+  private(set) var dirty: [JobID] = []
+  private(set) var removed: [JobID] = []
+  private var removedUnderWay: [JobID] = []
+  private var held: [(after: UInt64, effect: Coordinator.Effect)] = []
+  private var heldStart = 0
+  /// Not before this: the disk failed.
+  private(set) var retryAt: Duration?
+
+  var isFailing: Bool { retryAt != nil }
+  private var isUnderWay: Bool { issued > committed && retryAt == nil }
+
+  mutating func change(_ job: JobID) { if !dirty.contains(job) { dirty.append(job) } }
+  mutating func remove(_ job: JobID) {
+    dirty.removeAll { $0 == job }
+    removed.append(job)
+  }
+
+  /// Whether everything decided about a job is on disk.
+  func isSettled(_ job: JobID) -> Bool { !dirty.contains(job) && !underWay.contains(job) }
+
+  /// The jobs of the next commit, if one may begin now.
+  mutating func next(at now: Duration) -> (number: UInt64, jobs: [JobID], removed: [JobID])? {
+    guard !dirty.isEmpty || !removed.isEmpty, !isUnderWay else { return nil }
+    if let retryAt, now < retryAt { return nil }
+    retryAt = nil
+    if issued == committed { issued += 1 }
+    underWay = dirty
+    removedUnderWay = removed
+    defer { (dirty, removed) = ([], []) }
+    return (issued, dirty, removed)
+  }
+
+  /// The commit after which effects that were decided just now may be carried out; nil for at once.
+  var barrier: UInt64? {
+    if !dirty.isEmpty || !removed.isEmpty { return isUnderWay ? issued + 1 : committed + 1 }
+    return held.count > heldStart ? held.last?.after : nil
+  }
+
+  mutating func hold(_ effect: Coordinator.Effect, after number: UInt64) {
+    if case .send = effect, held.count - heldStart >= Limits.effectsHeldMaximum { return }
+    held.append((number, effect))
+  }
+
+  /// - Returns: what may be carried out now.
+  mutating func finish(_ number: UInt64) -> [Coordinator.Effect] {
+    guard number == issued, number > committed else { return [] }
+    committed = number
+    underWay = []
+    retryAt = nil
+    var released: [Coordinator.Effect] = []
+    while heldStart < held.count, held[heldStart].after <= number {
+      released.append(held[heldStart].effect)
+      heldStart += 1
+    }
+    held.removeFirst(heldStart)
+    heldStart = 0
+    return released
+  }
+
+  /// Nothing of it is on disk: its jobs go into the next try, under the same number.
+  mutating func fail(_ number: UInt64, at now: Duration) {
+    guard number == issued, number > committed else { return }
+    for job in underWay { change(job) }
+    removed = removedUnderWay + removed
+    underWay = []
+    retryAt = now + Limits.commitRetryInterval
+  }
+}
+
+extension Coordinator {
+  /// Marks a job as changed: what is decided in this turn waits for its commit.
+  mutating func save(_ index: Int) { commits.change(jobs[index].id) }
+
+  /// Orders the effects of one turn around the commit that they need.
+  mutating func settle(_ decided: [Effect], at now: Duration) -> [Effect] {
+    let barrier = defect == .announceBeforeCommit ? nil : commits.barrier
+    var effects: [Effect] = []
+    if let next = commits.next(at: now) {
+      let images = next.jobs.compactMap { job in
+        self.index(of: job).map { jobs[$0].image(at: now) }
+      }
+      effects.append(.commit(next.number, images, removing: next.removed))
+    }
+    for effect in decided {
+      if let barrier, waits(effect) {
+        commits.hold(effect, after: barrier)
+      } else {
+        effects.append(effect)
+      }
+    }
+    return effects
+  }
+
+  /// Whether an effect tells of something that has to be on disk first.
+  private func waits(_ effect: Effect) -> Bool {
+    switch effect {
+    case .observe, .commit: false
+    case .send(let message, _):
+      switch message {
+      case .beat, .welcome, .introduce, .refused: false
+      case .assign, .release, .leave: true
+      }
+    case .reply(_, let ticket): replies.holds(ticket.request)
+    case .store: true
+    }
+  }
+
+  mutating func commitFailed(
+    _ number: UInt64, reason: String, at now: Duration, into effects: inout [Effect]
+  ) {
+    if !commits.isFailing {
+      observe(
+        Observation(
+          .storeAlarm,
+          detail: "the coordinator's state can't be written: \(reason); jobs go on, and nothing new"
+            + " is taken or decided until it can"),
+        at: now, into: &effects)
+    }
+    commits.fail(number, at: now)
+  }
+}

@@ -1,0 +1,141 @@
+/// Ranks that move although nobody was lost: from a worker that goes, to one that came, away from one
+/// that is slow. Their hosts stop at a tile boundary and copy what they have; no tile is folded twice.
+extension Coordinator {
+  mutating func drain(
+    _ name: String, by client: String, ticket: Ticket, at now: Duration,
+    into effects: inout [Effect]
+  ) {
+    guard let place = members.firstIndex(where: { $0.name == name }) else {
+      let failure = CallFailure(
+        .notFound, "no worker named \(name) here; `attnmesh workers` lists those there are")
+      return reply(.failure(failure), to: ticket, into: &effects)
+    }
+    startDraining(place, because: "asked by \(client)", at: now, into: &effects)
+    reply(.success(.workers(workerList(at: now))), to: ticket, into: &effects)
+  }
+
+  mutating func startDraining(
+    _ place: Int, because reason: String, at now: Duration, into effects: inout [Effect]
+  ) {
+    let member = members[place]
+    if !member.isDraining {
+      members[place].isDraining = true
+      observe(
+        Observation(.workerDraining, worker: member.name, detail: reason), at: now, into: &effects)
+    }
+    relieveDraining(at: now, into: &effects)
+    letGoDrained(at: now, into: &effects)
+  }
+
+  /// Asks workers that are to go for their ranks, as soon as there is somebody to take them.
+  mutating func relieveDraining(at now: Duration, into effects: inout [Effect]) {
+    guard let index = activeIndex, jobs[index].state == .running, let run = jobs[index].run,
+      run.table.isProtected,
+      members.contains(where: { !$0.isDraining && $0.hello.numerics == run.numerics })
+    else { return }
+    let ranks = members.filter(\.isDraining).flatMap { run.openRanks(of: $0.id) }
+    relieve(ranks, of: index, at: now, into: &effects)
+  }
+
+  /// Lets workers go that host nothing any more.
+  mutating func letGoDrained(at now: Duration, into effects: inout [Effect]) {
+    for member in members where member.isDraining {
+      if let index = activeIndex, jobs[index].state == .running, let run = jobs[index].run,
+        run.table.peer(of: member.id) != nil
+      {
+        guard run.openRanks(of: member.id).isEmpty, !run.isWholeFinal else { continue }
+        // What is left is its shard: others load it from the store.
+        rehost(index, moving: served(by: member.id, run), at: now, into: &effects)
+        guard jobs[index].run?.table.peer(of: member.id) == nil else { continue }
+      }
+      effects.append(.send(.leave(term: configuration.term), to: member.id))
+    }
+  }
+
+  private func served(by worker: WorkerID, _ run: JobRun) -> [VRank] {
+    run.plan.vranks.filter { run.host(of: $0) == worker }
+  }
+
+  /// Asks the hosts of ranks to stop and to copy them.
+  private mutating func relieve(
+    _ ranks: [VRank], of index: Int, at now: Duration, into effects: inout [Effect]
+  ) {
+    guard let run = jobs[index].run else { return }
+    let asked = ranks.filter { run.table.hosts[$0.index].duty == .fold }
+    guard !asked.isEmpty else { return }
+    var hosts = run.table.hosts
+    for vrank in asked {
+      hosts[vrank.index].duty = .handOver
+      observe(
+        Observation(
+          .handOver, job: run.table.job, worker: name(ofHost: vrank, in: run), vrank: vrank,
+          detail: "asked to stop at a tile boundary"),
+        at: now, into: &effects)
+    }
+    let old = run.table
+    let table = Assignment(
+      job: old.job, spec: old.spec, inputs: old.inputs, vrankCount: old.vrankCount,
+      planHash: old.planHash, revision: mintEpoch(), isProtected: old.isProtected,
+      peers: old.peers, hosts: hosts)
+    jobs[index].run?.table = table
+    save(index)
+    announce(index, into: &effects)
+  }
+
+  /// Takes up what hosts have stopped and copied.
+  mutating func takeHandedOver(
+    _ beat: WorkerMessage.Heartbeat, of index: Int, at now: Duration, into effects: inout [Effect]
+  ) {
+    guard let run = jobs[index].run else { return }
+    let moving = beat.progress.filter { progress in
+      let host = run.table.hosts[progress.vrank.index]
+      return progress.isHandedOver && host.duty == .handOver && host.epoch == progress.epoch
+        && beat.revision == run.table.revision
+    }
+    guard !moving.isEmpty else { return }
+    rehost(index, moving: moving.map(\.vrank), at: now, into: &effects)
+    letGoDrained(at: now, into: &effects)
+  }
+
+  /// A worker came while a job runs: ranks without a host are its, and a fair share of the others.
+  mutating func share(with worker: WorkerID, at now: Duration, into effects: inout [Effect]) {
+    guard let index = activeIndex, jobs[index].state == .running, let run = jobs[index].run,
+      let member = members.first(where: { $0.id == worker }), run.table.isProtected,
+      member.hello.numerics == run.numerics, run.table.peer(of: worker) == nil
+    else { return }
+    let isVacant = run.plan.vranks.contains { run.host(of: $0) == nil }
+    guard isVacant || !member.hello.isSpare else { return }
+    rehost(index, at: now, into: &effects)
+    if members.contains(where: \.isDraining) { relieveDraining(at: now, into: &effects) }
+    balance(index, at: now, into: &effects)
+  }
+
+  /// Asks the busiest workers for ranks that the idlest should have.
+  mutating func balance(_ index: Int, at now: Duration, into effects: inout [Effect]) {
+    guard let run = jobs[index].run else { return }
+    let able = members.filter { member in
+      !member.isDraining && !member.hello.isSpare && run.table.peer(of: member.id) != nil
+    }
+    let loads = able.map { member in
+      (
+        worker: member.id,
+        ranks: run.openRanks(of: member.id).filter { isWorthMoving($0, run) }
+          .map { (vrank: $0, load: run.ranks[$0.index].load) }
+      )
+    }
+    relieve(Placement.moves(loads: loads), of: index, at: now, into: &effects)
+  }
+
+  /// Gives half of what a slow worker has left to others.
+  mutating func unload(_ worker: WorkerID, at now: Duration, into effects: inout [Effect]) {
+    guard let index = activeIndex, let run = jobs[index].run, run.table.isProtected else { return }
+    let ranks = run.openRanks(of: worker).filter { isWorthMoving($0, run) }
+    relieve(Array(ranks.prefix((ranks.count + 1) / 2)), of: index, at: now, into: &effects)
+  }
+
+  /// A rank that is nearly done is better left where it is.
+  private func isWorthMoving(_ vrank: VRank, _ run: JobRun) -> Bool {
+    let rank = run.ranks[vrank.index]
+    return rank.needed - rank.next > rank.needed / Limits.copiesOfARankMinimum
+  }
+}

@@ -1,0 +1,220 @@
+/// Virtual ranks change hands: after a loss, for a worker that goes, for one that came.
+extension Coordinator {
+  /// Why ranks leave a worker.
+  struct Departure {
+    let worker: JobImage.Participant
+    let cause: String
+    let detectionSeconds: Double
+  }
+
+  /// Gives every rank that has no host, and those that were handed over, to workers that can take
+  /// them; a new table says so, once it is on disk.
+  ///
+  /// - Parameters:
+  ///   - moving: ranks that their hosts have stopped and copied.
+  ///   - lost: a worker that is gone, if that is why.
+  mutating func rehost(
+    _ index: Int, moving: [VRank] = [], lost: Departure? = nil, at now: Duration,
+    into effects: inout [Effect]
+  ) {
+    guard var run = jobs[index].run, jobs[index].state == .running else { return }
+    let vacant = run.plan.vranks.filter { vrank in
+      guard let host = run.host(of: vrank) else { return true }
+      return moving.contains(vrank) || !isPresent(host, in: run)
+    }
+    let places = self.places(for: run, without: moving)
+    let given = place(vacant, of: run, on: places)
+    if given == nil {
+      jobs[index].wait(
+        places.isEmpty
+          ? "waits for workers" : "waits for workers with memory for the ranks of those lost")
+    } else {
+      jobs[index].wait("")
+    }
+    let relieved = moving.isEmpty ? nil : "handed over"
+    for vrank in vacant where !run.ranks[vrank.index].isFinal {
+      note(vrank, in: &run, lost: lost, relieved: relieved, job: jobs[index], at: now)
+    }
+    let old = run.table
+    run.table = table(of: run, vacant: vacant, given: given ?? [], places: places)
+    for vrank in vacant { tell(vrank, in: &run, old: old, at: now, into: &effects) }
+    jobs[index].run = run
+    save(index)
+    effects.append(.store(.fence(jobs[index].id, epochs: run.epochs)))
+    announce(index, into: &effects)
+    for peer in old.peers where run.table.peer(of: peer.worker) == nil && isMember(peer.worker) {
+      effects.append(
+        .send(.release(jobs[index].id, isOver: false, term: configuration.term), to: peer.worker))
+    }
+  }
+
+  func isMember(_ worker: WorkerID) -> Bool { members.contains { $0.id == worker } }
+
+  /// Whether a host may still act: it is here, or may come back after a restart.
+  private func isPresent(_ worker: WorkerID, in run: JobRun) -> Bool {
+    isMember(worker) || run.awaited[worker] != nil
+  }
+
+  /// Workers that may be given ranks, in ring order: those that have some, and those that might. A
+  /// spare that does nothing yet goes before the others when there is one.
+  private func places(for run: JobRun, without moving: [VRank]) -> [Placement.Place] {
+    let able = members.filter { $0.hello.numerics == run.numerics && !$0.isDraining }
+    let sorted = able.sorted { left, right in
+      let (a, b) = (run.table.peer(of: left.id) ?? .max, run.table.peer(of: right.id) ?? .max)
+      return a == b ? naturalOrder(left.name, right.name) : a < b
+    }
+    return sorted.map { member in
+      let ranks = run.openRanks(of: member.id).filter { !moving.contains($0) }
+      return member.place(load: ranks.reduce(0) { $0 + run.ranks[$1.index].load })
+    }
+  }
+
+  /// - Returns: nil when nobody can take them.
+  private func place(
+    _ vacant: [VRank], of run: JobRun, on places: [Placement.Place]
+  ) -> [(vrank: VRank, worker: WorkerID)]? {
+    if vacant.isEmpty { return [] }
+    guard !places.isEmpty else { return nil }
+    func isSpare(_ place: Placement.Place) -> Bool {
+      members.contains { $0.id == place.worker && $0.hello.isSpare }
+    }
+    let idleSpares = places.filter { isSpare($0) && run.openRanks(of: $0.worker).isEmpty }
+    let working = places.filter { !isSpare($0) || !run.openRanks(of: $0.worker).isEmpty }
+    let chosen = idleSpares.isEmpty ? working : Array(idleSpares.prefix(1))
+    let estimate = MemoryEstimate(
+      plan: run.plan, workers: min(max(1, working.count), run.plan.vrankCount),
+      isProtected: run.table.isProtected)
+    let hellos = members.filter { member in chosen.contains { $0.worker == member.id } }
+    guard memoryRefusal(estimate, workers: hellos.map(\.hello)) == nil else { return nil }
+    return Placement.place(
+      vacant.map { ($0, run.ranks[$0.index].load) }, on: chosen, copies: holders)
+  }
+
+  /// Workers that have a copy of a rank in memory, the furthest first.
+  private func holders(of vrank: VRank) -> [WorkerID] {
+    let copies = members.flatMap { member in
+      member.held.filter { $0.vrank == vrank }.map { (member.id, $0.next) }
+    }
+    return copies.sorted { ($1.1, $0.0) < ($0.1, $1.0) }.map(\.0)
+  }
+
+  // MARK: The table
+
+  private mutating func table(
+    of run: JobRun, vacant: [VRank], given: [(vrank: VRank, worker: WorkerID)],
+    places: [Placement.Place]
+  ) -> Assignment {
+    let old = run.table
+    var hosts: [WorkerID?] = run.plan.vranks.map { run.host(of: $0) }
+    for vrank in vacant { hosts[vrank.index] = nil }
+    for (vrank, worker) in given { hosts[vrank.index] = worker }
+    let peers = self.peers(of: run, hosting: hosts, places: places)
+    func peer(_ worker: WorkerID?) -> Int? {
+      worker.flatMap { worker in peers.firstIndex { $0.worker == worker } }
+    }
+    let among = places.filter { peer($0.worker) != nil }
+    let entries = run.plan.vranks.map { vrank in
+      var host = old.hosts[vrank.index]
+      let holder = old.worker(host.holder)
+      let sources = host.sources.compactMap { old.worker($0) }
+      host.peer = peer(hosts[vrank.index])
+      host.sources = sources.compactMap { peer($0) }
+      if vacant.contains(vrank) {
+        host.epoch = mintEpoch()
+        host.isFresh = false
+        host.sources = Array(
+          holders(of: vrank).compactMap { peer($0) }.prefix(Assignment.Host.sourcesMaximum))
+        if host.duty == .handOver { host.duty = .fold }
+      }
+      if run.ranks[vrank.index].isFinal {
+        (host.duty, host.sources, host.holder) = (.serve, [], nil)
+      } else if old.isProtected {
+        let place = among.firstIndex { $0.worker == hosts[vrank.index] }
+        host.holder = peer(
+          place.flatMap { self.holder(vrank, $0, among, keeping: holder) }
+            ?? (hosts[vrank.index] == holder ? nil : holder))
+      }
+      return host
+    }
+    return Assignment(
+      job: old.job, spec: old.spec, inputs: old.inputs, vrankCount: old.vrankCount,
+      planHash: old.planHash, revision: mintEpoch(), isProtected: old.isProtected, peers: peers,
+      hosts: entries)
+  }
+
+  func holder(
+    _ vrank: VRank, _ host: Int, _ places: [Placement.Place], keeping current: WorkerID?
+  ) -> WorkerID? {
+    if defect == .copyOnSameWorker, places.count > 1, vrank.index % 2 == 0 { return current }
+    return Placement.holder(of: vrank, host: host, among: places, keeping: current)
+  }
+
+  /// Who is named in the table: those that were and are still here, in the same order, and then those
+  /// that came. A worker that takes no part yet is left out unless it may keep copies.
+  private func peers(
+    of run: JobRun, hosting hosts: [WorkerID?], places: [Placement.Place]
+  ) -> [Assignment.Peer] {
+    var peers = run.table.peers.filter { peer in
+      hosts.contains(peer.worker)
+        || (isPresent(peer.worker, in: run) && places.contains { $0.worker == peer.worker })
+    }
+    for place in places where !peers.contains(where: { $0.worker == place.worker }) {
+      guard let member = members.first(where: { $0.id == place.worker }),
+        !member.hello.isSpare || hosts.contains(member.id),
+        peers.count < Limits.workersMaximum
+      else { continue }
+      peers.append(Assignment.Peer(worker: member.id, endpoint: member.hello.endpoint))
+    }
+    return peers
+  }
+
+  // MARK: The story
+
+  /// Notes that a rank changes hands.
+  private func note(
+    _ vrank: VRank, in run: inout JobRun, lost: Departure?, relieved: String?, job: JobRecord,
+    at now: Duration
+  ) {
+    let from = run.host(of: vrank).flatMap { run.participant($0) }
+      .map { run.participants[$0].identity }
+    guard let from, lost == nil || lost?.worker.worker == from.worker || relieved != nil else {
+      return
+    }
+    let rank = run.ranks[vrank.index]
+    run.ranks[vrank.index].foundAt = now
+    run.note(
+      Recovery(
+        vrank: vrank, epoch: run.table.hosts[vrank.index].epoch, worker: from.name,
+        processID: from.processID, cause: lost?.cause ?? relieved ?? "it did not come back",
+        detectionSeconds: lost?.detectionSeconds ?? 0,
+        atSeconds: job.startedAt.map { (now - $0).seconds } ?? 0, host: "", lostAt: rank.next,
+        restored: nil, restoreSeconds: nil, caughtUpSeconds: nil))
+  }
+
+  /// The new host of a rank, in its story and in the events.
+  private mutating func tell(
+    _ vrank: VRank, in run: inout JobRun, old: Assignment, at now: Duration,
+    into effects: inout [Effect]
+  ) {
+    let entry = run.table.hosts[vrank.index]
+    let member = run.table.worker(entry.peer).flatMap { worker in
+      members.first { $0.id == worker }
+    }
+    if let member { run.admit(member.hello) }
+    let epoch = old.hosts[vrank.index].epoch
+    if let place = run.recoveries.lastIndex(where: {
+      $0.vrank == vrank && $0.epoch == epoch && $0.restored == nil
+    }) {
+      run.recoveries[place].epoch = entry.epoch
+      run.recoveries[place].host = member?.name ?? ""
+    }
+    run.ranks[vrank.index].copied = 0
+    run.ranks[vrank.index].durable = 0
+    guard !run.ranks[vrank.index].isFinal else { return }
+    observe(
+      Observation(
+        .rehosted, job: run.table.job, worker: member?.name, vrank: vrank,
+        detail: member == nil ? "no worker can take it yet" : "under epoch \(entry.epoch)"),
+      at: now, into: &effects)
+  }
+}

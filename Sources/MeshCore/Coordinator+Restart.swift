@@ -1,0 +1,76 @@
+/// A coordinator that takes over from one that died: what was decided holds, under its epochs; what
+/// was not on disk never happened.
+extension Coordinator {
+  /// Reads the jobs of earlier coordinators.
+  mutating func restore(_ images: [JobImage], at now: Duration) {
+    for image in images {
+      jobs.append(JobRecord(image, at: now))
+      nextNumber = max(nextNumber, image.number + 1)
+      let request = SubmitRequest(
+        spec: image.spec, deadlineSeconds: image.deadlineSeconds, isProtected: image.isProtected)
+      replies.remember(
+        .submit(request), id: image.request, .success(.submitted(submitReply(jobs[jobs.count - 1])))
+      )
+    }
+    if defect == .reuseCounterAfterRestart { nextEpoch = 1 }
+  }
+
+  func submitReply(_ record: JobRecord) -> SubmitReply {
+    SubmitReply(
+      job: record.id, storeEndpoint: configuration.storeEndpoint,
+      workerBytes: record.estimate.workerBytes, diskBytes: record.estimate.diskBytes)
+  }
+
+  /// Goes on with every job from where it was: its workers may have folded all the while.
+  mutating func takeUpJobs(at now: Duration, into effects: inout [Effect]) {
+    let open = jobs.count { !$0.state.isTerminal }
+    observe(
+      Observation(
+        .coordinatorRestarted,
+        detail: "term \(configuration.term): \(jobs.count) jobs known, \(open) not ended"),
+      at: now, into: &effects)
+    for index in jobs.indices { takeUp(index, at: now, into: &effects) }
+  }
+
+  private mutating func takeUp(_ index: Int, at now: Duration, into effects: inout [Effect]) {
+    let job = jobs[index]
+    let reopen = StoreCommand.reopen(job.id, job.spec, needsInputs: !job.state.isTerminal)
+    switch job.state {
+    case .uploading, .sealing:
+      effects.append(.store(.reopen(job.id, job.spec, needsInputs: false)))
+      fail(
+        index, "the coordinator was restarted before all its tensors had arrived; submit it again",
+        at: now, into: &effects)
+    case .queued: effects.append(.store(reopen))
+    case .running, .finishing:
+      guard let run = job.run else { return }
+      effects.append(.store(reopen))
+      effects.append(
+        .store(
+          .begin(
+            job.id, plan: run.plan, planHash: run.table.planHash, epochs: run.epochs,
+            isFinal: run.ranks.map(\.isFinal))))
+      if job.state == .finishing { effects.append(.store(.finish(job.id))) }
+    case .done:
+      if !job.isDiscarded { effects.append(.store(reopen)) }
+    case .failed, .cancelled: break
+    }
+  }
+
+  /// Workers that don't come back after a restart are lost.
+  mutating func expireAwaited(at now: Duration, into effects: inout [Effect]) {
+    guard let index = activeIndex, let run = jobs[index].run else { return }
+    let late = run.awaited.filter { now >= $0.value }.map(\.key).sorted()
+    guard !late.isEmpty else { return }
+    for worker in late { jobs[index].run?.awaited[worker] = nil }
+    guard jobs[index].state == .running else { return }
+    for worker in late where !run.openRanks(of: worker).isEmpty {
+      let name = run.participant(worker).map { run.participants[$0].identity.name } ?? "\(worker)"
+      observe(
+        Observation(
+          .workerLost, worker: name, detail: "it did not come back to the restarted coordinator"),
+        at: now, into: &effects)
+    }
+    rehost(index, at: now, into: &effects)
+  }
+}

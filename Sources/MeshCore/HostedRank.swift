@@ -1,0 +1,136 @@
+/// A virtual rank that a worker hosts under one epoch.
+///
+///     restoring ─► folding ─last tile─► result on its way ─► done
+///         │           │
+///         └───────────┴── hand-over: stopped at a boundary and copied, until another has it
+package struct HostedRank: Sendable {
+  package let vrank: VRank
+  package let epoch: Epoch
+  package let needed: Int
+  /// The next K/V tile to fold: all before it are in (O, m, l).
+  package internal(set) var next = 0
+  /// The next K/V tile to give to the compute threads.
+  var dispatched = 0
+  /// Query tiles that haven't arrived and been packed.
+  var missingQueries: Int
+  package internal(set) var duty: Assignment.Duty
+  /// In whose memory its copies are kept.
+  var holder: WorkerID?
+  /// The search for its state; nil once it folds.
+  var restoring: Restoring?
+  /// What the search found; nil for a rank that began at tile 0.
+  var restored: WorkerMessage.Restored?
+  var copies = CopyRecord()
+  var pace = CopyPace()
+  var result: ResultProgress?
+
+  var identity: (vrank: VRank, epoch: Epoch) { (vrank, epoch) }
+
+  var isFolding: Bool { restoring == nil && duty != .serve }
+
+  /// K/V tiles to have at hand.
+  var window: Range<Int> {
+    guard isFolding, next < needed else { return next..<next }
+    // Stopped, it still needs what the compute threads are folding.
+    if duty == .handOver { return next..<dispatched }
+    return next..<min(next + Limits.windowTiles, needed)
+  }
+
+  /// Nothing of it would be lost with this worker.
+  var isDone: Bool { duty == .serve || result?.isFinal == true }
+
+  /// Stopped for a hand-over, with all that was folded in a copy that outlives this worker.
+  var isHandedOver: Bool {
+    guard duty == .handOver, restoring == nil, result == nil, dispatched == next else {
+      return false
+    }
+    return next == 0 || copies.protected == next || copies.isUnprotected
+  }
+
+  var progress: WorkerMessage.Progress {
+    WorkerMessage.Progress(
+      vrank: vrank, epoch: epoch, next: next, needed: needed, copied: copies.copied,
+      durable: copies.durable, restored: restored, isHandedOver: isHandedOver)
+  }
+
+  /// Where a finished rank is with handing in its result.
+  struct ResultProgress: Sendable {
+    /// Messages, not counting the end.
+    let count: Int
+    var isReady = false
+    var sent = 0
+    var acknowledged = 0
+    var isEndSent = false
+    var isFinal = false
+    var deadline: Duration?
+    var refusals = 0
+  }
+
+  /// The search for a rank's state: memories first, then checkpoints.
+  struct Restoring: Sendable {
+    /// Memories that may have a copy, the best first.
+    var sources: [WorkerID]
+    var hasTriedSlots = false
+    var stage = Stage.idle
+  }
+
+  /// Where the search is.
+  enum Stage: Sendable {
+    case idle
+    /// A peer was asked; `received` messages of its copy are there.
+    case pulling(WorkerID, next: Int?, received: Int, asked: Int, deadline: Duration)
+    /// The shell reads a copy in memory, or a checkpoint.
+    case loading
+  }
+}
+
+/// What is copied of a rank, and where.
+struct CopyRecord: Sendable {
+  /// `next` of the whole copy in the holder's memory; 0 for none.
+  var copied = 0
+  /// `next` of what was last written to each checkpoint slot; 0 for nothing.
+  var slots = [0, 0]
+  /// `next` of the last snapshot.
+  var lastSnapshot = 0
+  /// The copy has to be made anew without waiting for the interval: its holder changed.
+  var isDue = false
+  /// The disk failed: not before this.
+  var slotRetryAt: Duration?
+  /// The job asked for no protection.
+  var isUnprotected = false
+
+  var durable: Int { max(slots[0], slots[1]) }
+  var protected: Int { max(copied, durable) }
+  /// The slot to overwrite: the older one.
+  var olderSlot: Int { slots[1] < slots[0] ? 1 : 0 }
+}
+
+/// How often a rank is copied: the smallest number of tiles whose copy costs no more than
+/// `Limits.copyCostMaximum` of the time it takes to fold them, as measured, and never so many that
+/// there would be fewer than `Limits.copiesOfARankMinimum` copies.
+struct CopyPace: Sendable {
+  /// Time of compute threads for one tile, and of all threads for one copy: running means.
+  private(set) var tile: Duration?
+  private(set) var copy: Duration?
+
+  mutating func folded(_ tiles: Int, _ cost: Duration) {
+    guard tiles > 0 else { return }
+    tile = mean(tile, cost / tiles)
+  }
+
+  mutating func copied(_ cost: Duration) { copy = mean(copy, cost) }
+
+  private func mean(_ old: Duration?, _ new: Duration) -> Duration {
+    old.map { ($0 * 3 + new) / 4 } ?? new
+  }
+
+  /// Tiles from one copy to the next of a rank that folds `needed`.
+  func interval(needed: Int) -> Int {
+    let most = max(1, needed / (Limits.copiesOfARankMinimum + 1))
+    // The first copy comes early, and says what one costs.
+    guard let tile, let copy else { return max(1, most / 2) }
+    guard tile > .zero else { return most }
+    let least = (copy / tile) / Limits.copyCostMaximum
+    return least < Double(most) ? max(1, Int(least.rounded(.up))) : most
+  }
+}

@@ -1,0 +1,96 @@
+package import Checksums
+
+/// What the coordinator's disk knows of a job: enough to go on with it after a crash.
+package struct JobImage: Sendable, Codable, Hashable {
+  /// Version of this format.
+  package var version = 1
+  package var job: JobID
+  /// Place in the order of submit.
+  package var number: Int
+  package var client: String
+  /// The request that submitted it: a repeat is answered with this job.
+  package var request: RequestID
+  package var spec: AttentionJob
+  package var isProtected: Bool
+  /// As asked for at submit; 0 for none.
+  package var deadlineSeconds: Double
+  /// Since submit, when this was written.
+  package var ageSeconds: Double
+  package var state: JobState
+  package var reason: String
+  package var workerBytes: Int
+  package var inputs: InputDigests?
+  package var run: Run?
+  package var outputDigest: Digest?
+  package var logSumExpDigest: Digest?
+  /// Only the tombstone is left.
+  package var isDiscarded: Bool
+
+  /// The table of a job that has been given workers, and what is final of it.
+  package struct Run: Sendable, Codable, Hashable {
+    package var table: Assignment
+    package var isFinal: [Bool]
+    package var recoveries: [Recovery]
+    /// Workers that took part, in order of arrival.
+    package var participants: [Participant]
+    /// Since the job started, when this was written.
+    package var ageSeconds: Double
+  }
+
+  /// A worker that took part, for people.
+  package struct Participant: Sendable, Codable, Hashable {
+    package var worker: WorkerID
+    package var name: String
+    package var processID: Int
+    package var level: String
+    package var threads: Int
+    package var numerics: String
+  }
+}
+
+/// One virtual rank that went on elsewhere after its worker was lost or relieved.
+package struct Recovery: Sendable, Codable, Hashable {
+  package var vrank: VRank
+  /// The epoch of the new host.
+  package var epoch: Epoch
+  /// Who was lost or relieved, and how that was found.
+  package var worker: String
+  package var processID: Int
+  package var cause: String
+  /// Since the worker was last heard of; 0 when it was asked to hand over.
+  package var detectionSeconds: Double
+  /// Seconds of the job when it was found.
+  package var atSeconds: Double
+  /// The new host.
+  package var host: String
+  /// The tile that was next when it was last heard of.
+  package var lostAt: Int
+  /// Where the new host found the state, and at which tile it went on; nil until it says so.
+  package var restored: WorkerMessage.Restored?
+  /// From the finding until the new host had the state.
+  package var restoreSeconds: Double?
+  /// From the finding until the rank was where it had been.
+  package var caughtUpSeconds: Double?
+
+  package init(
+    vrank: VRank, epoch: Epoch, worker: String, processID: Int, cause: String,
+    detectionSeconds: Double, atSeconds: Double, host: String, lostAt: Int,
+    restored: WorkerMessage.Restored?, restoreSeconds: Double?, caughtUpSeconds: Double?
+  ) {
+    self.vrank = vrank
+    self.epoch = epoch
+    self.worker = worker
+    self.processID = processID
+    self.cause = cause
+    self.detectionSeconds = detectionSeconds
+    self.atSeconds = atSeconds
+    self.host = host
+    self.lostAt = lostAt
+    self.restored = restored
+    self.restoreSeconds = restoreSeconds
+    self.caughtUpSeconds = caughtUpSeconds
+  }
+
+  /// Tiles folded for a second time; nil while it isn't known.
+  package var refolded: Int? { restored.map { max(0, lostAt - $0.next) } }
+}

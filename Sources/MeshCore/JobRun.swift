@@ -1,0 +1,130 @@
+/// A job that has been given workers: who hosts what, how far it is, and what befell it.
+struct JobRun: Sendable {
+  let plan: Plan
+  /// The table as last decided; announced once it is on disk.
+  var table: Assignment
+  /// Workers that took part, in order of arrival.
+  var participants: [Participant]
+  var ranks: [RankRecord]
+  var recoveries: [Recovery] = []
+  /// Workers that the table names and that haven't come back after a restart, and until when they
+  /// may.
+  var awaited: [WorkerID: Duration] = [:]
+  /// K/V tiles that all ranks fold.
+  let total: Int
+  /// K/V payload bytes that have to cross between workers, at the least, had nothing happened.
+  let neededBytes: Int
+
+  /// A worker that took part.
+  struct Participant: Sendable {
+    let identity: JobImage.Participant
+    var traffic = Traffic()
+    var residentBytes = 0
+    /// Whether it has given its final counters.
+    var hasReported = false
+  }
+
+  /// One virtual rank, as its host last reported it.
+  struct RankRecord: Sendable {
+    let needed: Int
+    /// Query tiles of it: what a tile folded weighs.
+    let weight: Int
+    var next = 0
+    var copied = 0
+    var durable = 0
+    var isFinal = false
+    /// When the loss of its host was found; nil once it is where it was.
+    var foundAt: Duration?
+    /// Workers lost in a row since it was further than `strikePoint`.
+    var strikes = 0
+    var strikePoint = -1
+
+    /// Work left.
+    var load: Int { isFinal ? 0 : (needed - next) * weight }
+  }
+
+  init(plan: Plan, table: Assignment, workers: [WorkerMessage.Hello]) {
+    self.plan = plan
+    self.table = table
+    participants = workers.map { Participant(identity: $0.participant) }
+    ranks = plan.vranks.map {
+      RankRecord(
+        needed: plan.neededKeyTiles(of: $0), weight: plan.queryTiles(of: $0).count)
+    }
+    total = ranks.reduce(0) { $0 + $1.needed }
+    neededBytes = Ring(plan: plan, assignment: table).neededBytes
+  }
+
+  var folded: Int { ranks.reduce(0) { $0 + $1.next } }
+  var isWholeFinal: Bool { ranks.allSatisfy(\.isFinal) }
+  var epochs: [Epoch] { table.hosts.map(\.epoch) }
+  var numerics: String { participants.first?.identity.numerics ?? "" }
+
+  func participant(_ worker: WorkerID) -> Int? {
+    participants.firstIndex { $0.identity.worker == worker }
+  }
+
+  mutating func admit(_ hello: WorkerMessage.Hello) {
+    if participant(hello.worker) == nil {
+      participants.append(Participant(identity: hello.participant))
+    }
+  }
+
+  /// The host of a rank; nil while it has none.
+  func host(of vrank: VRank) -> WorkerID? { table.worker(table.hosts[vrank.index].peer) }
+
+  /// Ranks that a worker hosts and that aren't final.
+  func openRanks(of worker: WorkerID) -> [VRank] {
+    plan.vranks.filter { host(of: $0) == worker && !ranks[$0.index].isFinal }
+  }
+
+  func load(of worker: WorkerID) -> Int {
+    openRanks(of: worker).reduce(0) { $0 + ranks[$1.index].load }
+  }
+
+  /// What a loss of a worker would cost, by the rank that is protected least.
+  var protection: Protection {
+    guard table.isProtected else { return .off }
+    let open = ranks.filter { !$0.isFinal && $0.next > 0 }
+    if open.isEmpty { return ranks.contains { $0.isFinal } ? .peerAndDisk : .none }
+    if open.contains(where: { max($0.copied, $0.durable) == 0 }) { return .none }
+    if open.contains(where: { $0.copied == 0 }) { return .diskOnly }
+    return open.contains { $0.durable == 0 } ? .peerOnly : .peerAndDisk
+  }
+
+  mutating func note(_ recovery: Recovery) {
+    recoveries.append(recovery)
+    if recoveries.count > Limits.recoveriesKeptMaximum { recoveries.removeFirst() }
+  }
+}
+
+extension WorkerMessage.Hello {
+  var participant: JobImage.Participant {
+    JobImage.Participant(
+      worker: worker, name: name, processID: processID, level: level, threads: threads,
+      numerics: numerics)
+  }
+}
+
+// MARK: On disk
+
+extension JobRun {
+  func image(ageSeconds: Double) -> JobImage.Run {
+    JobImage.Run(
+      table: table, isFinal: ranks.map(\.isFinal), recoveries: recoveries,
+      participants: participants.map(\.identity), ageSeconds: ageSeconds)
+  }
+
+  /// The run as it was when the image was written; how far it is will be told by its workers, who
+  /// have a while to come back.
+  init(_ image: JobImage.Run, plan: Plan, at now: Duration) {
+    self.init(plan: plan, table: image.table, workers: [])
+    participants = image.participants.map { Participant(identity: $0) }
+    recoveries = image.recoveries
+    for index in ranks.indices where image.isFinal.indices.contains(index) {
+      ranks[index].isFinal = image.isFinal[index]
+      if image.isFinal[index] { ranks[index].next = ranks[index].needed }
+    }
+    for peer in image.table.peers { awaited[peer.worker] = now + Limits.rejoinTimeout }
+  }
+}

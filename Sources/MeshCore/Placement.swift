@@ -1,0 +1,77 @@
+/// Where virtual ranks and their copies go. Pure: the same loads give the same places.
+enum Placement {
+  /// A worker that may be given ranks.
+  struct Place: Sendable {
+    let worker: WorkerID
+    let machine: String
+    /// Work left of the ranks it hosts.
+    var load: Int
+  }
+
+  /// Gives each rank to the place with the least work, the heaviest rank first; of equals to one that
+  /// has a copy of the rank, so that no state has to travel.
+  ///
+  /// - Parameters:
+  ///   - ranks: with the work left of each.
+  ///   - copies: workers that hold a copy of a rank.
+  static func place(
+    _ ranks: [(vrank: VRank, load: Int)], on places: [Place],
+    copies: (VRank) -> [WorkerID]
+  ) -> [(vrank: VRank, worker: WorkerID)] {
+    var places = places
+    guard !places.isEmpty else { return [] }
+    let heaviestFirst = ranks.sorted { ($1.load, $0.vrank) < ($0.load, $1.vrank) }
+    return heaviestFirst.map { rank in
+      let holders = copies(rank.vrank)
+      let best = places.indices.min { left, right in
+        key(places[left], holders, left) < key(places[right], holders, right)
+      }
+      guard let best else { preconditionFailure("no place") }
+      // A rank without work left still makes its worker the busier one.
+      places[best].load += rank.load + 1
+      return (rank.vrank, places[best].worker)
+    }
+  }
+
+  private static func key(_ place: Place, _ holders: [WorkerID], _ index: Int) -> (Int, Int, Int) {
+    (place.load, holders.contains(place.worker) ? 0 : 1, index)
+  }
+
+  /// The worker in whose memory a host keeps the copies of a rank: on another machine where there is
+  /// one, and not the same for all ranks of a host, so that they come back from several memories at
+  /// once.
+  static func holder(
+    of vrank: VRank, host: Int, among places: [Place], keeping current: WorkerID?
+  ) -> WorkerID? {
+    let others = (1..<max(1, places.count)).map { places[(host + $0) % places.count] }
+    let elsewhere = others.filter { $0.machine != places[host].machine || $0.machine.isEmpty }
+    let candidates = elsewhere.isEmpty ? others : elsewhere
+    guard !candidates.isEmpty else { return nil }
+    if let current, candidates.contains(where: { $0.worker == current }) { return current }
+    return candidates[vrank.index % candidates.count].worker
+  }
+
+  /// Ranks that should move so that a worker with little to do gets its share; empty when no move
+  /// makes the busiest worker less busy by more than a rank's loss of time.
+  static func moves(
+    loads: [(worker: WorkerID, ranks: [(vrank: VRank, load: Int)])]
+  ) -> [VRank] {
+    var loads = loads
+    var moving: [VRank] = []
+    func total(_ index: Int) -> Int { loads[index].ranks.reduce(0) { $0 + $1.load } }
+    while loads.count > 1 {
+      guard let busiest = loads.indices.max(by: { (total($0), $1) < (total($1), $0) }),
+        let idlest = loads.indices.min(by: { (total($0), $0) < (total($1), $1) })
+      else { break }
+      let (most, least) = (total(busiest), total(idlest))
+      let gains = loads[busiest].ranks.map { max(most - $0.load, least + $0.load) }
+      guard let best = gains.indices.min(by: { (gains[$0], $0) < (gains[$1], $1) }),
+        gains[best] < most - most / 16, !moving.contains(loads[busiest].ranks[best].vrank)
+      else { break }
+      let rank = loads[busiest].ranks.remove(at: best)
+      loads[idlest].ranks.append(rank)
+      moving.append(rank.vrank)
+    }
+    return moving
+  }
+}

@@ -1,0 +1,140 @@
+/// One message of a copy of a virtual rank's state, on its way to a holder's memory or back from it.
+/// The payload frame, a `SoftmaxState` that isn't normalised, comes with it. Messages of a copy are
+/// numbered as those of a result: by query tile and part.
+package struct CopyHeader: Hashable, Sendable {
+  package var job: JobID
+  package var planTag: UInt64
+  package var vrank: VRank
+  /// Of the host that sends a copy; of the copy when it is sent back.
+  package var epoch: Epoch
+  /// K/V tiles folded in the whole copy: 0 ..< next.
+  package var next: Int
+  /// The first message of this copy: what is before it is as in the copy that the holder has, since
+  /// rows that see no further key don't change any more.
+  package var first: Int
+  package var message: Int
+
+  package init(
+    job: JobID, planTag: UInt64, vrank: VRank, epoch: Epoch, next: Int, first: Int, message: Int
+  ) {
+    self.job = job
+    self.planTag = planTag
+    self.vrank = vrank
+    self.epoch = epoch
+    self.next = next
+    self.first = first
+    self.message = message
+  }
+}
+
+extension CopyHeader {
+  package func receipt(_ status: StatusCode) -> CopyReceipt {
+    CopyReceipt(
+      job: job, vrank: vrank, epoch: epoch, next: next, message: message, status: status)
+  }
+}
+
+/// A holder's answer to one message of a copy. The copy is whole when the last one is acknowledged.
+package struct CopyReceipt: Hashable, Sendable {
+  package var job: JobID
+  package var vrank: VRank
+  package var epoch: Epoch
+  package var next: Int
+  package var message: Int
+  /// OK; FAILED_PRECONDITION for a stale epoch; DATA_LOSS for a wrong checksum; NOT_FOUND when the
+  /// holder lacks what comes before `first`; UNAVAILABLE when it hasn't been told that it holds the
+  /// rank's copies.
+  package var status: StatusCode
+
+  package init(
+    job: JobID, vrank: VRank, epoch: Epoch, next: Int, message: Int, status: StatusCode
+  ) {
+    self.job = job
+    self.vrank = vrank
+    self.epoch = epoch
+    self.next = next
+    self.message = message
+    self.status = status
+  }
+}
+
+/// Asks a holder for a copy, a few messages at a time: it is also the credit.
+package struct StatePull: Hashable, Sendable {
+  package var job: JobID
+  package var planTag: UInt64
+  package var vrank: VRank
+  /// Of the new host: from then on the holder refuses lower ones.
+  package var epoch: Epoch
+  /// The messages that are wanted.
+  package var messages: Range<Int>
+
+  package init(
+    job: JobID, planTag: UInt64, vrank: VRank, epoch: Epoch, messages: Range<Int>
+  ) {
+    self.job = job
+    self.planTag = planTag
+    self.vrank = vrank
+    self.epoch = epoch
+    self.messages = messages
+  }
+}
+
+extension StatePull {
+  package func answer(next: Int, _ status: StatusCode) -> StateAnswer {
+    StateAnswer(job: job, vrank: vrank, epoch: epoch, next: next, status: status)
+  }
+}
+
+/// The immediate answer to a `StatePull`; the messages follow when there is a copy.
+package struct StateAnswer: Hashable, Sendable {
+  package var job: JobID
+  package var vrank: VRank
+  /// Of the pull.
+  package var epoch: Epoch
+  /// K/V tiles folded in the copy; 0 when there is none.
+  package var next: Int
+  /// OK; NOT_FOUND when there is no copy; FAILED_PRECONDITION for a stale epoch.
+  package var status: StatusCode
+
+  package init(job: JobID, vrank: VRank, epoch: Epoch, next: Int, status: StatusCode) {
+    self.job = job
+    self.vrank = vrank
+    self.epoch = epoch
+    self.next = next
+    self.status = status
+  }
+}
+
+extension Plan {
+  /// Messages of which a copy, or the result, of a virtual rank consists.
+  package func messageCount(of vrank: VRank) -> Int {
+    queryTiles(of: vrank).count * resultPartCount
+  }
+
+  /// The first message of a rank's state that differs between `base` and any later number of folded
+  /// tiles: rows before it see no further key.
+  package func firstMessage(of vrank: VRank, changedSince base: Int) -> Int {
+    guard base > 0 else { return 0 }
+    let tiles = queryTiles(of: vrank)
+    let unchanged = tiles.prefix { neededKeyTiles(ofQueryTile: $0) <= base }.count
+    return unchanged * resultPartCount
+  }
+
+  /// Whether a message that was made when `part` tiles were folded is as it would be with `whole`.
+  package func isCurrent(queryTile: Int, madeAt part: Int, in whole: Int) -> Bool {
+    let needed = neededKeyTiles(ofQueryTile: queryTile)
+    return min(part, needed) == min(whole, needed)
+  }
+
+  /// Payload bytes of one message of a rank's state: O, m and l.
+  package func stateBytes(queryTile: Int, part: Int) -> Int {
+    resultHeads(part: part).count * queryRows(of: queryTile).count * (job.headDimension + 2) * 4
+  }
+
+  /// Payload bytes of the state of a virtual rank.
+  package func stateBytes(of vrank: VRank) -> Int {
+    queryTiles(of: vrank).reduce(0) {
+      $0 + job.flatQueryHeads * queryRows(of: $1).count * (job.headDimension + 2) * 4
+    }
+  }
+}

@@ -1,0 +1,119 @@
+/// A table of hosts takes effect: what is hosted anew is sought, what another has is let go.
+extension WorkerRun {
+  /// Hosts what the first table of the job gives this worker.
+  mutating func hostAssigned(into effects: inout [Worker.Effect]) {
+    for vrank in plan.vranks { host(vrank, into: &effects) }
+    orderLoads()
+  }
+
+  /// - Parameter next: of the same job, with a higher revision, and this worker one of its peers.
+  mutating func adopt(
+    _ table: Assignment, at now: Duration, into effects: inout [Worker.Effect]
+  ) {
+    let gone = assignment.peers.map(\.worker).filter { table.peer(of: $0) == nil }
+    assignment = table
+    ring = Ring(plan: plan, assignment: table)
+    for vrank in plan.vranks {
+      epochs[vrank.index] = max(epochs[vrank.index], table.hosts[vrank.index].epoch)
+    }
+    effects.append(.adopt(table))
+    for rank in ranks where isLost(rank) { abandon(rank, into: &effects) }
+    for vrank in plan.vranks { host(vrank, into: &effects) }
+    for index in ranks.indices { update(index, into: &effects) }
+    dropUnwantedCopies(into: &effects)
+    reviewShard(into: &effects)
+    orderLoads()
+    for worker in gone { lose(.peer(worker), at: now, into: &effects) }
+  }
+
+  /// Whether a rank is another's now, or this worker's under a new epoch.
+  private func isLost(_ rank: HostedRank) -> Bool {
+    let host = assignment.hosts[rank.vrank.index]
+    return host.peer != me || host.epoch != rank.epoch
+  }
+
+  private mutating func abandon(_ rank: HostedRank, into effects: inout [Worker.Effect]) {
+    ranks.removeAll { $0.vrank == rank.vrank }
+    if let result = rank.result { resultsOutstanding -= result.sent - result.acknowledged }
+    if snapshot?.vrank == rank.vrank { endSnapshot(into: &effects) }
+    for tile in plan.queryTiles(of: rank.vrank) { cancel(.query(tile), into: &effects) }
+    queryLoads = queryLoads.filter { plan.holder(ofQueryTile: $0) != rank.vrank }[...]
+    effects.append(.abandon(rank.vrank, rank.epoch))
+  }
+
+  /// Lets go of a tile, asked for or kept.
+  private mutating func cancel(_ tile: TileID, into effects: inout [Worker.Effect]) {
+    if case .requested(let request) = self[tile] { giveBackCredit(tile, request) }
+    if case .absent = self[tile] { return }
+    self[tile] = .absent
+    effects.append(.forget(tile))
+  }
+
+  /// Takes a rank that the table gives this worker, unless it has it.
+  private mutating func host(_ vrank: VRank, into effects: inout [Worker.Effect]) {
+    let host = assignment.hosts[vrank.index]
+    guard host.peer == me, rank(of: vrank) == nil else { return }
+    let needed = plan.neededKeyTiles(of: vrank)
+    let folds = needed > 0 && host.duty != .serve
+    var rank = HostedRank(
+      vrank: vrank, epoch: host.epoch, needed: needed,
+      missingQueries: folds ? plan.queryTiles(of: vrank).count : 0, duty: host.duty)
+    rank.holder = assignment.worker(host.holder)
+    rank.copies.isUnprotected = !assignment.isProtected
+    if folds, !host.isFresh {
+      rank.restoring = HostedRank.Restoring(
+        sources: host.sources.compactMap { assignment.worker($0) })
+    }
+    let place = ranks.firstIndex { vrank < $0.vrank } ?? ranks.endIndex
+    ranks.insert(rank, at: place)
+    if folds { queryLoads += plan.queryTiles(of: vrank) }
+    if host.duty != .serve { effects.append(.host(vrank, host.epoch)) }
+  }
+
+  /// Another holder, another duty.
+  private mutating func update(_ index: Int, into effects: inout [Worker.Effect]) {
+    let host = assignment.hosts[ranks[index].vrank.index]
+    let holder = assignment.worker(host.holder)
+    if holder != ranks[index].holder {
+      ranks[index].holder = holder
+      loseCopy(index, into: &effects)
+    }
+    guard host.duty != ranks[index].duty else { return }
+    if host.duty == .serve, !ranks[index].isDone {
+      // Final without the receipt having arrived: nothing of it is needed any more.
+      if let result = ranks[index].result {
+        resultsOutstanding -= result.sent - result.acknowledged
+      }
+      if snapshot?.vrank == ranks[index].vrank { endSnapshot(into: &effects) }
+      effects.append(.retire(ranks[index].vrank, ranks[index].epoch))
+    }
+    ranks[index].duty = host.duty
+  }
+
+  /// Own tiles that aren't here are loaded; foreign ones that were own may be dropped.
+  private mutating func reviewShard(into effects: inout [Worker.Effect]) {
+    shardLoads = []
+    for tile in tiles.indices {
+      switch tiles[tile] {
+      case .absent: break
+      case .requested, .resident:
+        if isOwn(tile) {
+          foreign.removeAll { $0 == tile }
+        } else if !foreign.contains(tile) {
+          foreign.append(tile)
+        }
+      }
+    }
+    foreign.sort()
+    // What was kept as a shard may be far more than windows need.
+    for tile in foreign where foreign.count > 3 * Limits.windowTiles && isDroppable(tile) {
+      drop(tile, into: &effects)
+    }
+  }
+
+  /// Sets the order of loads from the store: shards ascending, rows by rank.
+  private mutating func orderLoads() {
+    let own = ranks.flatMap { plan.keyTiles(of: $0.vrank) }.sorted()
+    shardLoads = own.filter { if case .absent = tiles[$0] { true } else { false } }[...]
+  }
+}

@@ -1,0 +1,236 @@
+/// Copies of this worker's ranks: a snapshot at a tile boundary, sent to a holder's memory and
+/// written to a checkpoint slot while the compute threads go on.
+struct Snapshot: Sendable {
+  let vrank: VRank
+  let epoch: Epoch
+  let next: Int
+  /// The first message that was taken.
+  let first: Int
+  /// Whether the compute threads have made it.
+  var isTaken = false
+  /// On its way to the holder.
+  var push: Push?
+  /// The slot it is being written to.
+  var slot: Int?
+  var cost = Duration.zero
+
+  /// Messages `first ..< sent` have been sent, `first ..< acknowledged` have arrived.
+  struct Push: Sendable {
+    let holder: WorkerID
+    let first: Int
+    var sent: Int
+    var acknowledged: Int
+    var deadline: Duration
+    var attempts = 0
+  }
+}
+
+extension WorkerRun {
+  /// Takes the next snapshot that is due, and moves the one under way along.
+  mutating func copyStates(at now: Duration, into effects: inout [Worker.Effect]) {
+    guard assignment.isProtected else { return }
+    if snapshot == nil, let index = dueRank(at: now) {
+      takeSnapshot(of: index, at: now, into: &effects)
+    }
+    sendCopies(at: now, into: &effects)
+  }
+
+  /// The rank whose copy is most overdue.
+  private func dueRank(at now: Duration) -> Int? {
+    let due = ranks.indices.filter { isDue(ranks[$0], at: now) }
+    return due.max { overdue(ranks[$0]) < overdue(ranks[$1]) }
+  }
+
+  private func overdue(_ rank: HostedRank) -> Int { rank.dispatched - rank.copies.lastSnapshot }
+
+  private func isDue(_ rank: HostedRank, at now: Duration) -> Bool {
+    guard rank.isFolding, rank.result == nil, rank.dispatched > 0 else { return false }
+    guard rank.holder != nil || mayPersist(rank, at: now) else { return false }
+    if rank.duty == .handOver {
+      return rank.dispatched == rank.next && rank.copies.protected < rank.next
+    }
+    if rank.copies.isDue { return rank.dispatched < rank.needed }
+    let interval = rank.pace.interval(needed: rank.needed)
+    // A copy right before the end protects nothing that the result won't.
+    return overdue(rank) >= interval && rank.needed - rank.dispatched > interval / 2
+  }
+
+  private func mayPersist(_ rank: HostedRank, at now: Duration) -> Bool {
+    hasSlots && rank.copies.slotRetryAt.map { now >= $0 } ?? true
+  }
+
+  private mutating func takeSnapshot(
+    of index: Int, at now: Duration, into effects: inout [Worker.Effect]
+  ) {
+    let rank = ranks[index]
+    var first = Int.max
+    var push: Snapshot.Push?
+    var slot: Int?
+    if let holder = rank.holder {
+      let changed = plan.firstMessage(of: rank.vrank, changedSince: rank.copies.copied)
+      push = Snapshot.Push(
+        holder: holder, first: changed, sent: changed, acknowledged: changed, deadline: now)
+      first = changed
+    }
+    if mayPersist(rank, at: now) {
+      slot = rank.copies.olderSlot
+      first = min(first, firstMessage(rank, slot: rank.copies.olderSlot))
+    }
+    snapshot = Snapshot(
+      vrank: rank.vrank, epoch: rank.epoch, next: rank.dispatched, first: first, push: push,
+      slot: slot)
+    ranks[index].copies.isDue = false
+    ranks[index].copies.lastSnapshot = rank.dispatched
+    effects.append(.snapshot(rank.vrank, rank.epoch, next: rank.dispatched, first: first))
+  }
+
+  private func firstMessage(_ rank: HostedRank, slot: Int) -> Int {
+    plan.firstMessage(of: rank.vrank, changedSince: rank.copies.slots[slot])
+  }
+
+  mutating func snapshotTaken(
+    _ vrank: VRank, _ epoch: Epoch, next: Int, cost: Duration, at now: Duration,
+    into effects: inout [Worker.Effect]
+  ) {
+    guard var taken = snapshot, taken.vrank == vrank, taken.epoch == epoch, taken.next == next,
+      !taken.isTaken, let index = rank(of: vrank, epoch)
+    else { return }
+    taken.isTaken = true
+    taken.cost += cost
+    taken.push?.deadline = now + Limits.copyTimeout
+    snapshot = taken
+    if let slot = taken.slot {
+      effects.append(
+        .persist(
+          vrank, epoch, slot: slot, next: next, first: firstMessage(ranks[index], slot: slot)))
+    }
+    endSnapshotIfDone(into: &effects)
+  }
+
+  private mutating func sendCopies(at now: Duration, into effects: inout [Worker.Effect]) {
+    guard let taken = snapshot, taken.isTaken, var push = taken.push else { return }
+    let count = plan.messageCount(of: taken.vrank)
+    while push.sent < count, push.sent - push.acknowledged < Limits.copyMessagesOutstanding {
+      effects.append(
+        .sendCopy(
+          CopyHeader(
+            job: job, planTag: planTag, vrank: taken.vrank, epoch: taken.epoch, next: taken.next,
+            first: push.first, message: push.sent),
+          to: .peer(push.holder)))
+      push.sent += 1
+    }
+    snapshot?.push = push
+  }
+
+  mutating func receive(
+    _ receipt: CopyReceipt, from source: Worker.Source, at now: Duration,
+    into effects: inout [Worker.Effect]
+  ) {
+    guard let taken = snapshot, taken.vrank == receipt.vrank, taken.epoch == receipt.epoch,
+      taken.next == receipt.next, var push = taken.push, source == .peer(push.holder),
+      let index = rank(of: receipt.vrank, receipt.epoch)
+    else { return }
+    switch receipt.status {
+    case .ok:
+      guard receipt.message == push.acknowledged, push.acknowledged < push.sent else { return }
+      push.acknowledged += 1
+      push.attempts = 0
+      push.deadline = now + Limits.copyTimeout
+      snapshot?.push = push
+      let count = plan.messageCount(of: taken.vrank)
+      let isEarly = defect == .acknowledgeCopyEarly && push.acknowledged == count - 1
+      guard push.acknowledged == count || isEarly else { return }
+      ranks[index].copies.copied = taken.next
+      endPush(into: &effects)
+    case .dataLoss:
+      resend(at: now, into: &effects)
+    case .notFound:
+      // The holder lost what this copy builds upon: the next one is whole.
+      loseCopy(index, into: &effects)
+    case .unavailable:
+      break  // It hasn't got the table yet: the deadline brings the copy back to it.
+    default:
+      endPush(into: &effects)
+    }
+  }
+
+  /// The holder's copy is of no use any more, or it is another holder now.
+  mutating func loseCopy(_ index: Int, into effects: inout [Worker.Effect]) {
+    ranks[index].copies.copied = 0
+    ranks[index].copies.isDue = ranks[index].next > 0
+    if snapshot?.vrank == ranks[index].vrank, snapshot?.push != nil { endPush(into: &effects) }
+  }
+
+  /// The connection to a peer broke.
+  mutating func loseHolder(_ source: Worker.Source, into effects: inout [Worker.Effect]) {
+    for index in ranks.indices where ranks[index].holder.map({ .peer($0) == source }) == true {
+      if ranks[index].copies.copied > 0 || snapshot?.vrank == ranks[index].vrank {
+        loseCopy(index, into: &effects)
+      }
+    }
+  }
+
+  mutating func expireCopies(at now: Duration, into effects: inout [Worker.Effect]) {
+    guard let taken = snapshot, taken.isTaken, let push = taken.push, now >= push.deadline else {
+      return
+    }
+    resend(at: now, into: &effects)
+  }
+
+  /// Sends again what wasn't acknowledged; a holder that takes nothing is given up for this copy.
+  private mutating func resend(at now: Duration, into effects: inout [Worker.Effect]) {
+    guard var push = snapshot?.push else { return }
+    push.attempts += 1
+    guard push.attempts < Limits.pullAttemptsMaximum else { return endPush(into: &effects) }
+    push.sent = push.acknowledged
+    push.deadline = now + Limits.copyTimeout
+    snapshot?.push = push
+  }
+
+  mutating func persisted(
+    _ vrank: VRank, _ epoch: Epoch, slot: Int, next: Int, cost: Duration,
+    into effects: inout [Worker.Effect]
+  ) {
+    guard let index = rank(of: vrank, epoch), snapshot?.vrank == vrank, snapshot?.slot == slot
+    else { return }
+    ranks[index].copies.slots[slot] = next
+    ranks[index].copies.slotRetryAt = nil
+    snapshot?.cost += cost
+    snapshot?.slot = nil
+    tellSoon()
+    endSnapshotIfDone(into: &effects)
+  }
+
+  mutating func persistFailed(
+    _ vrank: VRank, _ epoch: Epoch, reason: String, at now: Duration,
+    into effects: inout [Worker.Effect]
+  ) {
+    guard let index = rank(of: vrank, epoch) else { return }
+    ranks[index].copies.slots = [0, 0]
+    ranks[index].copies.slotRetryAt = now + Limits.slotRetryInterval
+    effects.append(
+      .send(.alarm(job, vrank, reason: "no checkpoint can be written: \(reason)")))
+    effects.append(.observe(Observation(.checkpointAlarm, job: job, vrank: vrank, detail: reason)))
+    guard snapshot?.vrank == vrank else { return }
+    snapshot?.slot = nil
+    endSnapshotIfDone(into: &effects)
+  }
+
+  private mutating func endPush(into effects: inout [Worker.Effect]) {
+    snapshot?.push = nil
+    tellSoon()
+    endSnapshotIfDone(into: &effects)
+  }
+
+  private mutating func endSnapshotIfDone(into effects: inout [Worker.Effect]) {
+    guard let taken = snapshot, taken.isTaken, taken.push == nil, taken.slot == nil else { return }
+    if let index = rank(of: taken.vrank, taken.epoch) { ranks[index].pace.copied(taken.cost) }
+    endSnapshot(into: &effects)
+  }
+
+  mutating func endSnapshot(into effects: inout [Worker.Effect]) {
+    guard let taken = snapshot else { return }
+    snapshot = nil
+    effects.append(.dropSnapshot(taken.vrank))
+  }
+}

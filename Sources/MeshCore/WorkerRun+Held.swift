@@ -1,0 +1,155 @@
+/// A rank of another host whose copies are kept in this worker's memory.
+struct HeldRank: Sendable {
+  let vrank: VRank
+  /// The last copy that arrived whole: kept until a newer one is.
+  var whole: Generation?
+  var partial: Partial?
+
+  struct Generation: Sendable {
+    let epoch: Epoch
+    let next: Int
+  }
+
+  /// A copy of which messages `first ..< received` are here.
+  struct Partial: Sendable {
+    let epoch: Epoch
+    let next: Int
+    let first: Int
+    var received: Int
+  }
+}
+
+extension WorkerRun {
+  package var heldCopies: [WorkerMessage.HeldCopy] {
+    held.compactMap { rank in
+      rank.whole.map {
+        WorkerMessage.HeldCopy(vrank: rank.vrank, epoch: $0.epoch, next: $0.next)
+      }
+    }
+  }
+
+  /// Whether the table wants copies of a rank in this worker's memory.
+  private func isHolder(of vrank: VRank) -> Bool {
+    let host = assignment.hosts[vrank.index]
+    guard host.duty != .serve else { return false }
+    return assignment.worker(host.holder) == worker
+      || host.sources.contains { assignment.worker($0) == worker }
+  }
+
+  mutating func dropUnwantedCopies(into effects: inout [Worker.Effect]) {
+    let unwanted = held.map(\.vrank).filter { !isHolder(of: $0) }
+    for vrank in unwanted { effects.append(.dropCopy(vrank)) }
+    held.removeAll { unwanted.contains($0.vrank) }
+  }
+
+  /// Takes a message of a copy, or says why not.
+  mutating func receive(
+    _ header: CopyHeader, from link: Worker.Link, into effects: inout [Worker.Effect]
+  ) {
+    guard header.job == job, header.planTag == planTag,
+      epochs.indices.contains(header.vrank.index),
+      (header.first..<plan.messageCount(of: header.vrank)).contains(header.message),
+      (1...plan.keyTileCount).contains(header.next)
+    else { return effects.append(.receipt(header.receipt(.outOfRange), to: link)) }
+    guard admits(header.epoch, for: header.vrank) else {
+      effects.append(
+        .observe(Observation(.staleRefused, job: job, vrank: header.vrank, detail: "a copy")))
+      return effects.append(.receipt(header.receipt(.failedPrecondition), to: link))
+    }
+    guard isHolder(of: header.vrank) else {
+      return effects.append(.receipt(header.receipt(.unavailable), to: link))
+    }
+    let index = heldIndex(of: header.vrank)
+    if let status = keep(header, at: index, into: &effects) {
+      effects.append(.receipt(header.receipt(status), to: link))
+    }
+  }
+
+  /// The highest epoch seen of a rank is remembered, and lower ones are refused.
+  mutating func admits(_ epoch: Epoch, for vrank: VRank) -> Bool {
+    if defect == .skipEpochCheckAtPeerStore { return true }
+    guard epoch >= epochs[vrank.index] else { return false }
+    epochs[vrank.index] = epoch
+    return true
+  }
+
+  private mutating func heldIndex(of vrank: VRank) -> Int {
+    if let known = held.firstIndex(where: { $0.vrank == vrank }) { return known }
+    let place = held.firstIndex { vrank < $0.vrank } ?? held.endIndex
+    held.insert(HeldRank(vrank: vrank), at: place)
+    return place
+  }
+
+  /// - Returns: what to answer; nil for a gap, which the sender fills when nothing comes.
+  private mutating func keep(
+    _ header: CopyHeader, at index: Int, into effects: inout [Worker.Effect]
+  ) -> StatusCode? {
+    if let whole = held[index].whole, whole.epoch == header.epoch, whole.next >= header.next {
+      return .ok  // Again, after its receipt was lost.
+    }
+    var partial = held[index].partial
+    if partial?.epoch != header.epoch || partial?.next != header.next {
+      if let partial, partial.epoch == header.epoch, partial.next > header.next { return nil }
+      guard header.message == header.first else { return nil }
+      guard hasBase(of: header, held[index].whole) else {
+        effects.append(
+          .observe(
+            Observation(
+              .copyRefused, job: job, vrank: header.vrank, detail: "what it builds upon isn't here"
+            )))
+        return .notFound
+      }
+      if partial != nil { effects.append(.dropPartialCopy(header.vrank)) }
+      partial = HeldRank.Partial(
+        epoch: header.epoch, next: header.next, first: header.first, received: header.first)
+    }
+    guard var partial, header.message <= partial.received else { return nil }
+    guard header.message == partial.received else { return .ok }
+    effects.append(.keepCopy(header))
+    partial.received += 1
+    held[index].partial = partial
+    if partial.received == plan.messageCount(of: header.vrank) {
+      held[index].whole = HeldRank.Generation(epoch: partial.epoch, next: partial.next)
+      held[index].partial = nil
+      effects.append(.completeCopy(header.vrank, first: partial.first))
+      tellSoon()
+    }
+    return .ok
+  }
+
+  /// Whether the messages before the first of a new copy are here as they are in it.
+  private func hasBase(of header: CopyHeader, _ whole: HeldRank.Generation?) -> Bool {
+    guard header.first > 0 else { return true }
+    guard let whole else { return false }
+    let (tile, _) = plan.resultMessage(of: header.vrank, header.first - 1)
+    return plan.isCurrent(queryTile: tile, madeAt: whole.next, in: header.next)
+  }
+
+  /// Gives a new host what is kept of its rank.
+  mutating func serve(
+    _ pull: StatePull, to link: Worker.Link, into effects: inout [Worker.Effect]
+  ) {
+    guard pull.job == job, pull.planTag == planTag, epochs.indices.contains(pull.vrank.index) else {
+      return effects.append(.stateAnswer(pull.answer(next: 0, .notFound), to: link))
+    }
+    guard admits(pull.epoch, for: pull.vrank) else {
+      effects.append(
+        .observe(Observation(.staleRefused, job: job, vrank: pull.vrank, detail: "a state pull")))
+      return effects.append(.stateAnswer(pull.answer(next: 0, .failedPrecondition), to: link))
+    }
+    guard let whole = held.first(where: { $0.vrank == pull.vrank })?.whole else {
+      return effects.append(.stateAnswer(pull.answer(next: 0, .notFound), to: link))
+    }
+    effects.append(.stateAnswer(pull.answer(next: whole.next, .ok), to: link))
+    let count = plan.messageCount(of: pull.vrank)
+    let credit = pull.messages.clamped(to: 0..<count).prefix(Limits.copyMessagesOutstanding)
+    for message in credit {
+      effects.append(
+        .serveCopy(
+          CopyHeader(
+            job: job, planTag: planTag, vrank: pull.vrank, epoch: pull.epoch, next: whole.next,
+            first: 0, message: message),
+          to: link))
+    }
+  }
+}

@@ -1,0 +1,108 @@
+internal import Glibc
+internal import MeshCore
+
+/// The directory of one job in a store with names. Files are reached through its descriptor, so
+/// nothing that is put in its place later is taken for it.
+package final class JobDirectory: Sendable {
+  let path: String
+  private let descriptor: Int32
+
+  /// Creates it.
+  init(creating path: String) throws(CallFailure) {
+    guard mkdir(path, 0o700) == 0 else { throw storeFailure("create \(path)", errno) }
+    self.path = path
+    descriptor = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+    guard descriptor >= 0 else {
+      let code = errno
+      rmdir(path)
+      throw storeFailure("open \(path)", code)
+    }
+  }
+
+  /// Opens what an earlier coordinator left.
+  init(reopening path: String) throws(CallFailure) {
+    self.path = path
+    descriptor = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+    guard descriptor >= 0 else { throw lost("\(path): \(reason(errno))") }
+  }
+
+  deinit { if descriptor >= 0 { close(descriptor) } }
+
+  /// Creates a file and reserves its bytes.
+  func create(_ name: String, bytes: Int) throws(CallFailure) -> Int32 {
+    let file = openat(
+      descriptor, name, O_CREAT | O_EXCL | O_RDWR | O_NOFOLLOW | O_CLOEXEC, 0o600)
+    guard file >= 0 else { throw storeFailure("create \(path)/\(name)", errno) }
+    let status = posix_fallocate(file, 0, off_t(bytes))
+    guard status == 0 else {
+      close(file)
+      remove(name)
+      throw storeFailure("reserve \(MeshCore.bytes(bytes)) in \(path)", status)
+    }
+    return file
+  }
+
+  /// Opens a file that must be as it was left: of this user, no link, and so long.
+  func reopen(_ name: String, bytes: Int) throws(CallFailure) -> Int32 {
+    // Not waiting, should it be a pipe by now.
+    let file = openat(descriptor, name, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
+    guard file >= 0 else { throw lost("\(path)/\(name): \(reason(errno))") }
+    var status = stat()
+    guard fstat(file, &status) == 0, status.st_mode & S_IFMT == S_IFREG,
+      status.st_uid == geteuid()
+    else {
+      close(file)
+      throw lost("\(path)/\(name) isn't a file of this user")
+    }
+    guard status.st_size == bytes else {
+      close(file)
+      throw lost("\(path)/\(name) has \(status.st_size) bytes instead of \(bytes)")
+    }
+    return file
+  }
+
+  func remove(_ name: String) { unlinkat(descriptor, name, 0) }
+
+  /// Removes the directory itself, once it is empty.
+  func remove() { rmdir(path) }
+
+  /// Makes a small file durable, and with it the names of all files and of the directory. A crash
+  /// leaves the whole file or none.
+  func save(_ contents: [UInt8], as name: String) throws(CallFailure) {
+    let partial = Self.partialName(name)
+    remove(partial)
+    let file = try create(partial, bytes: contents.count)
+    defer { close(file) }
+    let written = contents.withUnsafeBytes { pwrite(file, $0.baseAddress, $0.count, 0) }
+    guard written == contents.count else {
+      throw storeFailure("write \(path)/\(partial)", written < 0 ? errno : ENOSPC)
+    }
+    guard fsync(file) == 0, renameat(descriptor, partial, descriptor, name) == 0,
+      fsync(descriptor) == 0
+    else { throw storeFailure("save \(path)/\(name)", errno) }
+    let store = openat(descriptor, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    defer { if store >= 0 { close(store) } }
+    guard store >= 0, fsync(store) == 0 else { throw storeFailure("sync \(path)", errno) }
+  }
+
+  /// What a file is called until it is whole.
+  static func partialName(_ name: String) -> String { name + ".new" }
+
+  /// Reads a small file that must have so many bytes.
+  func load(_ name: String, bytes: Int) throws(CallFailure) -> [UInt8] {
+    let file = try reopen(name, bytes: bytes)
+    defer { close(file) }
+    var contents = [UInt8](repeating: 0, count: bytes)
+    guard pread(file, &contents, bytes, 0) == bytes else {
+      throw lost("\(path)/\(name) can't be read: \(reason(errno))")
+    }
+    return contents
+  }
+}
+
+/// What an earlier coordinator left isn't all there: only its client can bring it back.
+func lost(_ what: String) -> CallFailure {
+  CallFailure(.dataLoss, "\(what); submit the job again")
+}
+
+private func reason(_ code: Int32) -> String { String(cString: strerror(code)) }

@@ -1,0 +1,149 @@
+internal import CheckpointFiles
+internal import FoldEngine
+internal import MeshCore
+internal import MeshWire
+internal import ZeroMQ
+
+/// Copies and checkpoints of this worker's ranks, copies of others', and state to go on from.
+extension WorkerLoop {
+  func copy(_ effect: Worker.Effect, _ job: WorkerJob) {
+    switch effect {
+    case .snapshot(let vrank, let epoch, let next, let first):
+      snapshot(vrank, epoch, next: next, first: first, job)
+    case .sendCopy(let header, let source): send(header, to: source, job)
+    case .persist(let vrank, let epoch, let slot, let next, let first):
+      persist(vrank, epoch, slot: slot, next: next, first: first, job)
+    case .dropSnapshot: dropSnapshot(job)
+    case .keepCopy(let header):
+      Failpoint.pass("keep-copy")
+      if let arriving { job.copies.keep(arriving, header) }
+    case .completeCopy(let vrank, let first): job.copies.complete(vrank, first: first)
+    case .dropPartialCopy(let vrank): job.copies.dropPartial(vrank)
+    case .dropCopy(let vrank): job.copies.drop(vrank)
+    case .serveCopy(let header, let link):
+      guard let frame = job.copies.frame(header.message, of: header.vrank) else { return }
+      sendToPeer(.statePart(header), frame, link, for: .copies)
+    case .restoreHeld(let vrank, let epoch): restoreHeld(vrank, epoch, job)
+    case .restoreSlot(let vrank, let epoch): restoreSlot(vrank, epoch, job)
+    case .pullState(let pull, let source): ask(pull, of: source, job)
+    case .loadState(let header): load(header, job)
+    default: break
+    }
+  }
+
+  // MARK: Own ranks
+
+  private func snapshot(
+    _ vrank: VRank, _ epoch: Epoch, next: Int, first: Int, _ job: WorkerJob
+  ) {
+    Failpoint.pass("snapshot")
+    guard let state = job.engine.state(of: vrank) else { return }
+    let snapshot = StateSnapshot(
+      state, job: job, epoch: epoch, next: next, first: first, reusing: job.takeSpareMemory())
+    job.snapshot = snapshot
+    let (id, notices) = (job.id, notices)
+    pool.submit(itemCount: snapshot.itemCount) { item, _ in
+      snapshot.perform(item)
+    } completion: { cost in
+      // The bytes cross memory about twice more on their way to another worker.
+      _ = notices.post(
+        .done(.snapshotTaken(id, vrank, epoch, next: next, cost: cost * 3)))
+    }
+  }
+
+  private func send(_ header: CopyHeader, to source: Worker.Source, _ job: WorkerJob) {
+    Failpoint.pass("send-copy")
+    guard let snapshot = job.snapshot, snapshot.vrank == header.vrank, let link = link(to: source)
+    else { return }
+    let frame = StoredFrame(snapshot.frame(of: header.message))
+    job.traffic.copyBytes += link.send(
+      PullLink.StoredMessage(header: DataFrame.copy(header).encode(), payload: frame))
+  }
+
+  private func dropSnapshot(_ job: WorkerJob) {
+    if let snapshot = job.snapshot { job.spareMemory = snapshot.takeMemory() }
+    job.snapshot = nil
+  }
+
+  private func persist(
+    _ vrank: VRank, _ epoch: Epoch, slot: Int, next: Int, first: Int, _ job: WorkerJob
+  ) {
+    guard let snapshot = job.snapshot, let checkpoints = job.checkpoints else { return }
+    let (id, notices) = (job.id, notices)
+    disk.run {
+      let start = threadTime()
+      do throws(CheckpointError) {
+        try checkpoints.write(snapshot, slot: slot, next: next, first: first)
+        let cost = Duration.nanoseconds(threadTime() - start)
+        _ = notices.post(
+          .done(.persisted(id, vrank, epoch, slot: slot, next: next, cost: cost)))
+      } catch {
+        _ = notices.post(.done(.persistFailed(id, vrank, epoch, reason: "\(error)")))
+      }
+    }
+  }
+
+  func checkpoints(for job: WorkerJob) -> CheckpointWriter? {
+    guard let directory = configuration.checkpoints, job.assignment.isProtected else { return nil }
+    return CheckpointWriter(directory, job: job, numerics: core.hello.numerics)
+  }
+
+  func removeCheckpoints(of vrank: VRank, _ job: WorkerJob) {
+    guard let checkpoints = job.checkpoints else { return }
+    disk.run { checkpoints.remove(vrank) }
+  }
+
+  // MARK: State to go on from
+
+  private func ask(_ pull: StatePull, of source: Worker.Source, _ job: WorkerJob) {
+    Failpoint.pass("pull-state")
+    guard let link = link(to: source) else { return }
+    job.traffic.copyBytes += link.send(
+      PullLink.StoredMessage(header: DataFrame.statePull(pull).encode(), payload: nil))
+  }
+
+  private func load(_ header: CopyHeader, _ job: WorkerJob) {
+    Failpoint.pass("load-state")
+    guard let arriving, let state = job.engine.state(of: header.vrank) else { return }
+    state.load(arriving, message: header.message)
+  }
+
+  private func restoreHeld(_ vrank: VRank, _ epoch: Epoch, _ job: WorkerJob) {
+    Failpoint.pass("restore-held")
+    let next = core.run?.heldCopies.first { $0.vrank == vrank }?.next
+    guard let copy = job.copies.whole(vrank), let state = job.engine.state(of: vrank), let next,
+      copy.frames.count == state.messageCount
+    else { return perform(.restored(job.id, vrank, epoch, nil)) }
+    let (id, notices) = (job.id, notices)
+    disk.run {
+      for (message, frame) in copy.frames.enumerated() { state.load(frame, message: message) }
+      _ = notices.post(
+        .done(
+          .restored(id, vrank, epoch, WorkerMessage.Restored(tier: .memory, next: next))))
+    }
+  }
+
+  private func restoreSlot(_ vrank: VRank, _ epoch: Epoch, _ job: WorkerJob) {
+    Failpoint.pass("restore-slot")
+    guard let checkpoints = job.checkpoints, let state = job.engine.state(of: vrank) else {
+      return perform(.restored(job.id, vrank, epoch, nil))
+    }
+    let (id, notices, log) = (job.id, notices, configuration.log)
+    disk.run {
+      let restored = checkpoints.read(into: state) { reason in
+        log.write(Observation(.checkpointAlarm, job: id, vrank: vrank, detail: reason))
+      }
+      _ = notices.post(.done(.restored(id, vrank, epoch, restored)))
+    }
+  }
+}
+
+extension RankState {
+  /// Loads a message of a copy that was decoded and verified when it came.
+  func load(_ frame: StoredFrame, message: Int) {
+    frame.withUnsafeBytes { bytes in
+      guard let found = try? PayloadFrame<SoftmaxState>(decoding: bytes) else { return }
+      write(message, from: found.payload(in: bytes))
+    }
+  }
+}
