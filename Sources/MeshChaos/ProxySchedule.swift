@@ -31,6 +31,11 @@ package struct ProxySchedule: Hashable, Sendable {
     ProxySchedule([Phase(faults, period / 2), Phase(.pass, period - period / 2)])
   }
 
+  /// The same, seen from the other side.
+  var reversed: ProxySchedule {
+    ProxySchedule(phases.map { Phase($0.faults.reversed, $0.duration) })
+  }
+
   /// The faults at a time since the schedule began, and when they end; nil for never.
   package func faults(at elapsed: Duration) -> (faults: LinkFaults, end: Duration?) {
     guard phases.count > 1 else { return (phases[0].faults, nil) }
