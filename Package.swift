@@ -96,7 +96,8 @@ let package = Package(
     .executableTarget(
       name: "attnmesh",
       dependencies: [
-        "MeshBench", "MeshChaos", "MeshRuntime", "MeshCore", "AttentionKernels", "ElementTypes",
+        "MeshBench", "MeshChaos", "MeshRuntime", "MeshCore", "AttentionKernels", "CheckpointFiles",
+        "ElementTypes",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),

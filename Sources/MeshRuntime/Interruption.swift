@@ -24,6 +24,13 @@ package struct Interruption: Sendable {
     return nil
   }
 
+  /// Waits a while; true when a signal came.
+  package func wait(upTo seconds: Double) -> Bool {
+    // A signal cuts the sleep short.
+    if !isRequested { usleep(UInt32(seconds * 1_000_000)) }
+    return isRequested
+  }
+
   package var isRequested: Bool { Self.count.load(ordering: .relaxed) > 0 }
 
   /// Waits for a signal.

@@ -106,7 +106,8 @@ package final class LocalMesh: Sendable {
       "ipc://\(directory)/\(name)", "--threads", "\(configuration.threadsPerWorker)", "--memory",
       "\(configuration.memoryBytesPerWorker)", "--lifeline", directory,
     ] + (configuration.hasCheckpoints ? ["--checkpoints", "\(directory)/checkpoints"] : [])
-      + (index >= configuration.workers ? ["--spare"] : []) + configuration.arguments + (configuration.argumentsByWorker[index] ?? [])
+      + (index >= configuration.workers ? ["--spare"] : []) + configuration.arguments
+      + (configuration.argumentsByWorker[index] ?? [])
   }
 
   /// Process ids of the workers that run, by name.

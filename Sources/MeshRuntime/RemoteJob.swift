@@ -15,7 +15,8 @@ package struct RemoteJob {
   ///   - admitted: told the job's id before the first byte is sent.
   package init(
     submitting inputs: JobInputs, deadlineSeconds: Double, isProtected: Bool = true,
-    client: MeshClient, isCancelled: @escaping () -> Bool, admitted: (SubmitReply) -> Void = { _ in },
+    client: MeshClient, isCancelled: @escaping () -> Bool,
+    admitted: (SubmitReply) -> Void = { _ in },
     progress: (Int, Int) -> Void
   ) throws(MeshError) {
     self.client = client

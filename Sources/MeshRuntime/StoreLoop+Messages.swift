@@ -23,7 +23,8 @@ extension StoreLoop {
     case .call(let header, let request):
       answer(header, request, payload: payload, to: link)
     // The store asks nobody, and keeps no copies.
-    case .answer, .part, .receipt, .reply, .copy, .copyReceipt, .statePull, .stateAnswer, .statePart:
+    case .answer, .part, .receipt, .reply, .copy, .copyReceipt, .statePull, .stateAnswer,
+      .statePart:
       break
     }
   }

@@ -42,7 +42,8 @@ final class WorkerLoop {
 
   init(
     core: Worker, configuration: WorkerService.Configuration, pool: ComputePool,
-    disk: BackgroundQueue, notices: Mailbox<Notice>, control: OwnedSocket, data: OwnedSocket, dataContext: Context
+    disk: BackgroundQueue, notices: Mailbox<Notice>, control: OwnedSocket, data: OwnedSocket,
+    dataContext: Context
   ) {
     self.core = core
     self.configuration = configuration

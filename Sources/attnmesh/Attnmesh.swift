@@ -22,7 +22,8 @@ struct Attnmesh: ParsableCommand {
     version: "0.1.0",
     subcommands: [
       Attend.self, Check.self, Submit.self, ResultCommand.self, Jobs.self, Job.self, Cancel.self,
-      Workers.self, Events.self, CoordinatorCommand.self, WorkerCommand.self, Bench.self,
+      Workers.self, Drain.self, Events.self, CoordinatorCommand.self, WorkerCommand.self,
+      Bench.self,
     ])
 
   static func main() {

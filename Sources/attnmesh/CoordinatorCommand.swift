@@ -24,7 +24,8 @@ struct CoordinatorCommand: ParsableCommand {
   @Option(help: "Address under which workers and clients reach it, if it isn't --listen.")
   var advertise: String?
 
-  @Option(help: "Directory for jobs, inputs and results. (or ATTNMESH_STORE; default: unnamed files)")
+  @Option(
+    help: "Directory for jobs, inputs and results. (or ATTNMESH_STORE; default: unnamed files)")
   var store: String?
 
   @Option(help: "Bytes the store may take, such as 100G.")

@@ -33,7 +33,8 @@ struct Submit: ParsableCommand {
     let bar = ProgressBar(isShown: !quiet)
     let remote = try RemoteJob(
       submitting: inputs, deadlineSeconds: try checkedDeadline(deadline),
-      isProtected: try protection.isOn(), client: try mesh.client(), isCancelled: { interruption.isRequested },
+      isProtected: try protection.isOn(), client: try mesh.client(),
+      isCancelled: { interruption.isRequested },
       progress: { bar.show(sent: $0, of: $1) })
     bar.clear()
     if json {

@@ -71,18 +71,40 @@ struct Job: ParsableCommand {
     print("shape    \(job.spec.shapeText)")
     print("tiles    \(job.folded) of \(job.total) folded in \(age(job.wallSeconds))")
     print("memory   up to \(bytes(status.workerBytes)) per worker")
+    if !status.ranks.isEmpty { print("protect  \(status.protection.name)") }
     if let digest = status.outputDigest { print("sha256   \(digest)") }
     if !status.ranks.isEmpty {
       printTable(
-        ["RANK", "WORKER", "EPOCH", "TILES", ""],
+        ["RANK", "WORKER", "EPOCH", "TILES", "COPIED", "ON DISK", ""],
         status.ranks.map { rank in
           [
             "\(rank.vrank)", rank.worker, "\(rank.epoch)", "\(rank.next)/\(rank.needed)",
+            rank.isFinal ? "" : "\(rank.copied)", rank.isFinal ? "" : "\(rank.durable)",
             rank.isFinal ? "final" : "",
           ]
         })
     }
+    tellStory(status)
   }
+
+  /// What befell the job: who was lost, how it was found, and what it cost.
+  private func tellStory(_ status: JobStatus) {
+    guard !status.recoveries.isEmpty else { return }
+    print("")
+    printTable(
+      ["AT", "LOST", "HOW", "FOUND IN", "RANK", "NEW HOST", "FROM", "REFOLDED", "BACK IN", "COST"],
+      status.recoveries.map { recovery in
+        [
+          seconds(recovery.atSeconds), recovery.worker, recovery.cause,
+          seconds(recovery.detectionSeconds), "\(recovery.vrank)",
+          recovery.host.isEmpty ? "nobody yet" : recovery.host,
+          recovery.restored?.tier.name ?? "looking", recovery.refolded.map { "\($0)" } ?? "",
+          recovery.restoreSeconds.map(seconds) ?? "", recovery.caughtUpSeconds.map(seconds) ?? "",
+        ]
+      })
+  }
+
+  private func seconds(_ value: Double) -> String { String(format: "%.2f s", value) }
 }
 
 /// `attnmesh workers`.
@@ -97,10 +119,11 @@ struct Workers: ParsableCommand {
     if json { return printJSON(workers.map { WorkerView($0) }) }
     if workers.isEmpty { return print("no workers") }
     printTable(
-      ["WORKER", "PROCESS", "CPU", "THREADS", "MEMORY", "PEAK", "HEARD", "JOB", "RANKS"],
+      ["WORKER", "STATE", "PROCESS", "CPU", "THREADS", "MEMORY", "PEAK", "HEARD", "JOB", "RANKS"],
       workers.map { worker in
         [
-          worker.name, "\(worker.processID)", worker.level, "\(worker.threads)",
+          worker.name, worker.standing.name, "\(worker.processID)", worker.level,
+          "\(worker.threads)",
           bytes(worker.memoryBytes), bytes(worker.residentBytes),
           String(format: "%.1f s ago", worker.silentSeconds),
           worker.job.map { String("\($0)".prefix(8)) } ?? "-",

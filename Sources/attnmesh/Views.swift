@@ -1,5 +1,6 @@
 internal import ElementTypes
 internal import MeshCore
+internal import MeshRuntime
 
 /// What `--json` prints: stable names, whatever the code calls them.
 

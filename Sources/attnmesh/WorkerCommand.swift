@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import AttentionKernels
+internal import CheckpointFiles
 internal import Foundation
 internal import MeshCore
 internal import MeshRuntime
@@ -84,7 +85,7 @@ struct WorkerCommand: ParsableCommand {
         threads: threads, memoryBytes: memory ?? ProcessMemory.availableBytes,
         kernel: AttentionKernel(level: try KernelLevel.chosen()),
         checkpoints: try checkpoints.map { path throws(MeshError) in
-          try openCheckpoints(path)
+          try CheckpointDirectory.open(path)
         }, machine: String((machine ?? process.hostName).prefix(Limits.nameBytesMaximum)),
         isSpare: spare, model: model,
         log: ObservationLog(isOn: !quiet && lifeline == nil)))

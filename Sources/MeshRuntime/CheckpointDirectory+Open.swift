@@ -1,0 +1,13 @@
+package import CheckpointFiles
+
+extension CheckpointDirectory {
+  /// Opens a directory that the user named.
+  package static func open(_ path: String) throws(MeshError) -> CheckpointDirectory {
+    do throws(CheckpointError) {
+      return try CheckpointDirectory(path: path)
+    } catch {
+      throw MeshError(
+        .badInput, "--checkpoints \(path): \(error); give a directory that can be written")
+    }
+  }
+}
