@@ -1,7 +1,5 @@
-package import MeshRuntime
-
 /// Who is hit, by what is known when a scenario is written.
-package enum ChaosTarget: Hashable, Sendable {
+package enum ChaosTarget: Hashable, Sendable, CustomStringConvertible {
   case coordinator
   /// A place, numbered from 1.
   case worker(Int)
@@ -17,10 +15,23 @@ package enum ChaosTarget: Hashable, Sendable {
   case everyWorker
   /// Everybody but the others named in the same action.
   case everyoneElse
+
+  package var description: String {
+    switch self {
+    case .coordinator: "coordinator"
+    case .worker(let number): "w\(number)"
+    case .ring(let place): "ring place \(place)"
+    case .holder(let place): "holder of ring place \(place)"
+    case .heir: "heir"
+    case .same: "the same"
+    case .everyWorker: "every worker"
+    case .everyoneElse: "everyone else"
+    }
+  }
 }
 
 /// What is done to a mesh.
-package enum ChaosAction: Hashable, Sendable {
+package enum ChaosAction: Hashable, Sendable, CustomStringConvertible {
   case kill([ChaosTarget])
   case pause([ChaosTarget])
   case resume([ChaosTarget])
@@ -43,13 +54,50 @@ package enum ChaosAction: Hashable, Sendable {
   case relieve
 
   /// How many faults this is.
-  package var faultCount: Int {
+  ///
+  /// - Parameter workers: how many there are, for what is done to all.
+  package func faultCount(workers: Int) -> Int {
     switch self {
     case .kill(let targets), .pause(let targets), .drain(let targets),
       .straggle(let targets, _, _):
-      targets.count
+      targets.reduce(0) { $0 + ($1 == .everyWorker ? workers : 1) }
     case .link, .reset, .damage, .fill, .burden: 1
     case .resume, .start, .heal, .free, .relieve: 0
+    }
+  }
+
+  /// Whom it is about.
+  var targets: [ChaosTarget] {
+    switch self {
+    case .kill(let targets), .pause(let targets), .resume(let targets), .start(let targets),
+      .drain(let targets), .straggle(let targets, _, _):
+      targets
+    case .link(_, let group, let others), .reset(let group, let others): group + others
+    case .heal, .damage, .fill, .free, .burden, .relieve: []
+    }
+  }
+
+  package var description: String {
+    func list(_ targets: [ChaosTarget]) -> String {
+      targets.map(\.description).joined(separator: ", ")
+    }
+    return switch self {
+    case .kill(let targets): "kill \(list(targets))"
+    case .pause(let targets): "pause \(list(targets))"
+    case .resume(let targets): "resume \(list(targets))"
+    case .start(let targets): "start \(list(targets))"
+    case .drain(let targets): "drain \(list(targets))"
+    case .link(let schedule, let group, let others):
+      "link \(list(group)) to \(list(others)): \(schedule)"
+    case .reset(let group, let others): "reset \(list(group)) to \(list(others))"
+    case .heal: "heal all links"
+    case .damage(let damage): "damage checkpoints: \(damage)"
+    case .fill(let disk): "fill the disk of \(disk)"
+    case .free(let disk): "free the disk of \(disk)"
+    case .straggle(let targets, let run, let stop):
+      "\(list(targets)) runs for \(run), stops for \(stop)"
+    case .burden(let threads): "burden the machine with \(threads) threads"
+    case .relieve: "relieve"
     }
   }
 
@@ -85,5 +133,7 @@ package struct ChaosStep: Hashable, Sendable {
     self.actions = actions
   }
 
-  package var faultCount: Int { actions.reduce(0) { $0 + $1.faultCount } }
+  package func faultCount(workers: Int) -> Int {
+    actions.reduce(0) { $0 + $1.faultCount(workers: workers) }
+  }
 }

@@ -108,8 +108,16 @@ package final class ChaosProcess: Sendable {
     return ending
   }
 
-  /// The last thing it said, for errors.
+  /// Where it crashed, or else the last thing it said.
   package var lastWords: String {
-    contents(ofFile: logPath).split(separator: "\n").last.map(String.init) ?? "it said nothing"
+    let lines = contents(ofFile: logPath).split(separator: "\n")
+    guard let crash = lines.firstIndex(where: { $0.hasSuffix(" crashed:") }) else {
+      return lines.last.map(String.init) ?? "it said nothing"
+    }
+    // Address and function of the first frame that is its own code: "1 0x… CheckpointFile.write(…".
+    let frame = lines[crash...].first {
+      $0.contains(" in attnmesh at ") && !$0.contains("[system]")
+    }
+    return frame.map { $0.split(separator: " ").dropFirst(2).joined(separator: " ") } ?? "a crash"
   }
 }

@@ -1,4 +1,4 @@
-package import MeshCore
+internal import MeshCore
 package import MeshRuntime
 
 /// What a scenario gave.
@@ -22,8 +22,16 @@ package struct ChaosResult: Encodable, Sendable {
   /// Kinds of events, with how often each was observed.
   package var events: [String: Int] = [:]
   package var recoveries: [RecoveryView] = []
+  /// After the job, in a soak.
+  package var resources: Resources?
   package var wallSeconds = 0.0
   package var jobSeconds = 0.0
+
+  /// What the largest process takes.
+  package struct Resources: Encodable, Sendable {
+    package var residentBytesMaximum = 0
+    package var openFilesMaximum = 0
+  }
 
   package init(_ scenario: ChaosScenario, seed: UInt64) {
     self.scenario = scenario.title

@@ -51,12 +51,12 @@ package struct ChaosRun {
       let result = try ScenarioRun(
         scenario, mesh: mesh, known: known, seed: seed, isCancelled: isCancelled, tell: tell
       ).run()
-      if !result.isMet { keepLogs(of: scenario, mesh) }
+      if !result.isMet { keepLogs(named: scenario.title, mesh) }
       return result
     } catch {
       if error.kind == .interrupted { throw error }
       // What a scenario asks for wasn't possible: that is a result too.
-      keepLogs(of: scenario, mesh)
+      keepLogs(named: scenario.title, mesh)
       var result = ChaosResult(scenario, seed: seed)
       result.outcome = "not run"
       result.problems = [error.message]
@@ -64,7 +64,7 @@ package struct ChaosRun {
     }
   }
 
-  private func configuration(_ scenario: ChaosScenario, seed: UInt64) -> ChaosMesh.Configuration {
+  func configuration(_ scenario: ChaosScenario, seed: UInt64) -> ChaosMesh.Configuration {
     var configuration = ChaosMesh.Configuration(
       executable: executable, workers: scenario.workers, seed: seed)
     configuration.isProxied = scenario.isProxied
@@ -76,7 +76,7 @@ package struct ChaosRun {
     return configuration
   }
 
-  private func start(
+  func start(
     _ scenario: ChaosScenario, on mesh: ChaosMesh, seed: UInt64
   ) throws(MeshError) {
     try mesh.start(.coordinator)
@@ -84,22 +84,22 @@ package struct ChaosRun {
     var random = SplitMix64(seed: seed)
     for number in 1...scenario.workers { try mesh.start(.worker(number)) }
     for action in scenario.prelude {
-      tell("\(action)")
+      tell(action.description)
       try ChaosPerformer(mesh: mesh).perform(
         action, resolver: &resolver, effects: &effects, random: &random, restarted: {})
     }
   }
 
-  private func keepLogs(of scenario: ChaosScenario, _ mesh: ChaosMesh) {
+  func keepLogs(named name: String, _ mesh: ChaosMesh) {
     guard let logDirectory else { return }
-    let target = "\(logDirectory)/\(scenario.title)"
+    let target = "\(logDirectory)/\(name)"
     let manager = FileManager.default
     try? manager.createDirectory(atPath: target, withIntermediateDirectories: true)
-    for name in (try? manager.contentsOfDirectory(atPath: mesh.directory.path)) ?? []
-    where name.hasSuffix(".log") {
-      try? manager.removeItem(atPath: "\(target)/\(name)")
+    for log in (try? manager.contentsOfDirectory(atPath: mesh.directory.path)) ?? []
+    where log.hasSuffix(".log") {
+      try? manager.removeItem(atPath: "\(target)/\(log)")
       try? manager.copyItem(
-        atPath: "\(mesh.directory.path)/\(name)", toPath: "\(target)/\(name)")
+        atPath: "\(mesh.directory.path)/\(log)", toPath: "\(target)/\(log)")
     }
   }
 }

@@ -1,4 +1,4 @@
-package import MeshBench
+internal import MeshBench
 package import MeshCore
 
 /// A job on a mesh, what is done to it meanwhile, and how that has to end.
@@ -19,6 +19,8 @@ package struct ChaosScenario: Hashable, Sendable {
   package var storeBytes: Int?
   package var checkpointBytes: Int?
   package var requirements: Set<Requirement> = []
+  /// Whether connections go through proxies also where no step needs them.
+  package var isAlwaysProxied = false
 
   package init(
     _ matrix: String, _ name: String, _ steps: [ChaosStep],
@@ -35,12 +37,13 @@ package struct ChaosScenario: Hashable, Sendable {
 
   /// Faults, each counted; what the environment makes processes do is one.
   package var faultCount: Int {
-    prelude.reduce(0) { $0 + $1.faultCount } + steps.reduce(0) { $0 + $1.faultCount }
-      + equipment.count
+    prelude.reduce(0) { $0 + $1.faultCount(workers: workers) }
+      + steps.reduce(0) { $0 + $1.faultCount(workers: workers) } + equipment.count
+      + (storeBytes == nil ? 0 : 1) + (checkpointBytes == nil ? 0 : 1)
   }
 
   package var isProxied: Bool {
-    (prelude + steps.flatMap(\.actions)).contains(where: \.needsProxies)
+    isAlwaysProxied || (prelude + steps.flatMap(\.actions)).contains(where: \.needsProxies)
   }
 
   /// How a scenario has to end.
@@ -51,6 +54,8 @@ package struct ChaosScenario: Hashable, Sendable {
     package var unseen: [String] = []
     /// Where lost ranks have to have found their state, each at least once; nil for anywhere.
     package var tier: String?
+    /// Whether the job may be over before the last fault.
+    package var mayMissFaults = false
 
     package init() {}
   }
@@ -88,11 +93,11 @@ package struct JobShape: Hashable, Sendable {
   }
 
   /// Seconds of two cores, and many tiles: progress is fine-grained.
-  package static let standard = JobShape(queryHeads: 3, keyHeads: 1, tokens: 32_768)
+  package static let standard = JobShape(queryHeads: 3, keyHeads: 1, tokens: 24_576)
   /// Few and heavy tiles, so that a slow link is met a few times and not hundreds of times.
-  package static let wide = JobShape(queryHeads: 16, keyHeads: 2, tokens: 10_240)
+  package static let wide = JobShape(queryHeads: 16, keyHeads: 2, tokens: 8_192)
   /// Longer, for faults that take long.
-  package static let long = JobShape(queryHeads: 3, keyHeads: 1, tokens: 49_152)
+  package static let long = JobShape(queryHeads: 3, keyHeads: 1, tokens: 40_960)
 
   var tensors: BenchTensors.Shape {
     BenchTensors.Shape(

@@ -1,6 +1,6 @@
 internal import Foundation
 internal import MeshCore
-package import MeshRuntime
+internal import MeshRuntime
 
 /// What happens to the files of a directory of checkpoints behind everybody's back.
 package enum CheckpointDamage: String, Hashable, Sendable, CaseIterable {

@@ -77,20 +77,33 @@ private struct Session {
   func run(endpoint: String, workers: Int) -> JobWatch.Verdict {
     let client: MeshClient
     let job: RemoteJob
+    let position: UInt64
     do throws(MeshError) {
       client = try MeshClient(endpoint: endpoint, name: "chaos")
       try client.waitForWorkers(workers, isCancelled: isStopping)
+      position = try lastEvent(client)
       job = try RemoteJob(
         submitting: inputs, deadlineSeconds: 0, client: client, isCancelled: isStopping,
         progress: { _, _ in })
     } catch {
       return error.kind == .interrupted ? .stopped : .refused(error.message)
     }
-    return follow(job, client)
+    return follow(job, client, after: position)
   }
 
-  private func follow(_ job: RemoteJob, _ client: MeshClient) -> JobWatch.Verdict {
-    var position: UInt64 = 0
+  /// Where the events of earlier jobs end.
+  private func lastEvent(_ client: MeshClient) throws(MeshError) -> UInt64 {
+    let outcome = try client.call(
+      .events(EventsRequest(after: .max, job: nil)), patience: .milliseconds(300),
+      grace: .seconds(10), isCancelled: isStopping)
+    guard case .success(.events(let reply)) = outcome else { return 0 }
+    return reply.next
+  }
+
+  private func follow(
+    _ job: RemoteJob, _ client: MeshClient, after position: UInt64
+  ) -> JobWatch.Verdict {
+    var position = position
     var start = starts()
     while !isStopping() {
       if start != starts() { (start, position) = (starts(), 0) }
@@ -106,9 +119,10 @@ private struct Session {
           if status.summary.state.isTerminal { return .failed(status) }
         default: break
         }
-        // Returns at the next event, or soon enough to see progress.
+        // Returns at the next event, or soon enough to see progress: after a tenth of a second, since
+        // the coordinator answers two tenths before the caller gives up.
         let outcome = try client.call(
-          .events(EventsRequest(after: position, job: nil)), patience: .milliseconds(100),
+          .events(EventsRequest(after: position, job: nil)), patience: .milliseconds(300),
           grace: .seconds(1), isCancelled: isStopping)
         if case .success(.events(let reply)) = outcome {
           position = reply.next

@@ -1,5 +1,5 @@
 /// What one direction of a link does to the bytes that pass.
-package struct DirectionFaults: Hashable, Sendable {
+package struct DirectionFaults: Hashable, Sendable, CustomStringConvertible {
   /// Nothing passes, not even the news that a side is gone; what was sent waits.
   package var isStalled = false
   /// Bytes pass so much later, and up to `jitter` more, in order.
@@ -14,10 +14,22 @@ package struct DirectionFaults: Hashable, Sendable {
   package var bytesUntilClose: Int?
 
   package init() {}
+
+  package var description: String {
+    let parts = [
+      isStalled ? "nothing passes" : nil,
+      delay > .zero || jitter > .zero ? "\(delay) to \(delay + jitter) late" : nil,
+      bytesPerSecond.map { "\($0) bytes a second" },
+      sliceBytesMaximum.map { "pieces of up to \($0) bytes" },
+      corruptionSpacing.map { "one bit in \($0) bytes flips" },
+      bytesUntilClose.map { "ends after \($0) bytes" },
+    ].compactMap(\.self)
+    return parts.isEmpty ? "passes" : parts.joined(separator: ", ")
+  }
 }
 
 /// What a link does: nothing unusual, unless told.
-package struct LinkFaults: Hashable, Sendable {
+package struct LinkFaults: Hashable, Sendable, CustomStringConvertible {
   /// From those who connect to those they connect to, and back.
   package var toTarget = DirectionFaults()
   package var toSource = DirectionFaults()
@@ -79,6 +91,11 @@ package struct LinkFaults: Hashable, Sendable {
     faults.toSource.isStalled = true
     return faults
   }()
+
+  package var description: String {
+    if isRefusing { return "refuses connections" }
+    return toTarget == toSource ? "\(toTarget)" : "\(toTarget); back: \(toSource)"
+  }
 
   /// Nothing passes in either direction.
   var isBlackHole: Bool { toTarget.isStalled && toSource.isStalled }

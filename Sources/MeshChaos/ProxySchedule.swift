@@ -1,5 +1,5 @@
 /// Faults that change by themselves: phases in turn, for ever.
-package struct ProxySchedule: Hashable, Sendable {
+package struct ProxySchedule: Hashable, Sendable, CustomStringConvertible {
   /// Faults for a while.
   package struct Phase: Hashable, Sendable {
     package var faults: LinkFaults
@@ -29,6 +29,12 @@ package struct ProxySchedule: Hashable, Sendable {
   /// Bad for half of each period, then good for the other half.
   package static func flapping(_ faults: LinkFaults, period: Duration) -> ProxySchedule {
     ProxySchedule([Phase(faults, period / 2), Phase(.pass, period - period / 2)])
+  }
+
+  package var description: String {
+    phases.count == 1
+      ? "\(phases[0].faults)"
+      : phases.map { "\($0.faults) for \($0.duration)" }.joined(separator: ", then ")
   }
 
   /// The same, seen from the other side.

@@ -24,6 +24,13 @@ struct TargetResolver {
     hitHosts = hosts
   }
 
+  /// Whether everybody that a step is about is known by now: who takes over is told a moment later
+  /// than that somebody has.
+  func canFindAll(in step: ChaosStep) -> Bool {
+    let needsHeir = step.actions.contains { $0.targets.contains(.heir) }
+    return !needsHeir || (try? heir()) != nil
+  }
+
   /// - Throws: there is nobody like that yet.
   func members(
     _ targets: [ChaosTarget], of mesh: ChaosMesh, besides others: [ChaosTarget] = []
