@@ -82,7 +82,7 @@ let package = Package(
       name: "MeshBench",
       dependencies: [
         "MeshRuntime", "MeshCore", "FoldEngine", "AttentionKernels", "Checksums", "ElementTypes",
-        "TensorFiles",
+        "TensorFiles", "ZeroMQ",
       ],
       swiftSettings: strict),
     // Faults in real processes and on their connections.
@@ -96,8 +96,8 @@ let package = Package(
     .executableTarget(
       name: "attnmesh",
       dependencies: [
-        "MeshBench", "MeshChaos", "MeshRuntime", "MeshCore", "AttentionKernels", "CheckpointFiles",
-        "ElementTypes",
+        "MeshBench", "MeshChaos", "MeshRuntime", "MeshSimulation", "MeshCore", "AttentionKernels",
+        "CheckpointFiles", "ElementTypes", "ZeroMQ",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),

@@ -85,6 +85,8 @@ package struct AttentionJob: Hashable, Sendable, Codable {
   /// Float32 bytes of the output.
   package var outputBytes: Int { flatQueryHeads * queryTokens * headDimension * 4 }
   package var logSumExpBytes: Int { flatQueryHeads * queryTokens * 4 }
+  /// What the job takes in the coordinator's store.
+  var storeBytes: Int { inputBytes + outputBytes + logSumExpBytes }
 
   /// (query, key) pairs of one head that the mask lets through.
   package var visiblePairs: Int {

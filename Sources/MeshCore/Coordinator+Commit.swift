@@ -13,9 +13,10 @@ struct CommitQueue: Sendable {
   private var held: [(after: UInt64, effect: Coordinator.Effect)] = []
   private var heldStart = 0
   /// Not before this: the disk failed.
-  private(set) var retryAt: Duration?
+  private var retryAt: Duration?
+  /// The disk failed, and hasn't taken anything since.
+  private(set) var isFailing = false
 
-  var isFailing: Bool { retryAt != nil }
   private var isUnderWay: Bool { issued > committed && retryAt == nil }
 
   mutating func change(_ job: JobID) { if !dirty.contains(job) { dirty.append(job) } }
@@ -46,8 +47,20 @@ struct CommitQueue: Sendable {
   }
 
   mutating func hold(_ effect: Coordinator.Effect, after number: UInt64) {
+    if case .send(.assign(let table, _), _) = effect { dropTables(of: table.job, before: table) }
     if case .send = effect, held.count - heldStart >= Limits.effectsHeldMaximum { return }
     held.append((number, effect))
+  }
+
+  /// A table that waits and is replaced is never told: only the newest one is in the image that goes
+  /// to disk.
+  private mutating func dropTables(of job: JobID, before newest: Assignment) {
+    for place in held.indices.reversed() {
+      guard case .send(.assign(let table, _), _) = held[place].effect, table.job == job,
+        table.revision < newest.revision
+      else { continue }
+      held.remove(at: place)
+    }
   }
 
   /// - Returns: what may be carried out now.
@@ -56,6 +69,7 @@ struct CommitQueue: Sendable {
     committed = number
     underWay = []
     retryAt = nil
+    isFailing = false
     var released: [Coordinator.Effect] = []
     while heldStart < held.count, held[heldStart].after <= number {
       released.append(held[heldStart].effect)
@@ -73,6 +87,7 @@ struct CommitQueue: Sendable {
     removed = removedUnderWay + removed
     underWay = []
     retryAt = now + Limits.commitRetryInterval
+    isFailing = true
   }
 }
 

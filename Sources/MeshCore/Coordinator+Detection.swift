@@ -10,6 +10,7 @@ extension Coordinator {
     for index in members.indices {
       members[index].lastHeard = now
       members[index].stuckSince = nil
+      members[index].gotOnAt = nil
     }
     if let index = activeIndex, let run = jobs[index].run {
       for worker in run.awaited.keys.sorted() {
@@ -51,7 +52,9 @@ extension Coordinator {
   }
 
   private func hangTimeout(of member: Member) -> Duration {
-    max(Limits.hangTimeout, .milliseconds(Int64(member.computation.slowTileSeconds * 3_000)))
+    // What a worker says is bounded: it may say anything.
+    let slow = min(max(0, member.computation.slowTileSeconds), Limits.slowTileMaximum.seconds)
+    return max(Limits.hangTimeout, .milliseconds(Int64(slow * 3_000)))
   }
 
   /// A worker whose compute threads hang answers as if nothing were wrong: it is told to end, and
@@ -73,10 +76,12 @@ extension Coordinator {
     members[place].computation = computation
     let isStuck =
       computation.isBusy && before.isBusy && computation.itemsDone == before.itemsDone
+    // What it did last, it did after the last beat that told of something done.
     if !isStuck {
       members[place].stuckSince = nil
+      members[place].gotOnAt = now
     } else if members[place].stuckSince == nil {
-      members[place].stuckSince = now
+      members[place].stuckSince = members[place].gotOnAt ?? now
     }
   }
 
@@ -99,7 +104,7 @@ extension Coordinator {
     members[place].pace.slowCount += 1
     guard members[place].pace.slowCount >= 3, !members[place].pace.isReported else { return }
     members[place].pace.isReported = true
-    let factor = mine / others[others.count / 2]
+    let factor = min(mine / others[others.count / 2], 1_000)
     observe(
       Observation(
         .straggler, job: run.table.job, worker: members[place].name,

@@ -37,7 +37,7 @@ extension Coordinator {
     relieve(ranks, of: index, at: now, into: &effects)
   }
 
-  /// Lets workers go that host nothing any more.
+  /// Lets workers go that host nothing any more; said again and again, for a message may be lost.
   mutating func letGoDrained(at now: Duration, into effects: inout [Effect]) {
     for member in members where member.isDraining {
       if let index = activeIndex, jobs[index].state == .running, let run = jobs[index].run,
@@ -88,6 +88,7 @@ extension Coordinator {
   ) {
     guard let run = jobs[index].run else { return }
     let moving = beat.progress.filter { progress in
+      guard run.table.hosts.indices.contains(progress.vrank.index) else { return false }
       let host = run.table.hosts[progress.vrank.index]
       return progress.isHandedOver && host.duty == .handOver && host.epoch == progress.epoch
         && beat.revision == run.table.revision
@@ -104,9 +105,10 @@ extension Coordinator {
       member.hello.numerics == run.numerics, run.table.peer(of: worker) == nil
     else { return }
     let isVacant = run.plan.vranks.contains { run.host(of: $0) == nil }
-    guard isVacant || !member.hello.isSpare else { return }
+    let isRelief = members.contains { $0.isDraining && !run.openRanks(of: $0.id).isEmpty }
+    guard isVacant || isRelief || !member.hello.isSpare else { return }
     rehost(index, at: now, into: &effects)
-    if members.contains(where: \.isDraining) { relieveDraining(at: now, into: &effects) }
+    relieveDraining(at: now, into: &effects)
     balance(index, at: now, into: &effects)
   }
 

@@ -21,6 +21,7 @@ extension Coordinator {
     jobs[index].run = JobRun(plan: plan, table: table, workers: used.map(\.hello))
     jobs[index].advance(to: .running)
     jobs[index].startedAt = now
+    for member in members.indices { members[member].pace = TilePace() }
     save(index)
     serve(jobs[index].client)
     observe(
@@ -116,7 +117,7 @@ extension Coordinator {
     observe(
       Observation(.vrankFinal, job: job, worker: name(ofHost: vrank, in: run), vrank: vrank),
       at: now, into: &effects)
-    guard run.isWholeFinal else { return }
+    guard run.isWholeFinal else { return letGoDrained(at: now, into: &effects) }
     if jobs[index].foldedAt == nil { jobs[index].foldedAt = now }
     jobs[index].advance(to: .finishing)
     jobs[index].finishingAt = now
@@ -164,6 +165,12 @@ extension Coordinator {
     jobs[index].endedAt = now
     save(index)
     let job = jobs[index].id
+    if let table = jobs[index].run?.table, !table.isProtected {
+      // They were silent with leave; from now on they aren't.
+      for member in members.indices where table.peer(of: members[member].id) != nil {
+        members[member].lastHeard = now
+      }
+    }
     let kind: Observation.Kind =
       state == .done ? .jobDone : state == .failed ? .jobFailed : .jobCancelled
     observe(Observation(kind, job: job, detail: reason), at: now, into: &effects)

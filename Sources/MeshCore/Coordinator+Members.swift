@@ -24,6 +24,10 @@ extension Coordinator {
       record(beat, from: worker, at: now, into: &effects)
       effects.append(.send(.beat(term: configuration.term), to: worker))
       assignAgain(to: worker, unless: beat, into: &effects)
+      // It may not have heard that it may go.
+      if members.contains(where: { $0.id == worker && $0.isDraining }), !hasRole(worker) {
+        effects.append(.send(.leave(term: configuration.term), to: worker))
+      }
       if let job = beat.job, !beat.isLast, !isActive(job) {
         let isOver = index(of: job).map { jobs[$0].state.isTerminal } ?? true
         effects.append(
@@ -167,7 +171,11 @@ extension Coordinator {
     guard (0...rank.needed).contains(progress.next), !rank.isFinal else { return }
     let isSought = progress.restored == nil && !run.table.hosts[vrank.index].isFresh
     // While its state is looked for, what it had is what is told.
-    if !isSought || rank.needed == 0 { rank.next = progress.next }
+    if !isSought || rank.needed == 0 {
+      guard progress.epoch != rank.toldUnder || progress.next >= rank.next else { return }
+      rank.next = progress.next
+      rank.toldUnder = progress.epoch
+    }
     rank.copied = min(max(0, progress.copied), rank.needed)
     rank.durable = min(max(0, progress.durable), rank.needed)
     if let found = rank.foundAt, let restored = progress.restored {

@@ -31,7 +31,7 @@ extension Coordinator {
     } else {
       jobs[index].wait("")
     }
-    let relieved = moving.isEmpty ? nil : "handed over"
+    let relieved = moving.isEmpty ? nil : Recovery.handedOver
     for vrank in vacant where !run.ranks[vrank.index].isFinal {
       note(vrank, in: &run, lost: lost, relieved: relieved, job: jobs[index], at: now)
     }
@@ -39,6 +39,8 @@ extension Coordinator {
     run.table = table(of: run, vacant: vacant, given: given ?? [], places: places)
     for vrank in vacant { tell(vrank, in: &run, old: old, at: now, into: &effects) }
     jobs[index].run = run
+    // What a worker folds is counted over the ranks it has: they are others now.
+    for member in members.indices { members[member].pace.forget() }
     save(index)
     effects.append(.store(.fence(jobs[index].id, epochs: run.epochs)))
     announce(index, into: &effects)
@@ -74,28 +76,57 @@ extension Coordinator {
     _ vacant: [VRank], of run: JobRun, on places: [Placement.Place]
   ) -> [(vrank: VRank, worker: WorkerID)]? {
     if vacant.isEmpty { return [] }
-    guard !places.isEmpty else { return nil }
-    func isSpare(_ place: Placement.Place) -> Bool {
-      members.contains { $0.id == place.worker && $0.hello.isSpare }
+    func isIdleSpare(_ place: Placement.Place) -> Bool {
+      isSpare(place.worker) && run.openRanks(of: place.worker).isEmpty
     }
-    let idleSpares = places.filter { isSpare($0) && run.openRanks(of: $0.worker).isEmpty }
-    let working = places.filter { !isSpare($0) || !run.openRanks(of: $0.worker).isEmpty }
-    let chosen = idleSpares.isEmpty ? working : Array(idleSpares.prefix(1))
-    let estimate = MemoryEstimate(
-      plan: run.plan, workers: min(max(1, working.count), run.plan.vrankCount),
-      isProtected: run.table.isProtected)
-    let hellos = members.filter { member in chosen.contains { $0.worker == member.id } }
-    guard memoryRefusal(estimate, workers: hellos.map(\.hello)) == nil else { return nil }
+    let working = places.filter { !isIdleSpare($0) }
+    let spare = places.filter { isIdleSpare($0) }
+      .first { !withMemory([$0], for: run, sharedBy: working.count + 1).isEmpty }
+    let chosen = spare.map { [$0] } ?? withMemory(working, for: run, sharedBy: working.count)
+    guard !chosen.isEmpty else { return nil }
     return Placement.place(
-      vacant.map { ($0, run.ranks[$0.index].load) }, on: chosen, copies: holders)
+      vacant.map { ($0, run.ranks[$0.index].load) }, on: chosen, copies: { holders(of: $0, run) },
+      leaving: { run.host(of: $0) })
   }
 
-  /// Workers that have a copy of a rank in memory, the furthest first.
-  private func holders(of vrank: VRank) -> [WorkerID] {
-    let copies = members.flatMap { member in
-      member.held.filter { $0.vrank == vrank }.map { (member.id, $0.next) }
+  func isSpare(_ worker: WorkerID) -> Bool {
+    members.contains { $0.id == worker && $0.hello.isSpare }
+  }
+
+  /// Those of some places whose workers have the memory for a share of the job. The fewer they are,
+  /// the more each of them takes.
+  private func withMemory(
+    _ places: [Placement.Place], for run: JobRun, sharedBy count: Int
+  ) -> [Placement.Place] {
+    var (able, count) = (places, count)
+    while !able.isEmpty {
+      let estimate = MemoryEstimate(
+        plan: run.plan, workers: min(max(1, count), run.plan.vrankCount),
+        isProtected: run.table.isProtected)
+      let fitting = able.filter { place in
+        let member = members.first { $0.id == place.worker }
+        return member.map { $0.hello.memoryBytes >= estimate.workerBytes } ?? false
+      }
+      if fitting.count == able.count { break }
+      count -= able.count - fitting.count
+      able = fitting
     }
-    return copies.sorted { ($1.1, $0.0) < ($0.1, $1.0) }.map(\.0)
+    return able
+  }
+
+  /// Workers that have a copy of a rank in memory, the furthest first. A host may have told of a
+  /// copy before its holder does.
+  private func holders(of vrank: VRank, _ run: JobRun) -> [WorkerID] {
+    var copies = members.flatMap { member in
+      member.held.filter { $0.vrank == vrank }.map { (worker: member.id, next: $0.next) }
+    }
+    let told = run.ranks[vrank.index].copied
+    if told > 0, let holder = run.table.worker(run.table.hosts[vrank.index].holder) {
+      let known = copies.first { $0.worker == holder }?.next ?? 0
+      copies.removeAll { $0.worker == holder }
+      copies.append((holder, max(told, known)))
+    }
+    return copies.sorted { ($1.next, $0.worker) < ($0.next, $1.worker) }.map(\.worker)
   }
 
   // MARK: The table
@@ -123,16 +154,14 @@ extension Coordinator {
         host.epoch = mintEpoch()
         host.isFresh = false
         host.sources = Array(
-          holders(of: vrank).compactMap { peer($0) }.prefix(Assignment.Host.sourcesMaximum))
+          holders(of: vrank, run).compactMap { peer($0) }.prefix(Assignment.Host.sourcesMaximum))
         if host.duty == .handOver { host.duty = .fold }
       }
       if run.ranks[vrank.index].isFinal {
         (host.duty, host.sources, host.holder) = (.serve, [], nil)
       } else if old.isProtected {
-        let place = among.firstIndex { $0.worker == hosts[vrank.index] }
         host.holder = peer(
-          place.flatMap { self.holder(vrank, $0, among, keeping: holder) }
-            ?? (hosts[vrank.index] == holder ? nil : holder))
+          self.holder(vrank, hostedBy: hosts[vrank.index], among: among, keeping: holder))
       }
       return host
     }
@@ -140,6 +169,22 @@ extension Coordinator {
       job: old.job, spec: old.spec, inputs: old.inputs, vrankCount: old.vrankCount,
       planHash: old.planHash, revision: mintEpoch(), isProtected: old.isProtected, peers: peers,
       hosts: entries)
+  }
+
+  /// Where the host of a rank keeps its copies. One that is to go has no place any more, but it still
+  /// hosts, and only a copy lets it hand over.
+  private func holder(
+    _ vrank: VRank, hostedBy host: WorkerID?, among places: [Placement.Place],
+    keeping current: WorkerID?
+  ) -> WorkerID? {
+    guard let host else { return current }
+    if let place = places.firstIndex(where: { $0.worker == host }) {
+      return holder(vrank, place, places, keeping: current)
+    }
+    guard let member = members.first(where: { $0.id == host }) else {
+      return host == current ? nil : current
+    }
+    return holder(vrank, places.count, places + [member.place(load: 0)], keeping: current)
   }
 
   func holder(
@@ -150,7 +195,7 @@ extension Coordinator {
   }
 
   /// Who is named in the table: those that were and are still here, in the same order, and then those
-  /// that came. A worker that takes no part yet is left out unless it may keep copies.
+  /// that came. Spares without a part are left out, unless nobody else could keep copies.
   private func peers(
     of run: JobRun, hosting hosts: [WorkerID?], places: [Placement.Place]
   ) -> [Assignment.Peer] {
@@ -158,9 +203,10 @@ extension Coordinator {
       hosts.contains(peer.worker)
         || (isPresent(peer.worker, in: run) && places.contains { $0.worker == peer.worker })
     }
+    let areAllSpares = places.allSatisfy { isSpare($0.worker) }
     for place in places where !peers.contains(where: { $0.worker == place.worker }) {
       guard let member = members.first(where: { $0.id == place.worker }),
-        !member.hello.isSpare || hosts.contains(member.id),
+        !member.hello.isSpare || areAllSpares || hosts.contains(member.id),
         peers.count < Limits.workersMaximum
       else { continue }
       peers.append(Assignment.Peer(worker: member.id, endpoint: member.hello.endpoint))
@@ -181,6 +227,8 @@ extension Coordinator {
       return
     }
     let rank = run.ranks[vrank.index]
+    // Rows that see no key have no state to find again.
+    guard rank.needed > 0 else { return }
     run.ranks[vrank.index].foundAt = now
     run.note(
       Recovery(

@@ -141,11 +141,14 @@ package struct Coordinator: Sendable {
     expireMembers(at: now, into: &effects)
     expireAwaited(at: now, into: &effects)
     expireJobs(at: now, into: &effects)
+    letGoDrained(at: now, into: &effects)
   }
 
   mutating func mintEpoch() -> Epoch {
     defer { nextEpoch += 1 }
-    return Epoch(term: configuration.term, counter: nextEpoch)
+    // The first coordinator of a store has term 1.
+    let term = defect == .reuseCounterAfterRestart ? 1 : configuration.term
+    return Epoch(term: term, counter: nextEpoch)
   }
 
   mutating func observe(

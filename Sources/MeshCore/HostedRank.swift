@@ -44,7 +44,9 @@ package struct HostedRank: Sendable {
     guard duty == .handOver, restoring == nil, result == nil, dispatched == next else {
       return false
     }
-    return next == 0 || copies.protected == next || copies.isUnprotected
+    if next == 0 || copies.isUnprotected || copies.copied == next { return true }
+    // A checkpoint is the second best: the next host may not reach this worker's disk.
+    return (holder == nil || copies.isGivenUp) && copies.durable == next
   }
 
   var progress: WorkerMessage.Progress {
@@ -63,6 +65,10 @@ package struct HostedRank: Sendable {
     var isEndSent = false
     var isFinal = false
     var deadline: Duration?
+    /// When the last message was acknowledged.
+    var heardAt: Duration?
+    /// Times in a row that nothing was acknowledged in time.
+    var repeats = 0
     var refusals = 0
   }
 
@@ -94,13 +100,14 @@ struct CopyRecord: Sendable {
   var lastSnapshot = 0
   /// The copy has to be made anew without waiting for the interval: its holder changed.
   var isDue = false
+  /// The holder took nothing of the last copy.
+  var isGivenUp = false
   /// The disk failed: not before this.
   var slotRetryAt: Duration?
   /// The job asked for no protection.
   var isUnprotected = false
 
   var durable: Int { max(slots[0], slots[1]) }
-  var protected: Int { max(copied, durable) }
   /// The slot to overwrite: the older one.
   var olderSlot: Int { slots[1] < slots[0] ? 1 : 0 }
 }

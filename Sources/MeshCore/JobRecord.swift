@@ -40,7 +40,8 @@ struct JobRecord: Sendable {
     self.request = request
     spec = submit.spec
     isProtected = submit.isProtected
-    deadlineSeconds = submit.deadlineSeconds
+    // What no number of seconds says is no deadline; it goes to disk as text.
+    deadlineSeconds = submit.deadlineSeconds.isFinite ? submit.deadlineSeconds : 0
     self.estimate = estimate
     submittedAt = now
     lastUpload = now
@@ -95,16 +96,15 @@ extension JobRecord {
     spec = image.spec
     isProtected = image.isProtected
     deadlineSeconds = image.deadlineSeconds
-    let plan = Plan(job: image.spec, vrankCount: image.run?.table.vrankCount ?? 1)
-    let workers = image.run?.table.peers.count ?? 1
-    estimate = MemoryEstimate(
-      plan: plan, workers: max(1, min(workers, plan.vrankCount)), isProtected: image.isProtected)
+    estimate = MemoryEstimate(workerBytes: image.workerBytes, diskBytes: image.spec.storeBytes)
     submittedAt = now - .milliseconds(Int64(image.ageSeconds * 1_000))
     lastUpload = now
     state = image.state
     reason = image.reason
     inputs = image.inputs
-    run = image.run.map { JobRun($0, plan: plan, at: now) }
+    run = image.run.map { run in
+      JobRun(run, plan: Plan(job: image.spec, vrankCount: run.table.vrankCount), at: now)
+    }
     startedAt = image.run.map { now - .milliseconds(Int64($0.ageSeconds * 1_000)) }
     foldedAt = image.state.isTerminal || image.state == .finishing ? now : nil
     finishingAt = image.state == .finishing ? now : nil

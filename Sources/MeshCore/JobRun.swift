@@ -30,6 +30,8 @@ struct JobRun: Sendable {
     /// Query tiles of it: what a tile folded weighs.
     let weight: Int
     var next = 0
+    /// Under which `next` was told: under one epoch it only grows.
+    var toldUnder = Epoch.lowest
     var copied = 0
     var durable = 0
     var isFinal = false

@@ -62,7 +62,9 @@ package enum Limits {
   package static let heartbeatTimeout: Duration = .milliseconds(900)
   /// Compute threads that have work and get nothing done for so long hang; three times what a slow
   /// tile takes if that is longer.
-  package static let hangTimeout: Duration = .milliseconds(1_900)
+  package static let hangTimeout: Duration = .milliseconds(1_800)
+  /// No tile is believed to take longer.
+  package static let slowTileMaximum: Duration = .seconds(600)
   /// What workers have to come back to a coordinator that was restarted.
   package static let rejoinTimeout: Duration = .seconds(3)
   /// What a worker that was told to end waits to be relieved.
@@ -75,10 +77,16 @@ package enum Limits {
   package static let commitRetryInterval: Duration = .milliseconds(500)
   /// A coordinator whose own loop was late by so much doubts itself before it doubts a worker.
   package static let loopLagMaximum: Duration = .milliseconds(200)
-  /// A pull that brought nothing for so long goes to the next source.
+  /// An answer is waited for at least so long before its question is taken for lost.
+  package static let answerTimeoutMinimum: Duration = .milliseconds(500)
+  /// A pull that brought nothing for so long, or for what answers usually take if that is less, goes
+  /// to the next source.
   package static let pullTimeout: Duration = .seconds(5)
-  /// Pulls of one tile, over all its sources, before the job is given up.
-  package static let pullAttemptsMaximum = 8
+  /// After the input store refused a tile, it is asked for again after so long.
+  package static let pullRetryInterval: Duration = .milliseconds(250)
+  /// Refusals in a row of a result that arrives damaged before the job is given up, and tries of a
+  /// copy before its holder is left alone until the next one.
+  package static let refusalsMaximum = 8
   package static let resultTimeout: Duration = .seconds(5)
   /// An upload that brought nothing for so long is given up and its bytes are freed.
   package static let uploadTimeout: Duration = .seconds(60)

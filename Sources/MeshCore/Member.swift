@@ -10,6 +10,8 @@ struct Member: Sendable {
   var computation = WorkerMessage.Computation()
   /// Since when its compute threads have got nothing done although they have work.
   var stuckSince: Duration?
+  /// When it last told of something done.
+  var gotOnAt: Duration?
   var pace = TilePace()
 
   init(hello: WorkerMessage.Hello, lastHeard: Duration) {
@@ -32,6 +34,9 @@ struct TilePace: Sendable {
   var slowCount = 0
   var isReported = false
   private var last: (compute: Double, tiles: Int)?
+
+  /// What was counted so far is no longer comparable.
+  mutating func forget() { last = nil }
 
   /// - Parameter tiles: folded since the job began, weighted by query tiles.
   mutating func note(compute: Double, tiles: Int) -> Bool {

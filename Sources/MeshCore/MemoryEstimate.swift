@@ -6,6 +6,11 @@ package struct MemoryEstimate: Hashable, Sendable {
   /// Bytes in the coordinator's store: inputs, output and log-sum-exp.
   package let diskBytes: Int
 
+  init(workerBytes: Int, diskBytes: Int) {
+    self.workerBytes = workerBytes
+    self.diskBytes = diskBytes
+  }
+
   /// - Parameters:
   ///   - workers: workers that share the virtual ranks of `plan`.
   ///   - isProtected: whether they keep copies of each other's states.
@@ -19,7 +24,7 @@ package struct MemoryEstimate: Hashable, Sendable {
     let copies = isProtected && workers > 1 ? Self.copyBytes(plan: plan, hosts: hosts) : 0
     workerBytes =
       (shard.max() ?? 0) + copies + Self.windowBytes(plan: plan) + Self.processBytes
-    diskBytes = job.inputBytes + job.outputBytes + job.logSumExpBytes
+    diskBytes = job.storeBytes
   }
 
   /// A process that hosts nothing: code, runtime libraries, sockets' buffers, thread stacks.

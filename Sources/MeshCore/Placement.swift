@@ -1,30 +1,39 @@
 /// Where virtual ranks and their copies go. Pure: the same loads give the same places.
-enum Placement {
+package enum Placement {
   /// A worker that may be given ranks.
-  struct Place: Sendable {
-    let worker: WorkerID
-    let machine: String
+  package struct Place: Sendable {
+    package let worker: WorkerID
+    package let machine: String
     /// Work left of the ranks it hosts.
-    var load: Int
+    package var load: Int
+
+    package init(worker: WorkerID, machine: String, load: Int) {
+      self.worker = worker
+      self.machine = machine
+      self.load = load
+    }
   }
 
   /// Gives each rank to the place with the least work, the heaviest rank first; of equals to one that
-  /// has a copy of the rank, so that no state has to travel.
+  /// has a copy of the rank, so that no state has to travel. A rank that is to leave a worker goes
+  /// back to it only when there is no other.
   ///
   /// - Parameters:
   ///   - ranks: with the work left of each.
   ///   - copies: workers that hold a copy of a rank.
-  static func place(
+  ///   - leaving: the worker that a rank leaves.
+  package static func place(
     _ ranks: [(vrank: VRank, load: Int)], on places: [Place],
-    copies: (VRank) -> [WorkerID]
+    copies: (VRank) -> [WorkerID], leaving: (VRank) -> WorkerID? = { _ in nil }
   ) -> [(vrank: VRank, worker: WorkerID)] {
     var places = places
     guard !places.isEmpty else { return [] }
     let heaviestFirst = ranks.sorted { ($1.load, $0.vrank) < ($0.load, $1.vrank) }
     return heaviestFirst.map { rank in
       let holders = copies(rank.vrank)
-      let best = places.indices.min { left, right in
-        key(places[left], holders, left) < key(places[right], holders, right)
+      let left = leaving(rank.vrank)
+      let best = places.indices.min { one, other in
+        key(one, of: places, holders, left) < key(other, of: places, holders, left)
       }
       guard let best else { preconditionFailure("no place") }
       // A rank without work left still makes its worker the busier one.
@@ -33,14 +42,19 @@ enum Placement {
     }
   }
 
-  private static func key(_ place: Place, _ holders: [WorkerID], _ index: Int) -> (Int, Int, Int) {
-    (place.load, holders.contains(place.worker) ? 0 : 1, index)
+  private static func key(
+    _ index: Int, of places: [Place], _ holders: [WorkerID], _ left: WorkerID?
+  ) -> (Int, Int, Int, Int) {
+    let place = places[index]
+    return (
+      place.worker == left ? 1 : 0, place.load, holders.contains(place.worker) ? 0 : 1, index
+    )
   }
 
   /// The worker in whose memory a host keeps the copies of a rank: on another machine where there is
   /// one, and not the same for all ranks of a host, so that they come back from several memories at
   /// once.
-  static func holder(
+  package static func holder(
     of vrank: VRank, host: Int, among places: [Place], keeping current: WorkerID?
   ) -> WorkerID? {
     let others = (1..<max(1, places.count)).map { places[(host + $0) % places.count] }
@@ -53,7 +67,7 @@ enum Placement {
 
   /// Ranks that should move so that a worker with little to do gets its share; empty when no move
   /// makes the busiest worker less busy by more than a rank's loss of time.
-  static func moves(
+  package static func moves(
     loads: [(worker: WorkerID, ranks: [(vrank: VRank, load: Int)])]
   ) -> [VRank] {
     var loads = loads

@@ -43,6 +43,8 @@ struct ReplyCache: Sendable {
 
   /// The reply that an earlier coordinator gave, or would have given.
   mutating func remember(_ request: CallRequest, id: RequestID, _ outcome: CallOutcome) {
+    // Of two jobs that were tried under one id the later one counts.
+    entries.removeAll { $0.id == id }
     if entries.count >= Limits.repliesKeptMaximum { entries.removeFirst() }
     entries.append(Entry(id: id, request: request, outcome: outcome, tickets: []))
   }

@@ -140,6 +140,8 @@ package struct Worker: Sendable {
   let hasSlots: Bool
   let defect: Defect?
   private var term: UInt64 = 0
+  /// Revision of the newest table seen, of any job.
+  private var newest = Epoch.lowest
   private var isWelcome = false
   private var lastHeard: Duration?
   private var lastHello: Duration?
@@ -219,7 +221,9 @@ package struct Worker: Sendable {
   private mutating func take(
     _ assignment: Assignment, at now: Duration, into effects: inout [Effect]
   ) {
-    guard assignment.problem == nil else { return }
+    // A table that was overtaken on its way must not bring back what this worker has let go.
+    guard assignment.problem == nil, assignment.revision >= newest else { return }
+    newest = assignment.revision
     if run?.job == assignment.job {
       guard let run, assignment.revision > run.assignment.revision else { return }
       guard assignment.peer(of: hello.worker) != nil else { return release(into: &effects) }
@@ -251,7 +255,7 @@ package struct Worker: Sendable {
   }
 
   private mutating func tick(at now: Duration, into effects: inout [Effect]) {
-    if let heard = lastHeard, now - heard >= Limits.heartbeatTimeout { isWelcome = false }
+    if let heard = lastHeard, now - heard >= silenceTimeout { isWelcome = false }
     if isWelcome {
       if lastBeat.map({ now - $0 >= beatInterval }) ?? true { beat(at: now, into: &effects) }
     } else if lastHello.map({ now - $0 >= .milliseconds(250) }) ?? true {
@@ -269,6 +273,11 @@ package struct Worker: Sendable {
   /// connection's state known.
   private var beatInterval: Duration {
     run?.assignment.isProtected == false ? .seconds(5) : Limits.heartbeatInterval
+  }
+
+  /// A coordinator answers heartbeats: where they are rare, so are its signs of life.
+  private var silenceTimeout: Duration {
+    beatInterval + Limits.heartbeatTimeout - Limits.heartbeatInterval
   }
 
   private mutating func beat(at now: Duration, into effects: inout [Effect]) {

@@ -95,7 +95,7 @@ extension WorkerRun {
     shardLoads = []
     for tile in tiles.indices {
       switch tiles[tile] {
-      case .absent: break
+      case .absent: foreign.removeAll { $0 == tile }
       case .requested, .resident:
         if isOwn(tile) {
           foreign.removeAll { $0 == tile }

@@ -47,7 +47,7 @@ extension WorkerRun {
     guard rank.isFolding, rank.result == nil, rank.dispatched > 0 else { return false }
     guard rank.holder != nil || mayPersist(rank, at: now) else { return false }
     if rank.duty == .handOver {
-      return rank.dispatched == rank.next && rank.copies.protected < rank.next
+      return rank.dispatched == rank.next && !rank.isHandedOver
     }
     if rank.copies.isDue { return rank.dispatched < rank.needed }
     let interval = rank.pace.interval(needed: rank.needed)
@@ -55,8 +55,10 @@ extension WorkerRun {
     return overdue(rank) >= interval && rank.needed - rank.dispatched > interval / 2
   }
 
+  /// A copy for another holder may be due before anything more was folded: the disk has that already.
   private func mayPersist(_ rank: HostedRank, at now: Duration) -> Bool {
-    hasSlots && rank.copies.slotRetryAt.map { now >= $0 } ?? true
+    hasSlots && rank.dispatched > rank.copies.durable
+      && rank.copies.slotRetryAt.map { now >= $0 } ?? true
   }
 
   private mutating func takeSnapshot(
@@ -141,6 +143,7 @@ extension WorkerRun {
       let isEarly = defect == .acknowledgeCopyEarly && push.acknowledged == count - 1
       guard push.acknowledged == count || isEarly else { return }
       ranks[index].copies.copied = taken.next
+      ranks[index].copies.isGivenUp = false
       endPush(into: &effects)
     case .dataLoss:
       resend(at: now, into: &effects)
@@ -157,6 +160,7 @@ extension WorkerRun {
   /// The holder's copy is of no use any more, or it is another holder now.
   mutating func loseCopy(_ index: Int, into effects: inout [Worker.Effect]) {
     ranks[index].copies.copied = 0
+    ranks[index].copies.isGivenUp = false
     ranks[index].copies.isDue = ranks[index].next > 0
     if snapshot?.vrank == ranks[index].vrank, snapshot?.push != nil { endPush(into: &effects) }
   }
@@ -179,9 +183,12 @@ extension WorkerRun {
 
   /// Sends again what wasn't acknowledged; a holder that takes nothing is given up for this copy.
   private mutating func resend(at now: Duration, into effects: inout [Worker.Effect]) {
-    guard var push = snapshot?.push else { return }
+    guard let taken = snapshot, var push = taken.push else { return }
     push.attempts += 1
-    guard push.attempts < Limits.pullAttemptsMaximum else { return endPush(into: &effects) }
+    guard push.attempts < Limits.refusalsMaximum else {
+      if let index = rank(of: taken.vrank, taken.epoch) { ranks[index].copies.isGivenUp = true }
+      return endPush(into: &effects)
+    }
     push.sent = push.acknowledged
     push.deadline = now + Limits.copyTimeout
     snapshot?.push = push

@@ -3,7 +3,8 @@ internal import Synchronization
 
 /// A place in the code where a test makes the process fail: `ATTNMESH_FAILPOINT=name:action:count`
 /// does the action when the place is passed for the count-th time. Without the variable a place costs
-/// one comparison.
+/// one comparison. `ATTNMESH_FAILPOINT_MARK=path` writes the time to a file first, in nanoseconds of
+/// the system's monotonic clock, so that a benchmark knows when it was.
 enum Failpoint {
   private enum Action: String {
     /// As by a failed assertion.
@@ -36,11 +37,21 @@ enum Failpoint {
   static func pass(_ name: StaticString) {
     guard let plan, plan.name == "\(name)" else { return }
     guard passed.add(1, ordering: .relaxed).newValue == plan.count else { return }
+    if let path = getenv("ATTNMESH_FAILPOINT_MARK") { mark(path) }
     switch plan.action {
     case .abort: Glibc.abort()
     case .kill: _ = kill(getpid(), SIGKILL)
     case .stop: raise(SIGSTOP)
     case .hang: while true { pause() }
     }
+  }
+
+  private static func mark(_ path: UnsafePointer<CChar>) {
+    var time = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &time)
+    let file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+    let line = "\(time.tv_sec * 1_000_000_000 + time.tv_nsec)\n"
+    _ = line.withCString { write(file, $0, strlen($0)) }
+    close(file)
   }
 }

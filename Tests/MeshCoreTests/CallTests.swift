@@ -7,7 +7,7 @@ import Testing
   static let requests: [CallRequest] = [
     .submit(SubmitRequest(spec: sampleJob(queries: 10), deadlineSeconds: 0)), .start(job),
     .status(job), .list, .cancel(job), .result(job), .discard(job), .workers,
-    .events(EventsRequest(after: 0, job: nil)),
+    .events(EventsRequest(after: 0, job: nil)), .drain("worker-9"),
   ]
 
   /// What the table promises, written out once more.

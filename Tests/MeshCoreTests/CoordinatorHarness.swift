@@ -1,29 +1,108 @@
 import Checksums
 import MeshCore
 
-/// A coordinator core, its clock, and what it has said.
+/// A coordinator core, its clock, its disk, and what it has said.
 final class CoordinatorHarness {
   var core: Coordinator
   var now = Duration.seconds(10)
-  /// Of the last event.
+  /// Passes before each event.
+  var step = Duration.milliseconds(1)
+  /// Whether a commit is on disk at once. Otherwise it waits for `commit()` or `failCommit()`.
+  var commitsAtOnce = true
+  /// Of the last event, in order; commits are left out while they are done at once.
   private(set) var effects: [Coordinator.Effect] = []
   private(set) var observed: [Observation] = []
+  /// What a restart finds.
+  private(set) var disk: [JobID: JobImage] = [:]
+  /// The commit under way.
+  private(set) var pending: Commit?
+  /// Numbers of all commits that were asked for.
+  private(set) var commitNumbers: [UInt64] = []
+  /// The table of the last assignment that left.
+  private(set) var table: Assignment?
+  private let configuration: Coordinator.Configuration
   private var lastRequest: UInt64 = 1_000
 
-  init(quota: Int = .max, retention: Duration = .seconds(3_600)) {
-    core = Coordinator(
-      configuration: Coordinator.Configuration(
-        term: 3, storeEndpoint: "tcp://store", diskQuotaBytes: quota, retention: retention, seed: 5)
-    )
+  struct Commit {
+    let number: UInt64
+    let images: [JobImage]
+    let removing: [JobID]
+  }
+
+  init(
+    quota: Int = .max, retention: Duration = .seconds(3_600),
+    stragglers: StragglerPolicy = .report, defect: Defect? = nil
+  ) {
+    configuration = Coordinator.Configuration(
+      term: 3, storeEndpoint: "tcp://store", diskQuotaBytes: quota, retention: retention,
+      stragglers: stragglers, seed: 5)
+    core = Coordinator(configuration: configuration, defect: defect)
   }
 
   @discardableResult
   func send(_ event: Coordinator.Event) -> [Coordinator.Effect] {
-    now += .milliseconds(1)
-    effects = core.handle(event, at: now)
-    for case .observe(let observation) in effects { observed.append(observation) }
+    now += step
+    effects = []
+    perform(core.handle(event, at: now))
     return effects
   }
+
+  private func perform(_ found: [Coordinator.Effect]) {
+    for effect in found {
+      switch effect {
+      case .commit(let number, let images, let removing):
+        commitNumbers.append(number)
+        pending = Commit(number: number, images: images, removing: removing)
+        if !commitsAtOnce { effects.append(effect) }
+      case .observe(let observation):
+        observed.append(observation)
+        effects.append(effect)
+      case .send(.assign(let table, _), _):
+        self.table = table
+        effects.append(effect)
+      default: effects.append(effect)
+      }
+    }
+    if commitsAtOnce, let commit = pending {
+      write(commit)
+      perform(core.handle(.committed(commit.number), at: now))
+    }
+  }
+
+  private func write(_ commit: Commit) {
+    for image in commit.images { disk[image.job] = image }
+    for job in commit.removing { disk[job] = nil }
+    pending = nil
+  }
+
+  // MARK: The disk
+
+  /// The commit under way is on disk.
+  func commit() {
+    guard let commit = pending else { return }
+    write(commit)
+    send(.committed(commit.number))
+  }
+
+  /// Nothing of the commit under way is on disk.
+  func failCommit() {
+    guard let commit = pending else { return }
+    pending = nil
+    send(.commitFailed(commit.number, reason: "the disk is full"))
+  }
+
+  /// The process dies, and another takes over what is on disk. It has heard nothing yet.
+  func restart(term: UInt64 = 4, after delay: Duration = .zero) {
+    now += delay
+    pending = nil
+    var configuration = configuration
+    configuration.term = term
+    configuration.seed = 6
+    let images = disk.values.sorted { $0.number < $1.number }
+    core = Coordinator(configuration: configuration, images: images, at: now)
+  }
+
+  // MARK: Calls
 
   /// Calls under a fresh request id, unless one is given; returns the reply to this very ticket.
   @discardableResult
@@ -72,19 +151,32 @@ final class CoordinatorHarness {
     }
   }
 
-  /// The table sent with the last event, if any.
+  /// The table sent with the last event, if any: the newest when there are several.
   var assigned: Assignment? {
-    for case .send(.assign(let assignment, _), _) in effects { return assignment }
-    return nil
+    effects.reversed().firstNonNil { effect in
+      if case .send(.assign(let assignment, _), _) = effect { return assignment }
+      return nil
+    }
   }
 
   /// Workers told to drop a job with the last event.
   func released(_ job: JobID) -> [UInt64] {
     effects.compactMap { effect in
-      guard case .send(.release(job, _), let worker) = effect else { return nil }
+      guard case .send(.release(job, _, _), let worker) = effect else { return nil }
       return worker.incarnation
     }
   }
+
+  /// Workers told that they may go with the last event.
+  var dismissed: [UInt64] {
+    effects.compactMap { effect in
+      guard case .send(.leave, let worker) = effect else { return nil }
+      return worker.incarnation
+    }
+  }
+
+  /// Observations of one kind, of the whole run.
+  func observed(_ kind: Observation.Kind) -> [Observation] { observed.filter { $0.kind == kind } }
 
   // MARK: Steps
 
@@ -96,34 +188,50 @@ final class CoordinatorHarness {
     send(.message(.hello(hello), from: hello.worker))
   }
 
+  /// The connection of a worker breaks.
+  func cut(_ worker: UInt64) {
+    send(.workerGone(WorkerID(incarnation: worker), reason: "its connection broke"))
+  }
+
   /// Submits and returns the id; the store has not answered yet.
   func submit(
     _ spec: AttentionJob = sampleJob(queries: 600), client: String = "ann", id: UInt64? = nil,
-    deadline: Double = 0
+    deadline: Double = 0, isProtected: Bool = true
   ) -> JobID? {
-    call(
-      .submit(SubmitRequest(spec: spec, deadlineSeconds: deadline)), client: client, id: id)
+    let request = SubmitRequest(
+      spec: spec, deadlineSeconds: deadline, isProtected: isProtected)
+    call(.submit(request), client: client, id: id)
     for case .create(let job, _) in commands { return job }
     return nil
   }
 
   /// A job with its inputs in place: queued, or running when workers are free.
   func queue(
-    _ spec: AttentionJob = sampleJob(queries: 600), client: String = "ann", deadline: Double = 0
+    _ spec: AttentionJob = sampleJob(queries: 600), client: String = "ann", id: UInt64? = nil,
+    deadline: Double = 0, isProtected: Bool = true
   ) -> JobID? {
-    guard let job = submit(spec, client: client, deadline: deadline) else { return nil }
+    let submitted = submit(
+      spec, client: client, id: id, deadline: deadline, isProtected: isProtected)
+    guard let job = submitted else { return nil }
     send(.store(.created(job)))
     call(.start(job), client: client)
     send(.store(.sealed(job, sampleInputs)))
     return job
   }
 
+  /// A heartbeat of a worker that follows the last table that left, unless it says otherwise.
   func beat(
-    _ worker: UInt64, job: JobID? = nil, progress: [WorkerMessage.Progress] = [],
-    isLast: Bool = false
+    _ worker: UInt64, job: JobID? = nil, revision: Epoch? = nil,
+    progress: [WorkerMessage.Progress] = [], held: [WorkerMessage.HeldCopy] = [],
+    computation: WorkerMessage.Computation = WorkerMessage.Computation(),
+    computeSeconds: Double = 0, isLast: Bool = false
   ) {
+    var traffic = Traffic()
+    traffic.computeSeconds = computeSeconds
+    let follows = job == nil || table?.job != job ? nil : table?.revision
     let beat = WorkerMessage.Heartbeat(
-      job: job, term: 3, progress: progress, traffic: Traffic(), residentBytes: 1, isLast: isLast)
+      job: job, revision: revision ?? follows ?? .lowest, term: 3, progress: progress, held: held,
+      computation: computation, traffic: traffic, residentBytes: 1, isLast: isLast)
     send(.message(.heartbeat(beat), from: WorkerID(incarnation: worker)))
   }
 
@@ -140,6 +248,8 @@ final class CoordinatorHarness {
     beat(2, job: job, isLast: true)
   }
 
+  // MARK: Looking
+
   func status(_ job: JobID) -> JobStatus? {
     guard case .success(.status(let status)) = call(.status(job), as: .viewer) else { return nil }
     return status
@@ -148,6 +258,21 @@ final class CoordinatorHarness {
   func state(_ job: JobID) -> JobState? { status(job)?.summary.state }
 
   func reason(_ job: JobID) -> String { status(job)?.summary.reason ?? "" }
+
+  /// Names of the workers that are here.
+  var workers: [String] {
+    guard case .success(.workers(let list)) = call(.workers, as: .viewer) else { return [] }
+    return list.map(\.name)
+  }
+}
+
+extension Sequence {
+  func firstNonNil<Found>(_ find: (Element) -> Found?) -> Found? {
+    for element in self {
+      if let found = find(element) { return found }
+    }
+    return nil
+  }
 }
 
 extension CallOutcome {

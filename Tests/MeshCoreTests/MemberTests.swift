@@ -4,10 +4,10 @@ import Testing
 
 /// Hello, heartbeats, loss.
 @Suite struct MemberTests {
-  private func running() throws -> (CoordinatorHarness, JobID, Assignment) {
+  private func running(isProtected: Bool = true) throws -> (CoordinatorHarness, JobID, Assignment) {
     let mesh = CoordinatorHarness()
     mesh.join(1, 2)
-    let job = try #require(mesh.queue())
+    let job = try #require(mesh.queue(isProtected: isProtected))
     return (mesh, job, try #require(mesh.assigned))
   }
 
@@ -19,41 +19,73 @@ import Testing
       vrank: VRank(vrank), epoch: Epoch(term: 3, counter: counter ?? epoch), next: next, needed: 3)
   }
 
-  @Test("a worker lost while running fails the job, by rank, worker and tile", arguments: 0..<4)
+  @Test("a worker lost while running is replaced: its ranks go on elsewhere", arguments: 0..<3)
   func loss(way: Int) throws {
     let (mesh, job, table) = try running()
     let waiting = try #require(mesh.queue())
-    let vrank = try #require(table.hosts.lastIndex { $0.peer == 1 })
-    for index in table.hosts.indices where table.hosts[index].peer == 1 {
-      mesh.beat(2, job: job, progress: [progress(table, index, next: 1)])
-    }
-    let lost = WorkerID(incarnation: 2)
-    var reason = ""
+    let (lost, kept) = (table.ranks(of: 2), table.ranks(of: 1))
+    mesh.beat(2, job: job, progress: lost.map { progress(table, $0, next: 1) })
+    lose(2, way, mesh, job)
+    let next = try #require(mesh.table)
+    #expect(next.job == job && next.revision > table.revision)
+    #expect(next.ranks(of: 1) == kept + lost)
+    for rank in lost { #expect(next.hosts[rank].epoch > table.hosts[rank].epoch) }
+    for rank in kept { #expect(next.hosts[rank].epoch == table.hosts[rank].epoch) }
+    #expect(mesh.state(job) == .running && mesh.state(waiting) == .queued)
+    #expect(mesh.reason(job).isEmpty)
+    let (reason, kind) = Self.told[way]
+    #expect(mesh.observed(kind).contains { $0.detail.contains(reason) && $0.worker == "worker-2" })
+  }
+
+  private static let told: [(String, Observation.Kind)] = [
+    ("its connection broke", .workerLost), ("no heartbeat for", .workerLost),
+    ("it said goodbye", .workerLeft),
+  ]
+
+  private func lose(_ worker: UInt64, _ way: Int, _ mesh: CoordinatorHarness, _ job: JobID) {
     switch way {
-    case 0:
-      mesh.send(.workerGone(lost, reason: "its connection broke"))
-      reason = "was lost at K/V tile 1 of"
+    case 0: mesh.cut(worker)
     case 1:
       for _ in 0..<10 {
         mesh.now += .milliseconds(100)
         mesh.beat(1, job: job)
         mesh.send(.tick)
       }
-      reason = "no heartbeat for 1."
-    case 2:
-      mesh.send(.message(.goodbye, from: lost))
-      reason = "it said goodbye"
-    default:
-      mesh.send(.message(.failed(job, VRank(vrank), step: 1, reason: "no memory"), from: lost))
-      reason = "failed at K/V tile 1 of 3: no memory"
+    default: mesh.send(.message(.goodbye, from: WorkerID(incarnation: worker)))
     }
+  }
+
+  @Test(
+    "without protection a lost worker fails the job, by rank, worker and tile", arguments: [0, 2])
+  func lossWithoutProtection(way: Int) throws {
+    let (mesh, job, table) = try running(isProtected: false)
+    let waiting = try #require(mesh.queue())
+    let lost = table.ranks(of: 2)
+    mesh.beat(2, job: job, progress: lost.map { progress(table, $0, next: 1) })
+    lose(2, way, mesh, job)
     #expect(mesh.released(job).contains(1))
     #expect(mesh.assigned?.job == waiting)
     #expect(mesh.state(job) == .failed && mesh.state(waiting) == .running)
     let told = mesh.reason(job)
-    #expect(told.contains(reason) && told.contains("worker-2"), "\(told)")
-    let ranks = table.hosts.indices.filter { table.hosts[$0].peer == 1 }
-    #expect(ranks.contains { told.hasPrefix("virtual rank \($0) ") }, "\(told)")
+    #expect(told.hasPrefix("virtual rank \(lost[0]) on worker-2 (process 7)"), "\(told)")
+    #expect(
+      told.contains("was lost at K/V tile 1 of") && told.contains(Self.told[way].0), "\(told)")
+  }
+
+  @Test(
+    "a host that can't go on fails the job, by rank, worker and tile", arguments: [true, false])
+  func hostFails(isProtected: Bool) throws {
+    let (mesh, job, table) = try running(isProtected: isProtected)
+    let vrank = try #require(table.ranks(of: 2).last)
+    mesh.send(
+      .message(
+        .failed(job, VRank(vrank), step: 1, reason: "no memory"),
+        from: WorkerID(incarnation: 2)))
+    #expect(mesh.released(job) == [1, 2])
+    #expect(mesh.state(job) == .failed)
+    #expect(
+      mesh.reason(job)
+        == "virtual rank \(vrank) on worker-2 failed at K/V tile 1 of 3: no memory")
   }
 
   @Test("a worker with a job that only goes on saying hello is lost")
@@ -65,8 +97,8 @@ import Testing
       mesh.send(.message(.hello(sampleHello(2)), from: WorkerID(incarnation: 2)))
       mesh.send(.tick)
     }
-    #expect(mesh.state(job) == .failed)
-    #expect(mesh.reason(job).contains("worker-2"))
+    #expect(mesh.observed(.workerLost).map(\.worker) == ["worker-2"])
+    #expect(mesh.table?.ranks(of: 2) == [] && mesh.state(job) == .running)
   }
 
   @Test("silence is forgiven when the coordinator itself was late")
@@ -77,11 +109,13 @@ import Testing
     mesh.send(.tick)
     #expect(mesh.observed.contains { $0.kind == .coordinatorLate })
     #expect(mesh.state(job) == .running)
+    #expect(mesh.workers == ["worker-1", "worker-2"])
     for _ in 0..<11 {
       mesh.now += .milliseconds(100)
       mesh.send(.tick)
     }
-    #expect(mesh.state(job) == .failed)
+    #expect(mesh.workers.isEmpty && mesh.state(job) == .running)
+    #expect(mesh.reason(job) == "waits for workers")
   }
 
   @Test("stale, backward, excessive and foreign progress is ignored")
@@ -112,16 +146,41 @@ import Testing
     let (mesh, job, _) = try running()
     mesh.call(.cancel(job))
     mesh.beat(1, job: job)
-    #expect(mesh.sent(to: 1) == [.beat(term: 3), .release(job, term: 3)])
+    #expect(mesh.sent(to: 1) == [.beat(term: 3), .release(job, isOver: true, term: 3)])
   }
 
-  @Test("a worker whose assignment was lost is told again until it names the job")
+  @Test("a worker whose assignment was lost is told again until it follows it")
   func assignAgain() throws {
     let (mesh, job, table) = try running()
     mesh.beat(1)
-    #expect(mesh.sent(to: 1).contains(.assign(table, term: 3)))
+    #expect(mesh.sent(to: 1) == [.beat(term: 3), .assign(table, term: 3)])
     mesh.beat(1, job: job)
     #expect(mesh.sent(to: 1) == [.beat(term: 3)])
+    // The table changes, and the worker has only the one before.
+    mesh.cut(2)
+    let next = try #require(mesh.table)
+    mesh.beat(1, job: job, revision: table.revision)
+    #expect(mesh.sent(to: 1) == [.beat(term: 3), .assign(next, term: 3)])
+    mesh.beat(1, job: job, revision: next.revision)
+    #expect(mesh.sent(to: 1) == [.beat(term: 3)])
+  }
+
+  @Test("a worker that was lost and comes back drops its role, and is given its share anew")
+  func comesBack() throws {
+    let (mesh, job, table) = try running()
+    mesh.cut(2)
+    let next = try #require(mesh.table)
+    mesh.beat(2, job: job, revision: table.revision)
+    #expect(mesh.effects.count == 1 && mesh.sent(to: 2) == [.introduce(term: 3)])
+    mesh.join(2)
+    let again = try #require(mesh.table)
+    #expect(mesh.sent(to: 2).contains(.assign(again, term: 3)))
+    #expect(again.peer(of: WorkerID(incarnation: 2)) != nil && again.ranks(of: 2).isEmpty)
+    // Under its old epochs it is believed nothing.
+    let vrank = table.ranks(of: 2)[0]
+    mesh.beat(2, job: job, progress: [progress(table, vrank, next: 2)])
+    #expect(mesh.status(job)?.ranks[vrank].next == 0)
+    #expect(again.hosts[vrank].epoch == next.hosts[vrank].epoch)
   }
 
   @Test("nothing is believed before hello")
@@ -138,7 +197,10 @@ import Testing
     ]
     for message in messages {
       mesh.send(.message(message, from: stranger))
-      #expect(mesh.effects.isEmpty)
+      // It is asked who it is, but for a hello that isn't its own.
+      let isHello = message == .hello(sampleHello(1))
+      #expect(mesh.sent(to: 99) == (isHello ? [] : [.introduce(term: 3)]))
+      #expect(mesh.effects.count == (isHello ? 0 : 1))
     }
     mesh.send(.workerGone(stranger, reason: "gone"))
     #expect(mesh.effects.isEmpty && mesh.state(job) == .running)

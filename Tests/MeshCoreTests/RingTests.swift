@@ -7,7 +7,7 @@ import Testing
   /// A plan, a random table of hosts, and the ring.
   struct Case {
     let plan: Plan
-    let hosts: [Int]
+    let hosts: [Int?]
     let peers: Int
     let ring: Ring
 
@@ -21,15 +21,18 @@ import Testing
         layout: random.below(2) == 0 ? .zigzag : .contiguous)
       let plan = Plan(job: job, vrankCount: 1 + random.below(24))
       let peers = 1 + random.below(9)
-      // Any table, also one that only a recovery would make, with peers that host nothing.
-      let hosts = (0..<plan.vrankCount).map { _ in random.below(peers) }
+      // Any table, also one that only a recovery would make, with peers that host nothing and ranks
+      // that nobody hosts.
+      let hosts = (0..<plan.vrankCount).map { _ in
+        random.below(20) == 0 ? nil : random.below(peers)
+      }
       self.plan = plan
       self.peers = peers
       self.hosts = hosts
       ring = Ring(plan: plan, assignment: sampleAssignment(plan, hosts: hosts, peers: peers))
     }
 
-    func owner(of tile: Int) -> Int { hosts[plan.owner(ofKeyTile: tile).index] }
+    func owner(of tile: Int) -> Int? { hosts[plan.owner(ofKeyTile: tile).index] }
 
     /// Workers that host a row which sees a key of the tile, by asking the mask for the last row of
     /// each query tile: it sees the most.
@@ -38,7 +41,7 @@ import Testing
       return Set(
         (0..<plan.queryTileCount)
           .filter { plan.queryRows(of: $0).upperBound - 1 + offset >= tile * 256 }
-          .map { hosts[plan.holder(ofQueryTile: $0).index] })
+          .compactMap { hosts[plan.holder(ofQueryTile: $0).index] })
     }
   }
 
@@ -61,10 +64,14 @@ import Testing
     {
       return "worker \(peer) is wrongly said to need it, or not to"
     }
+    guard let owner else {
+      let sources = needers.compactMap { sample.ring.source(of: tile, for: $0) }
+      return sources.isEmpty ? nil : "a tile that nobody owns is asked of \(sources)"
+    }
     let askers = needers.subtracting([owner])
     var next: [Int: Int] = [:]
     for peer in askers {
-      let source = sample.ring.source(of: tile, for: peer)
+      guard let source = sample.ring.source(of: tile, for: peer) else { return "no source" }
       guard next.updateValue(peer, forKey: source) == nil else { return "two ask \(source)" }
     }
     var (place, visited) = (owner, Set<Int>())
@@ -80,7 +87,8 @@ import Testing
       var total = 0
       for tile in 0..<sample.plan.keyTileCount {
         let keys = min(256, job.keyTokens - tile * 256)
-        let askers = sample.needers(of: tile).subtracting([sample.owner(of: tile)])
+        let owner = sample.owner(of: tile).map { [$0] } ?? []
+        let askers = sample.needers(of: tile).subtracting(owner)
         total +=
           askers.count * keys * job.flatKeyValueHeads * job.headDimension
           * job.element.byteCount * 2

@@ -15,8 +15,9 @@ import Testing
   /// Brings the worker to where it has asked a peer for tile 4, its first foreign one.
   private func foreign() throws -> WorkerHarness {
     let worker = try worker()
-    worker.deliverStore()
-    worker.send(.folded(worker.job, VRank(0), next: 1))
+    for tile in 0..<16 { worker.deliver(.query(tile), from: .store) }
+    for tile in 0..<4 { worker.deliver(.keyValue(tile), from: .store) }
+    worker.fold(1)
     #expect(worker.pulled.map(\.0.tile) == [.keyValue(4)])
     return worker
   }
@@ -37,20 +38,21 @@ import Testing
   func window() throws {
     let worker = try foreign()
     // Of tile 4 the ring is 1, 2, 0: its owner's successor comes before this worker.
-    #expect(worker.pulled.map(\.1) == [.peer(2)])
-    worker.send(.folded(worker.job, VRank(0), next: 2))
+    #expect(worker.pulled.map(\.1) == [peer(2)])
+    worker.fold(2)
     #expect(worker.pulled.map(\.0.tile) == [.keyValue(5)])
+    #expect(worker.pulled.map(\.1) == [peer(2)])
   }
 
   @Test("NO leads to the owner, and from there to the store")
   func no() throws {
     let worker = try foreign()
     let tile = TileID.keyValue(4)
-    worker.send(.answer(.no, worker.job, tile, from: .peer(1)))
+    worker.send(.answer(.no, worker.job, tile, from: peer(1)))
     #expect(worker.pulled.isEmpty, "peer 1 was not asked")
-    worker.send(.answer(.no, worker.job, tile, from: .peer(2)))
-    #expect(worker.pulled.map(\.1) == [.peer(1)])
-    worker.send(.answer(.stale, worker.job, tile, from: .peer(1)))
+    worker.send(.answer(.no, worker.job, tile, from: peer(2)))
+    #expect(worker.pulled.map(\.1) == [peer(1)])
+    worker.send(.answer(.stale, worker.job, tile, from: peer(1)))
     #expect(worker.pulled.map(\.1) == [.store])
     worker.send(.part(worker.job, tile, part: 0, from: .store))
     worker.send(.pull(worker.pull(tile), from: link(1)))
@@ -61,8 +63,8 @@ import Testing
   func late() throws {
     let worker = try foreign()
     let tile = TileID.keyValue(4)
-    worker.send(.answer(.no, worker.job, tile, from: .peer(2)))
-    worker.send(.part(worker.job, tile, part: 0, from: .peer(2)))
+    worker.send(.answer(.no, worker.job, tile, from: peer(2)))
+    worker.send(.part(worker.job, tile, part: 0, from: peer(2)))
     worker.send(.pull(worker.pull(tile), from: link(1)))
     #expect(worker.answers == [.have])
     #expect(worker.core.run?.takes(0, of: tile) == false)
@@ -72,15 +74,15 @@ import Testing
   func sourceFails(way: Int) throws {
     let worker = try foreign()
     switch way {
-    case 0: worker.send(.sourceLost(worker.job, .peer(2)))
-    case 1: worker.send(.badPart(worker.job, .keyValue(4), from: .peer(2)))
+    case 0: worker.send(.sourceLost(worker.job, peer(2)))
+    case 1: worker.send(.badPart(worker.job, .keyValue(4), from: peer(2)))
     default:
-      worker.send(.answer(.coming, worker.job, .keyValue(4), from: .peer(2)), after: .seconds(4))
+      worker.send(.answer(.coming, worker.job, .keyValue(4), from: peer(2)), after: .seconds(4))
       worker.send(.tick, after: .seconds(4))
       #expect(worker.pulled.isEmpty, "COMING renews the time")
       worker.send(.tick, after: .seconds(1))
     }
-    #expect(worker.pulled.map(\.1) == [.peer(1)])
+    #expect(worker.pulled.map(\.1) == [peer(1)])
     #expect(worker.pulled.map(\.0.tile) == [.keyValue(4)])
   }
 
@@ -89,57 +91,85 @@ import Testing
     let job = sampleJob(heads: 6, keyHeads: 6, queries: 1_024, dimension: 256, mask: .full)
     let worker = WorkerHarness()
     worker.assign(Plan(job: job, vrankCount: 3), hosts: [0, 1, 2], peers: 3)
-    worker.deliver(.keyValue(1), from: .peer(2), parts: 0..<2)
-    worker.send(.sourceLost(worker.job, .peer(2)))
+    worker.deliver(.keyValue(1), from: peer(2), parts: 0..<2)
+    worker.send(.sourceLost(worker.job, peer(2)))
     let again = worker.pulled.filter { $0.0.tile == .keyValue(1) }
     #expect(again.map(\.0.firstPart) == [2])
     #expect(again.map(\.0.creditBytes) == [2 * 2 * 256 * 256 * 4])
   }
 
-  @Test("attempts are bounded; then the worker says once in a while that it can't go on")
+  @Test("ring, owner, store, owner, store: a tile is asked for as long as it takes")
   func attempts() throws {
-    let worker = try worker()
-    var asked = 1
-    while worker.failures.isEmpty, asked < 100 {
-      worker.send(.answer(.no, worker.job, .keyValue(0), from: .store))
-      asked += worker.pulled.count
+    let worker = try foreign()
+    let tile = TileID.keyValue(4)
+    var asked = try #require(worker.pulled.first?.1)
+    var order = [asked]
+    for round in 0..<100 {
+      if round % 2 == 0 {
+        worker.send(.sourceLost(worker.job, asked))
+      } else {
+        worker.send(.tick, after: Limits.pullTimeout)
+      }
+      let mine = worker.pulled.filter { $0.0.tile == tile }
+      #expect(mine.count == 1, "round \(round)")
+      asked = try #require(mine.first?.1)
+      order.append(asked)
     }
-    #expect(asked == Limits.pullAttemptsMaximum)
-    #expect(worker.failures.count == 1)
-    #expect(worker.failures.first?.contains("K/V tile 0: no source has it") == true)
-    // Said at most once may be lost; said at every tick would be a flood.
-    worker.send(.tick, after: .milliseconds(100))
-    #expect(!worker.failures.contains { $0.contains("K/V tile 0:") })
-    worker.send(.tick, after: Limits.pullTimeout)
-    #expect(worker.failures.count { $0.contains("K/V tile 0:") } == 1)
-    worker.send(.tick, after: .milliseconds(100))
-    #expect(worker.failures.isEmpty)
+    #expect(order.prefix(5) == [peer(2), peer(1), .store, peer(1), .store])
+    #expect(order.dropFirst(3) == (0..<98).map { $0 % 2 == 0 ? peer(1) : .store }[...])
+    #expect(!worker.history.contains { if case .send(.failed) = $0 { true } else { false } })
+    worker.deliver(tile, from: asked)
+    worker.send(.pull(worker.pull(tile), from: link(1)))
+    #expect(worker.answers == [.have])
   }
 
-  @Test("giving up gives the store's credit back once, however often it is said")
+  @Test("a store that refuses is asked again after a while, not at the speed of messages")
+  func storeRefuses() throws {
+    let worker = try worker()
+    worker.send(.answer(.no, worker.job, .keyValue(0), from: .store))
+    for _ in 0..<249 {
+      #expect(worker.pulled.isEmpty)
+      worker.send(.tick)
+    }
+    #expect(worker.pulled.isEmpty)
+    worker.send(.tick)
+    #expect(worker.pulled.map(\.0.tile) == [.keyValue(0)])
+  }
+
+  @Test("a tile of the worker's own shard is asked of the store until it has it")
+  func ownTile() throws {
+    let worker = try worker()
+    for _ in 0..<50 {
+      worker.send(.tick, after: Limits.pullTimeout)
+      #expect(worker.pulled.filter { $0.0.tile == .keyValue(0) }.map(\.1) == [.store])
+    }
+    #expect(!worker.history.contains { if case .send(.failed) = $0 { true } else { false } })
+  }
+
+  @Test("asking elsewhere gives the store's credit back once, however often it is said")
   func creditAfterGivingUp() throws {
     // Shard tiles of 4 MiB: two may be under way.
     let job = sampleJob(heads: 8, keyHeads: 8, queries: 4_096, dimension: 256, mask: .full)
     let worker = WorkerHarness()
     worker.assign(Plan(job: job, vrankCount: 1), hosts: [0], peers: 1)
     #expect(worker.pulled.map(\.0.tile) == [.keyValue(0), .keyValue(1)])
-    while worker.failures.isEmpty {
-      worker.send(.answer(.no, worker.job, .keyValue(0), from: .store))
+    for _ in 0..<20 {
+      worker.send(.sourceLost(worker.job, .store))
+      worker.send(.answer(.no, worker.job, .keyValue(7), from: .store))
+      let others = worker.pulled.map(\.0.tile).filter { $0 > .keyValue(1) }
+      #expect(others.isEmpty, "\(others) asked for while two are under way")
     }
-    var asked = 0
-    for _ in 0..<10 {
-      worker.send(.answer(.no, worker.job, .keyValue(0), from: .store))
-      asked += worker.pulled.count
-    }
-    #expect(asked <= 1, "\(asked) more tiles asked for while one is under way")
+    worker.forgetHistory()
+    worker.deliver(.keyValue(0), from: .store)
+    #expect(worker.pulls(worker.history).first?.0.tile == .keyValue(2))
   }
 
   @Test("damage in the store's own copy fails the job; a peer's word for it doesn't")
   func lost() throws {
     let worker = try foreign()
-    worker.send(.answer(.lost, worker.job, .keyValue(4), from: .peer(2)))
-    #expect(worker.failures.isEmpty && worker.pulled.map(\.1) == [.peer(1)])
-    worker.send(.answer(.no, worker.job, .keyValue(4), from: .peer(1)))
+    worker.send(.answer(.lost, worker.job, .keyValue(4), from: peer(2)))
+    #expect(worker.failures.isEmpty && worker.pulled.map(\.1) == [peer(1)])
+    worker.send(.answer(.no, worker.job, .keyValue(4), from: peer(1)))
     worker.send(.answer(.lost, worker.job, .keyValue(4), from: .store))
     #expect(worker.failures.count == 1)
     #expect(worker.failures.first?.contains("damaged") == true)
@@ -156,12 +186,12 @@ import Testing
     #expect(worker.folds.map(\.tiles) == [1..<3])
     worker.deliver(.keyValue(3), from: .store)
     #expect(worker.folds.isEmpty, "two folds are under way")
-    worker.send(.folded(worker.job, VRank(0), next: 4))
+    worker.fold(4)
     #expect(worker.folds.isEmpty, "nobody folded tile 3")
-    worker.send(.folded(worker.job, VRank(0), next: 1))
+    worker.fold(1)
     #expect(worker.folds.map(\.tiles) == [3..<4])
     for next in [1, 0, -1, .max, .min] {
-      worker.send(.folded(worker.job, VRank(0), next: next))
+      worker.fold(next)
       #expect(worker.folds.isEmpty && worker.core.run?.ranks[0].next == 1)
     }
   }

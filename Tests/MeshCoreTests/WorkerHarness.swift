@@ -9,25 +9,70 @@ final class WorkerHarness {
   private(set) var effects: [Worker.Effect] = []
   /// All since the last `forget`.
   private(set) var history: [Worker.Effect] = []
+  /// Folds asked for and not yet reported, oldest first.
+  private(set) var folding: [(vrank: VRank, epoch: Epoch, tiles: Range<Int>)] = []
 
-  init() { core = Worker(hello: sampleHello(1)) }
+  init(hasSlots: Bool = false) { core = Worker(hello: sampleHello(1), hasSlots: hasSlots) }
 
   @discardableResult
   func send(_ event: Worker.Event, after delay: Duration = .milliseconds(1)) -> [Worker.Effect] {
     now += delay
     effects = core.handle(event, at: now)
     history += effects
+    for case .fold(let vrank, let epoch, let tiles) in effects {
+      folding.append((vrank, epoch, tiles))
+    }
     return effects
   }
 
   func forgetHistory() { history = [] }
 
   /// Welcomed, and assigned a plan.
-  func assign(_ plan: Plan, hosts: [Int], peers: Int, job: JobID = JobID(high: 1, low: 1)) {
+  func assign(
+    _ plan: Plan, hosts: [Int], peers: Int, holders: [Int?]? = nil,
+    job: JobID = JobID(high: 1, low: 1)
+  ) {
+    assign(sampleAssignment(plan, hosts: hosts, peers: peers, holders: holders, job: job))
+  }
+
+  /// Welcomed, and assigned a table.
+  func assign(_ assignment: Assignment) {
     send(.coordinator(.welcome(term: 3, storeEndpoint: "tcp://store")))
-    let assignment = sampleAssignment(plan, hosts: hosts, peers: peers, job: job)
     send(.coordinator(.assign(assignment, term: 3)))
   }
+
+  /// The table changes.
+  func adopt(
+    peers: [Assignment.Peer]? = nil, _ change: (inout [Assignment.Host]) -> Void = { _ in }
+  ) {
+    guard let table = core.run?.assignment.next(peers: peers, change) else { return }
+    send(.coordinator(.assign(table, term: 3)))
+  }
+
+  /// Under which the worker hosts a rank.
+  func epoch(of vrank: Int) -> Epoch {
+    core.run?.ranks.first { $0.vrank.index == vrank }?.epoch ?? .lowest
+  }
+
+  /// The compute threads report a fold up to `next`.
+  func fold(_ next: Int, vrank: Int = 0, cost: Duration = .milliseconds(10)) {
+    send(.folded(job, VRank(vrank), epoch(of: vrank), next: next, cost: cost))
+  }
+
+  /// The compute threads report the oldest fold.
+  @discardableResult
+  func foldNext(cost: Duration = .milliseconds(10)) -> Bool {
+    guard !folding.isEmpty else { return false }
+    let fold = folding.removeFirst()
+    send(.folded(job, fold.vrank, fold.epoch, next: fold.tiles.upperBound, cost: cost))
+    return true
+  }
+
+  /// The compute threads report whatever they are asked to fold.
+  func foldAll(cost: Duration = .milliseconds(10)) { while foldNext(cost: cost) {} }
+
+  /// The compute threads have normalised a rank.
+  func finish(vrank: Int = 0) { send(.finished(job, VRank(vrank), epoch(of: vrank))) }
 
   var job: JobID { JobID(high: 1, low: 1) }
 
@@ -89,7 +134,7 @@ final class WorkerHarness {
 
   var folds: [(vrank: Int, tiles: Range<Int>)] {
     effects.compactMap { effect in
-      if case .fold(let vrank, let tiles) = effect { return (vrank.index, tiles) }
+      if case .fold(let vrank, _, let tiles) = effect { return (vrank.index, tiles) }
       return nil
     }
   }
@@ -104,7 +149,7 @@ final class WorkerHarness {
 
   var resultMessages: [Int] {
     effects.compactMap { effect in
-      if case .sendResult(_, let message) = effect { return message }
+      if case .sendResult(_, _, let message) = effect { return message }
       return nil
     }
   }
@@ -117,11 +162,15 @@ final class WorkerHarness {
   }
 
   func receipt(_ message: Int, _ status: StatusCode = .ok, vrank: Int = 0) {
-    let epoch = Epoch(term: 1, counter: UInt64(vrank) + 1)
+    let known = epoch(of: vrank)
+    let epoch = known == .lowest ? Epoch(term: 1, counter: 1) : known
     let receipt = ResultReceipt(
       job: job, vrank: VRank(vrank), epoch: epoch, message: message, status: status)
     send(.receipt(receipt))
   }
 }
+
+/// The worker at an index of the samples' peers.
+func peer(_ index: Int) -> Worker.Source { .peer(WorkerID(incarnation: UInt64(index) + 1)) }
 
 func link(_ number: UInt64) -> Worker.Link { Worker.Link(number: number) }

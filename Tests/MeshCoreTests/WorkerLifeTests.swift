@@ -12,14 +12,14 @@ import Testing
   }
 
   private func releases(_ worker: WorkerHarness) -> [JobID] {
-    worker.effects.compactMap { if case .release(let job) = $0 { job } else { nil } }
+    worker.effects.compactMap { if case .release(let job, _) = $0 { job } else { nil } }
   }
 
   /// Jobs whose final counters go out with the last event.
   private func lastWords(_ worker: WorkerHarness) -> [JobID] {
     worker.effects.compactMap { effect in
-      if case .beat(let job, _, _, isLast: true) = effect { return job }
-      return nil
+      guard case .beat(let beat) = effect, beat.isLast else { return nil }
+      return beat.job
     }
   }
 
@@ -68,7 +68,7 @@ import Testing
   func olderTerm() {
     let worker = WorkerHarness()
     worker.assign(plan(), hosts: [0, 1, 2], peers: 3)
-    worker.send(.coordinator(.release(worker.job, term: 2)))
+    worker.send(.coordinator(.release(worker.job, isOver: true, term: 2)))
     #expect(worker.core.run != nil)
     let other = sampleAssignment(
       plan(), hosts: [0, 1, 2], peers: 3, job: JobID(high: 2, low: 2))
@@ -84,7 +84,8 @@ import Testing
     let table = sampleAssignment(plan, hosts: [0, 1, 2], peers: 3)
     let others = Assignment(
       job: table.job, spec: table.spec, inputs: table.inputs, vrankCount: 3,
-      planHash: table.planHash, peers: Array(table.peers.dropFirst()),
+      planHash: table.planHash, revision: table.revision, isProtected: true,
+      peers: Array(table.peers.dropFirst()),
       hosts: [0, 1, 1].map { Assignment.Host(peer: $0, epoch: table.hosts[0].epoch) })
     for bad in [others, sampleAssignment(plan, hosts: [0, 1, 9], peers: 3)] {
       worker.send(.coordinator(.assign(bad, term: 3)))
@@ -97,7 +98,7 @@ import Testing
     let worker = WorkerHarness()
     worker.assign(plan(), hosts: [1, 1, 1], peers: 2)
     #expect(worker.pulled.isEmpty && worker.core.run != nil)
-    worker.send(.coordinator(.release(worker.job, term: 3)))
+    worker.send(.coordinator(.release(worker.job, isOver: true, term: 3)))
     #expect(worker.core.run == nil)
   }
 
@@ -106,22 +107,22 @@ import Testing
     let worker = WorkerHarness()
     worker.assign(plan(), hosts: [0, 1, 2], peers: 3)
     if state > 0 { worker.deliverStore() }
-    if state > 1 { worker.send(.folded(worker.job, VRank(0), next: 1)) }
+    if state > 1 { worker.foldNext() }
     if state > 2 { worker.send(.pull(worker.pull(.keyValue(4)), from: link(1))) }
     if state > 3 {
       for tile in 4..<12 {
-        for peer in [1, 2] { worker.deliver(.keyValue(tile), from: .peer(peer)) }
-        for next in 1...12 { worker.send(.folded(worker.job, VRank(0), next: next)) }
+        for source in [1, 2] { worker.deliver(.keyValue(tile), from: peer(source)) }
+        worker.foldAll()
       }
-      worker.send(.finished(worker.job, VRank(0)))
+      worker.finish()
       #expect(worker.resultMessages.count == Limits.resultMessagesOutstanding)
     }
-    worker.send(.coordinator(.release(worker.job, term: 3)))
+    worker.send(.coordinator(.release(worker.job, isOver: true, term: 3)))
     #expect(worker.core.run == nil)
     #expect(releases(worker) == [worker.job])
     #expect(lastWords(worker) == [worker.job])
     worker.deliver(.keyValue(0), from: .store, parts: 0..<1)
-    worker.send(.folded(worker.job, VRank(0), next: 2))
+    worker.foldNext()
     worker.receipt(0)
     #expect(worker.effects.isEmpty)
     worker.send(.pull(worker.pull(.keyValue(0), tag: 1), from: link(1)))

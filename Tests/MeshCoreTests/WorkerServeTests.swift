@@ -133,9 +133,10 @@ import Testing
     let events: [Worker.Event] = [
       .linkClosed(link(1)), .answer(.have, worker.job, .keyValue(0), from: .store),
       .part(worker.job, .keyValue(0), part: 0, from: .store),
-      .badPart(worker.job, .keyValue(0), from: .peer(3)), .sourceLost(worker.job, .store),
-      .folded(worker.job, VRank(0), next: 1), .finished(worker.job, VRank(0)),
-      .coordinator(.release(worker.job, term: 0)),
+      .badPart(worker.job, .keyValue(0), from: peer(3)), .sourceLost(worker.job, .store),
+      .folded(worker.job, VRank(0), .lowest, next: 1, cost: .zero),
+      .finished(worker.job, VRank(0), .lowest),
+      .coordinator(.release(worker.job, isOver: true, term: 0)),
     ]
     for event in events {
       worker.send(event)

@@ -65,7 +65,8 @@ enum Samples {
           computation: computation, traffic: traffic, residentBytes: 1 << 60, isLast: true)),
       .failed(jobs[0], VRank(0), step: 0, reason: ""),
       .failed(jobs[1], VRank(255), step: 65_536, reason: "out of memory: 💥"),
-      .alarm(jobs[1], VRank(3), reason: "no space left on device"), .alarm(job, VRank(0), reason: ""),
+      .alarm(jobs[1], VRank(3), reason: "no space left on device"),
+      .alarm(job, VRank(0), reason: ""),
       .leaving, .goodbye,
     ]
   }
