@@ -85,10 +85,18 @@ let package = Package(
         "TensorFiles", "ZeroMQ",
       ],
       swiftSettings: strict),
+    // Faults in real processes and on their connections.
+    .target(
+      name: "MeshChaos",
+      dependencies: [
+        "MeshBench", "MeshRuntime", "MeshCore", "AttentionKernels", "Checksums", "ElementTypes",
+        "ZeroMQ", "CSystem",
+      ],
+      swiftSettings: strict),
     .executableTarget(
       name: "attnmesh",
       dependencies: [
-        "MeshBench", "MeshRuntime", "MeshSimulation", "MeshCore", "AttentionKernels",
+        "MeshBench", "MeshChaos", "MeshRuntime", "MeshSimulation", "MeshCore", "AttentionKernels",
         "CheckpointFiles", "ElementTypes", "ZeroMQ",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
@@ -121,6 +129,10 @@ let package = Package(
         "TensorFiles", "MeshWire", "ZeroMQ",
       ],
       exclude: ["Fixtures"], swiftSettings: strict),
+    .testTarget(
+      name: "MeshChaosTests",
+      dependencies: ["attnmesh", "MeshChaos", "MeshCore", "MeshRuntime", "ZeroMQ"],
+      swiftSettings: strict),
     .testTarget(
       name: "MeshJournalTests", dependencies: ["MeshJournal"], swiftSettings: strict),
     .testTarget(
