@@ -47,20 +47,14 @@ struct CommitQueue: Sendable {
   }
 
   mutating func hold(_ effect: Coordinator.Effect, after number: UInt64) {
-    if case .send(.assign(let table, _), _) = effect { dropTables(of: table.job, before: table) }
     if case .send = effect, held.count - heldStart >= Limits.effectsHeldMaximum { return }
     held.append((number, effect))
   }
 
   /// A table that waits and is replaced is never told: only the newest one is in the image that goes
   /// to disk.
-  private mutating func dropTables(of job: JobID, before newest: Assignment) {
-    for place in held.indices.reversed() {
-      guard case .send(.assign(let table, _), _) = held[place].effect, table.job == job,
-        table.revision < newest.revision
-      else { continue }
-      held.remove(at: place)
-    }
+  mutating func dropTables(overtakenBy newest: Assignment) {
+    held.removeAll { newest.overtakes($0.effect) }
   }
 
   /// - Returns: what may be carried out now.
@@ -97,7 +91,10 @@ struct CommitQueue: Sendable {
 
 extension Coordinator {
   /// Marks a job as changed: what is decided in this turn waits for its commit.
-  mutating func save(_ index: Int) { commits.change(jobs[index].id) }
+  mutating func save(_ index: Int) {
+    commits.change(jobs[index].id)
+    if let table = jobs[index].run?.table { commits.dropTables(overtakenBy: table) }
+  }
 
   /// Orders the effects of one turn around the commit that they need.
   mutating func settle(_ decided: [Effect], at now: Duration) -> [Effect] {
@@ -109,7 +106,8 @@ extension Coordinator {
       }
       effects.append(.commit(next.number, images, removing: next.removed))
     }
-    for effect in decided {
+    let newest = activeIndex.flatMap { jobs[$0].run?.table }
+    for effect in decided where newest?.overtakes(effect) != true {
       if let barrier, waits(effect) {
         commits.hold(effect, after: barrier)
       } else {
@@ -145,5 +143,13 @@ extension Coordinator {
         at: now, into: &effects)
     }
     commits.fail(number, at: now)
+  }
+}
+
+extension Assignment {
+  /// Whether an effect would tell a table of the same job that this one has replaced.
+  fileprivate func overtakes(_ effect: Coordinator.Effect) -> Bool {
+    guard case .send(.assign(let table, _), _) = effect else { return false }
+    return table.job == job && table.revision < revision
   }
 }

@@ -38,7 +38,8 @@ extension Ledger {
       if message.folded != min(next, place.needed) {
         fail(
           .exactTiles,
-          "\(worker.name)'s snapshot of rank \(rank.vrank) says \(next) and holds \(message.folded)")
+          "\(worker.name)'s snapshot of rank \(rank.vrank) says \(next) and holds \(message.folded)"
+        )
       }
       check(message, place, rank.vrank, "snapshot", worker)
     }
@@ -105,7 +106,8 @@ extension Ledger {
         "a checkpoint of rank \(write.vrank) was written under \(write.epoch) after \(highest)")
     }
     checkpoints.insert(Protected(vrank: write.vrank, next: write.next))
-    guard let best = worker.slots.best(of: write.vrank, upTo: write.epoch), let plan = worker.job?.plan
+    guard let best = worker.slots.best(of: write.vrank, upTo: write.epoch),
+      let plan = worker.job?.plan
     else {
       return fail(.trueCopies, "a checkpoint of rank \(write.vrank) can't be read back")
     }

@@ -89,7 +89,8 @@ extension Ledger {
       if progress.copied > 0, !copies.contains(copy) {
         fail(
           .trueCopies,
-          "\(worker.name) says that rank \(progress.vrank) is copied at \(progress.copied): it isn't")
+          "\(worker.name) says that rank \(progress.vrank) is copied at \(progress.copied): it isn't"
+        )
       }
       let checkpoint = Protected(vrank: progress.vrank, next: progress.durable)
       if progress.durable > 0, !checkpoints.contains(checkpoint) {

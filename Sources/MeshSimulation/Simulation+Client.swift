@@ -58,7 +58,7 @@ extension Simulation {
 
   private func ended(_ status: JobStatus) {
     // Before its tensors have arrived a job dies with its coordinator: it is submitted again.
-    if status.summary.state == .failed, status.ranks.isEmpty, terminalAt == nil, !isCalm {
+    if status.summary.state == .failed, status.ranks.isEmpty, terminalAt == nil {
       coverage.add(.path(.resubmitted))
       ledger.forgetJob()
       client = SimulatedClient()

@@ -79,7 +79,9 @@ extension Simulation {
     case .observe(let observation):
       coverage.note(observation)
       ledger.note(observation, in: self)
-      say { "coordinator · \(observation.kind.name) \(observation.worker ?? "")\(observation.vrank.map { " rank \($0)" } ?? "") \(observation.detail)" }
+      say {
+        "coordinator · \(observation.kind.name) \(observation.worker ?? "")\(observation.vrank.map { " rank \($0)" } ?? "") \(observation.detail)"
+      }
     }
   }
 

@@ -80,7 +80,9 @@ extension Simulation {
     _ state: StateMessage, message: Int, of vrank: VRank, _ worker: WorkerProcess,
     _ job: WorkerJobState
   ) {
-    guard let target = job.engine.state(of: vrank), let rank = job.ranks[vrank.index] else { return }
+    guard let target = job.engine.state(of: vrank), let rank = job.ranks[vrank.index] else {
+      return
+    }
     state.payload.withUnsafeBytes { target.write(message, from: $0) }
     rank.folded[message] = state.folded
     ledger.loaded(state, message: message, of: vrank, by: worker, job.plan)

@@ -132,7 +132,8 @@ extension Simulation {
     case .coordinatorPartition:
       block([(worker.node, .coordinator), (.coordinator, worker.node)], for: time)
     case .isolation:
-      block((others + [.coordinator]).flatMap { [(worker.node, $0), ($0, worker.node)] }, for: time)
+      block(
+        (others + [.coordinator]).flatMap { [(worker.node, $0), ($0, worker.node)] }, for: time)
     case .flapping:
       let peer = faultChance.choose(others + [.coordinator]) ?? .coordinator
       for turn in 0..<4 {

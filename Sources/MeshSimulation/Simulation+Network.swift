@@ -207,7 +207,8 @@ extension Simulation {
   private func receive(_ message: Message, by worker: WorkerProcess, from source: Worker.Source) {
     switch message {
     case .order(let order): tell(worker, .coordinator(order))
-    case .answer(let answer, let job, let tile): tell(worker, .answer(answer, job, tile, from: source))
+    case .answer(let answer, let job, let tile):
+      tell(worker, .answer(answer, job, tile, from: source))
     case .part(let job, let tile, let part, let isBad):
       // What the core would pass over must not be kept.
       guard worker.core.run?.job == job, worker.core.run?.takes(part, of: tile) == true else {

@@ -11,7 +11,8 @@ extension Simulation {
     if !keepsDisk { slots[lineage] = SlotDirectory() }
     let index = workers.count
     let name = "worker-\(lineage + 1)"
-    let isSpare = options.spares > 0 && lineage >= options.workers - options.spares
+    let isSpare =
+      options.spares > 0 && lineage >= options.workers - options.spares
       && lineage < options.workers
     let hello = WorkerMessage.Hello(
       worker: WorkerID(incarnation: Self.firstIncarnation + UInt64(index)), name: name,
@@ -177,7 +178,8 @@ extension Simulation {
 
   private func adopt(_ table: Assignment, by worker: WorkerProcess, _ job: WorkerJobState) {
     job.table = table
-    for (server, number) in worker.dataConnections.sorted(by: { $0.key < $1.key }) where server > 0 {
+    for (server, number) in worker.dataConnections.sorted(by: { $0.key < $1.key }) where server > 0
+    {
       if table.peer(of: workers[server - 1].id) == nil {
         close(number)
         worker.dataConnections[server] = nil

@@ -90,7 +90,7 @@ package struct SimulationOptions: Sendable {
     if chance.below(8) != 0, let kind = chance.choose(losses), !faults.contains(kind) {
       faults.append(kind)
     }
-    faultCount = faults.contains { !$0.isContinuous } ? chance.between(1, 6) : 0
+    faultCount = faults.contains { !$0.isContinuous } ? chance.between(1, 5) : 0
     if faults.contains(.loss) { network.loss = 0.3 * chance.fraction() }
     if faults.contains(.duplication) { network.duplication = 0.5 * chance.fraction() }
     if faults.contains(.corruption) { network.corruption = 0.1 * chance.fraction() }

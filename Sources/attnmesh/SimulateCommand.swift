@@ -61,7 +61,8 @@ struct SimulateCommand: ParsableCommand {
       return try report(try run(enumeration.doubles(count: 5_000)), replay: nil)
     }
     let first = seed ?? 1
-    let count = seed != nil && seeds == 1_000 ? 1 : try number("\(seeds)", "--seeds", in: 1...100_000_000)
+    let count =
+      seed != nil && seeds == 1_000 ? 1 : try number("\(seeds)", "--seeds", in: 1...100_000_000)
     let campaign = SimulationCampaign(.seeds(first..<first + UInt64(count)), defect: defect)
     try report(try run(campaign), replay: "attnmesh simulate --trace --seed ")
   }
@@ -147,7 +148,8 @@ extension SimulateCommand {
     }
     guard let first = summary.violations.first else { return }
     for finding in summary.violations.prefix(20) {
-      Attnmesh.complain("seed \(finding.seed) run \(finding.number): \(finding.invariant): \(finding.detail)")
+      Attnmesh.complain(
+        "seed \(finding.seed) run \(finding.number): \(finding.invariant): \(finding.detail)")
     }
     throw MeshError(
       .jobFailed,
