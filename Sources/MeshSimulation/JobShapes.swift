@@ -29,7 +29,7 @@ package final class JobShapes: Sendable {
     var chance = Chance(seed: UInt64(index), branch: 11)
     let vranks = chance.between(4, 8)
     // Some ranks have several query tiles, so that their state is several messages.
-    let queryTiles = index % 4 == 3 ? 3 * vranks : vranks + chance.below(vranks + 1)
+    let queryTiles = index % 4 == 1 ? 3 * vranks : vranks + chance.below(vranks + 1)
     let isGrouped = chance.below(4) == 0
     return AttentionJob(
       batch: 1, queryHeads: isGrouped ? 2 : 1, keyValueHeads: 1,

@@ -106,6 +106,8 @@ extension Ledger {
         "a checkpoint of rank \(write.vrank) was written under \(write.epoch) after \(highest)")
     }
     checkpoints.insert(Protected(vrank: write.vrank, next: write.next))
+    // What rots unnoticed is known as bad when it is read.
+    if worker.slots.isDamaged(write, by: worker.index) { return }
     guard let best = worker.slots.best(of: write.vrank, upTo: write.epoch),
       let plan = worker.job?.plan
     else {

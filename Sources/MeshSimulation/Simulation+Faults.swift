@@ -68,6 +68,12 @@ extension Simulation {
     guard let worker = drawWorker() else { return false }
     switch kind {
     case .crash, .crashLosingDisk:
+      // Where writes tear, it dies in one.
+      if faults.contains(.tornWrite), worker.writing != nil {
+        crash(
+          worker, restartAfter: restartDelay(), keepsDisk: kind == .crash, isSilent: false)
+        return true
+      }
       worker.crashCountdown = faultChance.below(24)
       worker.keepsDisk = kind == .crash
     case .hostLost:
@@ -174,7 +180,10 @@ extension Simulation {
       worker.slots.hasErrors = true
       end(.healDisk(worker.index), after: duration(500, 8_000))
     case .failedSync: worker.slots.failsNextSync = true
-    case .bitFlip: return worker.slots.flipBit(&diskChance)
+    case .bitFlip:
+      worker.slots.flipBits()
+      worker.slots.isRotting = true
+      end(.healDisk(worker.index), after: duration(500, 8_000))
     default: return false
     }
     return true

@@ -80,8 +80,8 @@ extension Simulation {
       guard worker.isAlive else { return }
       say { "\(worker.name) ends" }
       end(worker, isSilent: false)
-      // A rolling restart starts it again.
-      if faultChance.below(2) == 0 {
+      // A rolling restart starts it again; at last somebody has to be there.
+      if isCalm || faultChance.below(2) == 0 {
         queue.add(.startWorker(lineage: worker.lineage, keepsDisk: true), at: now + Time.second)
       }
     }
@@ -126,6 +126,7 @@ extension Simulation {
   private func heal(_ slots: SlotDirectory) {
     slots.isFull = false
     slots.hasErrors = false
+    slots.isRotting = false
   }
 
   // MARK: The liveness phase

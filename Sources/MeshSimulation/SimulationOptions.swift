@@ -95,6 +95,8 @@ package struct SimulationOptions: Sendable {
     if faults.contains(.duplication) { network.duplication = 0.5 * chance.fraction() }
     if faults.contains(.corruption) { network.corruption = 0.1 * chance.fraction() }
     if faults.contains(.longDelays) { network.longDelays = 0.2 * chance.fraction() }
+    // Writes that take long are more often cut short.
+    if faults.contains(.tornWrite) { timing.slotWrite = chance.between(10, 40) * Time.millisecond }
     network.isReordering = faults.contains(.reordering)
   }
 }

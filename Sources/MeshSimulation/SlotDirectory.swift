@@ -32,6 +32,8 @@ final class SlotDirectory {
   var isFull = false
   var hasErrors = false
   var failsNextSync = false
+  /// Bits of every other state that is written flip, unnoticed.
+  var isRotting = false
 
   /// What a worker wants to have written.
   struct Write {
@@ -77,7 +79,8 @@ final class SlotDirectory {
     let isFirst = old == nil
     lastGeneration += 1
     files[place].slots[write.slot] = Slot(
-      generation: lastGeneration, next: write.next, messages: messages)
+      generation: lastGeneration, next: write.next, messages: messages,
+      isDamaged: isRotting && lastGeneration % 2 == 0)
     if isFirst {
       files.removeAll {
         $0.vrank == write.vrank && $0.epoch == write.epoch && $0.writer == writer && $0.isDead
@@ -122,14 +125,25 @@ final class SlotDirectory {
     return (found[place].slot, found[place].epoch, place > 0)
   }
 
-  /// Flips a bit of some slot.
-  func flipBit(_ chance: inout Chance) -> Bool {
-    let places = files.indices.flatMap { file in
-      [0, 1].filter { files[file].slots[$0] != nil }.map { (file, $0) }
+  /// Flips a bit of the newest state of each rank.
+  func flipBits() {
+    for vrank in Set(files.map(\.vrank)).sorted() {
+      let places = files.indices.filter { files[$0].vrank == vrank }.flatMap { file in
+        [0, 1].map { (file: file, slot: $0) }
+      }
+      let newest = places.max { left, right in
+        generation(left.file, left.slot) < generation(right.file, right.slot)
+      }
+      if let newest { files[newest.file].slots[newest.slot]?.isDamaged = true }
     }
-    guard let (file, slot) = chance.choose(places) else { return false }
-    files[file].slots[slot]?.isDamaged = true
-    return true
+  }
+
+  private func generation(_ file: Int, _ slot: Int) -> Int {
+    files[file].slots[slot]?.generation ?? 0
+  }
+
+  func isDamaged(_ write: Write, by writer: Int) -> Bool {
+    file(of: write, writer).flatMap { files[$0].slots[write.slot]?.isDamaged } == true
   }
 
   /// The result of the rank is final.
