@@ -37,6 +37,10 @@ extension Coordinator {
     }
     let old = run.table
     run.table = table(of: run, vacant: vacant, given: given ?? [], places: places)
+    // Also who only keeps copies takes part: its loss is one of the job.
+    for peer in run.table.peers {
+      if let member = members.first(where: { $0.id == peer.worker }) { run.admit(member.hello) }
+    }
     for vrank in vacant { tell(vrank, in: &run, old: old, at: now, into: &effects) }
     jobs[index].run = run
     // What a worker folds is counted over the ranks it has: they are others now.
