@@ -72,6 +72,7 @@ package struct Coverage: Sendable {
     case checkpointWritten = "a checkpoint was written"
     case restoredFromOwnMemory = "a state was in its new host's own memory"
     case sourceChanged = "a tile was asked of another source"
+    case noise = "a core was told nonsense"
     case straggler = "a straggler was told"
   }
 

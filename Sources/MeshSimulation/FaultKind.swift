@@ -44,6 +44,16 @@ package enum FaultKind: String, Sendable, CaseIterable, Comparable {
     }
   }
 
+  /// Keeps messages from arriving as they were sent.
+  package var isOfNetwork: Bool {
+    switch self {
+    case .loss, .duplication, .reordering, .longDelays, .corruption, .partition,
+      .oneWayPartition, .coordinatorPartition, .isolation, .flapping, .clog, .brokenConnection:
+      true
+    default: false
+    }
+  }
+
   package static func < (left: FaultKind, right: FaultKind) -> Bool {
     left.rawValue < right.rawValue
   }

@@ -69,6 +69,10 @@ extension Ledger {
         fail(.copiesApart, "\(worker.name) sends the copy of rank \(header.vrank) to itself")
       }
     case .beat(let beat): check(beat, worker)
+    case .observe(let observation) where observation.kind == .restored:
+      if observation.detail.hasPrefix(RestoreTier.recompute.name), let vrank = observation.vrank {
+        checkLoss(of: vrank, worker, simulation)
+      }
     default: break
     }
   }
@@ -98,6 +102,25 @@ extension Ledger {
           .trueCopies,
           "\(worker.name) says that rank \(progress.vrank) is on disk at \(progress.durable)")
       }
+    }
+  }
+
+  /// I6: where messages arrive, what is folded again was in no memory that is left and on no disk.
+  private func checkLoss(of vrank: VRank, _ worker: WorkerProcess, _ simulation: Simulation) {
+    guard simulation.isNetworkSound else { return }
+    if let best = worker.slots.best(of: vrank, upTo: latest?.hosts[vrank.index].epoch ?? .lowest),
+      simulation.options.hasSlots
+    {
+      fail(
+        .progress,
+        "rank \(vrank) begins again in \(worker.name), and a checkpoint has \(best.slot.next) tiles"
+      )
+    }
+    for other in simulation.workers where other.isAlive {
+      guard let held = other.job?.held[vrank.index], held.next > 0 else { continue }
+      fail(
+        .progress,
+        "rank \(vrank) begins again in \(worker.name), and \(other.name) has \(held.next) tiles")
     }
   }
 

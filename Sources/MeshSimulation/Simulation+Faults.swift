@@ -21,6 +21,12 @@ extension Simulation {
       + 200 * Time.millisecond
   }
 
+  /// Messages between processes that live arrive, in time.
+  var isNetworkSound: Bool {
+    let deaf: Set<FaultKind> = [.pause, .coordinatorPause, .storeStall, .journalFailure]
+    return !options.faults.contains { $0.isOfNetwork || deaf.contains($0) }
+  }
+
   func strike(_ number: Int) {
     guard !isCalm, let kind = faultChance.choose(faults.filter { !$0.isContinuous }) else { return }
     say { "fault: \(kind.rawValue)" }

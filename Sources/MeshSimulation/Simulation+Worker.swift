@@ -58,7 +58,10 @@ extension Simulation {
       perform(effect, by: worker)
       guard worker.isAlive else { return }
     }
-    if case .tick = event { ledger.settled(worker) }
+    if case .tick = event {
+      ledger.settled(worker)
+      disturb(worker)
+    }
     // A worker that is refused ends; its supervisor starts it again.
     if case .coordinator(.refused) = event {
       coverage.add(.path(.refused))

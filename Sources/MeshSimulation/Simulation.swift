@@ -17,6 +17,7 @@ package final class Simulation {
   var faultChance: Chance
   var diskChance: Chance
   var processChance: Chance
+  var noiseChance: Chance
 
   var now = 0
   var queue = EventQueue<Action>()
@@ -59,6 +60,7 @@ package final class Simulation {
     faultChance = Chance(seed: options.seed, branch: 3)
     diskChance = Chance(seed: options.seed, branch: 4)
     processChance = Chance(seed: options.seed, branch: 5)
+    noiseChance = Chance(seed: options.seed, branch: 6)
     faults = options.faults
     crashPoints = options.crashPoints
     ledger = Ledger(job: job)

@@ -22,6 +22,8 @@ package struct SimulationOptions: Sendable {
   package var crashPoints: [CrashPoint] = []
   /// Messages arrive in the order in which they were sent, all over the mesh.
   package var isInOrder = false
+  /// Copies of cores are told nonsense now and then.
+  package var hasNoise = false
 
   /// Times in nanoseconds.
   package struct Timing: Sendable {
@@ -73,6 +75,7 @@ package struct SimulationOptions: Sendable {
     shape = chance.below(JobShapes.count)
     spares = workers > 2 && chance.below(3) == 0 ? 1 : 0
     hasSlots = chance.below(8) != 0
+    hasNoise = seed % 16 == 0
     hasSharedSlots = chance.below(2) == 0
     timing.tile = chance.logarithmic(8, 64) * Time.millisecond
     timing.copy = chance.logarithmic(1, 100) * timing.tile / 10_000

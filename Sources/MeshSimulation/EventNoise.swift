@@ -1,0 +1,120 @@
+internal import MeshCore
+
+/// Events that make no sense: of another job, of ranks and tiles that there aren't, late, early, twice.
+/// A core that is given them has to go on (I17); what it makes of them is thrown away.
+struct EventNoise {
+  private var chance: Chance
+  private let job: JobID
+  private let plan: Plan
+  private let workers: [WorkerID]
+
+  init(chance: Chance, table: Assignment) {
+    self.chance = chance
+    job = table.job
+    plan = Plan(job: table.spec, vrankCount: table.vrankCount)
+    workers = table.peers.map(\.worker) + [WorkerID(incarnation: 3)]
+  }
+
+  /// Gives a copy of a worker's core a few dozen of them.
+  mutating func disturb(_ core: Worker, table: Assignment, at now: Duration) {
+    var copy = core
+    for step in 0..<32 {
+      let event = event(planTag: table.planHash.tag)
+      _ = copy.handle(event, at: now + .milliseconds(100 * step))
+    }
+  }
+
+  private mutating func event(planTag: UInt64) -> Worker.Event {
+    let (job, vrank, epoch) = (anyJob(), anyRank(), anyEpoch())
+    let (source, link) = (anySource(), Worker.Link(number: UInt64(chance.below(4))))
+    let header = CopyHeader(
+      job: job, planTag: chance.below(8) == 0 ? 1 : planTag, vrank: vrank, epoch: epoch,
+      next: chance.below(24), first: chance.below(4), message: chance.below(5))
+    switch chance.below(21) {
+    case 0: return .pull(anyPull(planTag), from: link)
+    case 1: return .linkClosed(link)
+    case 2: return .answer(PullAnswer.allCases[chance.below(5)], job, anyTile(), from: source)
+    case 3: return .part(job, anyTile(), part: chance.below(2), from: source)
+    case 4: return .badPart(job, anyTile(), from: source)
+    case 5: return .sourceLost(job, source)
+    case 6: return .folded(job, vrank, epoch, next: chance.below(24), cost: .milliseconds(3))
+    case 7: return .finished(job, vrank, epoch)
+    case 8:
+      return .receipt(
+        ResultReceipt(
+          job: job, vrank: vrank, epoch: epoch, message: chance.below(5) - 1, status: anyStatus()))
+    case 9: return .snapshotTaken(job, vrank, epoch, next: chance.below(24), cost: .zero)
+    case 10: return .copyReceipt(header.receipt(anyStatus()), from: source)
+    case 11:
+      return .persisted(
+        job, vrank, epoch, slot: chance.below(2), next: chance.below(24), cost: .zero)
+    case 12: return .persistFailed(job, vrank, epoch, reason: "noise")
+    case 13: return .copy(header, from: link)
+    case 14: return .badCopy(header, from: link)
+    case 15: return .statePull(anyStatePull(planTag), from: link)
+    case 16:
+      return .stateAnswer(
+        StateAnswer(
+          job: job, vrank: vrank, epoch: epoch, next: chance.below(24), status: anyStatus()),
+        from: source)
+    case 17: return .statePart(header, from: source)
+    case 18: return .badStatePart(header, from: source)
+    case 19:
+      let restored = WorkerMessage.Restored(tier: .slot, next: chance.below(24))
+      return .restored(job, vrank, epoch, chance.below(2) == 0 ? nil : restored)
+    default: return .tick
+    }
+  }
+
+  private mutating func anyJob() -> JobID {
+    chance.below(8) == 0 ? JobID(high: 1, low: 2) : job
+  }
+
+  private mutating func anyRank() -> VRank {
+    VRank(chance.below(chance.below(4) == 0 ? 300 : plan.vrankCount))
+  }
+
+  private mutating func anyEpoch() -> Epoch {
+    Epoch(term: UInt64(1 + chance.below(3)), counter: UInt64(chance.below(24)))
+  }
+
+  private mutating func anyTile() -> TileID {
+    let tensor = TileTensor.allCases[chance.below(2)]
+    return TileID(tensor, chance.below(chance.below(4) == 0 ? 100_000 : plan.tileCount(tensor)))
+  }
+
+  private mutating func anySource() -> Worker.Source {
+    chance.below(3) == 0 ? .store : .peer(workers[chance.below(workers.count)])
+  }
+
+  private mutating func anyStatus() -> StatusCode {
+    chance.below(2) == 0 ? .ok : StatusCode.allCases[chance.below(StatusCode.allCases.count)]
+  }
+
+  private mutating func anyPull(_ planTag: UInt64) -> Pull {
+    Pull(
+      job: anyJob(), planTag: planTag, tile: anyTile(), firstPart: chance.below(3),
+      creditBytes: chance.below(1 << 20), worker: workers[chance.below(workers.count)],
+      vrank: anyRank(), epoch: anyEpoch())
+  }
+
+  private mutating func anyStatePull(_ planTag: UInt64) -> StatePull {
+    let first = chance.below(6)
+    return StatePull(
+      job: anyJob(), planTag: planTag, vrank: anyRank(), epoch: anyEpoch(),
+      messages: first..<first + chance.below(1_000))
+  }
+}
+
+extension Simulation {
+  /// Now and then a copy of a core is told nonsense.
+  func disturb(_ worker: WorkerProcess) {
+    guard options.hasNoise, let table = worker.job?.table, noiseChance.below(16) == 0 else {
+      return
+    }
+    coverage.add(.path(.noise))
+    var noise = EventNoise(chance: noiseChance, table: table)
+    noise.disturb(worker.core, table: table, at: clock)
+    _ = noiseChance.bits()
+  }
+}
