@@ -82,14 +82,22 @@ let package = Package(
       name: "MeshBench",
       dependencies: [
         "MeshRuntime", "MeshCore", "FoldEngine", "AttentionKernels", "Checksums", "ElementTypes",
-        "TensorFiles",
+        "TensorFiles", "ZeroMQ",
+      ],
+      swiftSettings: strict),
+    // Faults in real processes and on their connections.
+    .target(
+      name: "MeshChaos",
+      dependencies: [
+        "MeshBench", "MeshRuntime", "MeshCore", "AttentionKernels", "Checksums", "ElementTypes",
+        "ZeroMQ", "CSystem",
       ],
       swiftSettings: strict),
     .executableTarget(
       name: "attnmesh",
       dependencies: [
-        "MeshBench", "MeshRuntime", "MeshCore", "AttentionKernels", "CheckpointFiles",
-        "ElementTypes",
+        "MeshBench", "MeshChaos", "MeshRuntime", "MeshSimulation", "MeshCore", "AttentionKernels",
+        "CheckpointFiles", "ElementTypes", "ZeroMQ",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
@@ -118,9 +126,13 @@ let package = Package(
       name: "MeshIntegrationTests",
       dependencies: [
         "attnmesh", "MeshRuntime", "MeshCore", "AttentionKernels", "Checksums", "ElementTypes",
-        "TensorFiles", "ZeroMQ",
+        "TensorFiles", "MeshWire", "ZeroMQ",
       ],
       exclude: ["Fixtures"], swiftSettings: strict),
+    .testTarget(
+      name: "MeshChaosTests",
+      dependencies: ["attnmesh", "MeshChaos", "MeshCore", "MeshRuntime", "ZeroMQ"],
+      swiftSettings: strict),
     .testTarget(
       name: "MeshJournalTests", dependencies: ["MeshJournal"], swiftSettings: strict),
     .testTarget(

@@ -23,8 +23,9 @@ package final class BenchTensors: Sendable {
 
   private let directory: String
 
-  private init() throws(MeshError) {
-    let parent = FileManager.default.temporaryDirectory.path
+  /// - Parameter parent: an existing directory; nil for that of temporary files.
+  private init(in parent: String? = nil) throws(MeshError) {
+    let parent = parent ?? FileManager.default.temporaryDirectory.path
     var template = Array("\(parent)/attnmesh-bench-XXXXXX".utf8CString)
     guard mkdtemp(&template) != nil else {
       throw MeshError(.badInput, "\(parent): \(String(cString: strerror(errno)))")
@@ -36,8 +37,10 @@ package final class BenchTensors: Sendable {
 
   /// Tensors from one seed. Queries are spread three times as far as keys, so that some logits
   /// matter more than others, as in a model.
-  package convenience init(_ shape: Shape, seed: UInt64) throws(MeshError) {
-    try self.init()
+  package convenience init(
+    _ shape: Shape, seed: UInt64, in parent: String? = nil
+  ) throws(MeshError) {
+    try self.init(in: parent)
     var random = SplitMix64(seed: seed)
     for (name, heads, spread) in [
       ("q", shape.queryHeads, Float(3)), ("k", shape.keyHeads, 1), ("v", shape.keyHeads, 1),

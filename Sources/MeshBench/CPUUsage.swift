@@ -27,7 +27,7 @@ package struct CPUUsage: Encodable, Sendable {
   }
 }
 
-private func seconds(of clock: clockid_t) -> Double {
+func seconds(of clock: clockid_t) -> Double {
   var time = timespec()
   clock_gettime(clock, &time)
   return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9

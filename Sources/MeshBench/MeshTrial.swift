@@ -10,6 +10,8 @@ package struct MeshTrial {
   /// Further arguments of every worker, and of single ones by index.
   package var arguments: [String] = []
   package var argumentsByWorker: [Int: [String]] = [:]
+  /// Whether losses are provided for: by copies, checkpoints and heartbeats.
+  package var isProtected = true
   package var isCancelled: @Sendable () -> Bool
 
   package init(workers: Int, threads: Int = 1, isCancelled: @escaping @Sendable () -> Bool) {
@@ -31,21 +33,25 @@ package struct MeshTrial {
   }
 
   /// Runs a job to its end; the result stays where it is, only its digest counts.
-  package func run(_ inputs: JobInputs) throws(MeshError) -> Outcome {
+  ///
+  /// - Parameter follow: told how far the job is, several times a second.
+  package func run(
+    _ inputs: JobInputs, follow: (JobStatus, LocalMesh) -> Void = { _, _ in }
+  ) throws(MeshError) -> Outcome {
     let mark = CPUUsage.Mark()
     let mesh = try LocalMesh(
       LocalMesh.Configuration(
         workers: workers, threadsPerWorker: threads,
-        memoryBytesPerWorker: ProcessMemory.availableBytes / workers, arguments: arguments,
-        argumentsByWorker: argumentsByWorker))
+        memoryBytesPerWorker: ProcessMemory.availableBytes / workers,
+        hasCheckpoints: isProtected, arguments: arguments, argumentsByWorker: argumentsByWorker))
     let status: JobStatus
     do throws(MeshError) {
       let client = try MeshClient(endpoint: mesh.controlEndpoint, name: "bench")
       try client.waitForWorkers(workers, isCancelled: isCancelled)
       let job = try RemoteJob(
-        submitting: inputs, deadlineSeconds: 0, client: client, isCancelled: isCancelled,
-        progress: { _, _ in })
-      status = try job.wait { _ in }
+        submitting: inputs, deadlineSeconds: 0, isProtected: isProtected, client: client,
+        isCancelled: isCancelled, progress: { _, _ in })
+      status = try job.wait { follow($0, mesh) }
     } catch {
       mesh.stop()
       throw error
@@ -74,4 +80,11 @@ extension BenchTensors {
 extension JobReport {
   /// Bytes written to sockets for tiles over the payload that had to cross between workers.
   var sentOverNeeded: Double { Double(bytesSent["tiles"] ?? 0) / Double(max(1, bytesNeeded)) }
+}
+
+extension AttentionJob {
+  /// "9/3 heads, d 64, float16, full".
+  var shapeLine: String {
+    "\(queryHeads)/\(keyValueHeads) heads, d \(headDimension), \(element.name), \(mask.name)"
+  }
 }

@@ -54,8 +54,7 @@ package struct ScalingBench {
     findings.goals.append(Goal("two workers: sent / needed", sent.median, atMost: 1.01))
     return Result(
       tokens: inputs.spec.queryTokens,
-      shape: "\(inputs.spec.queryHeads)/\(inputs.spec.keyValueHeads) heads, d"
-        + " \(inputs.spec.headDimension), \(inputs.spec.element.name), causal",
+      shape: inputs.spec.shapeLine,
       vranksOfTwo: two[0].status.vrankCount,
       oneWorkerSeconds: Spread(one.map(\.report.wallSeconds)),
       twoWorkersSeconds: Spread(two.map(\.report.wallSeconds)), ratio: ratio,

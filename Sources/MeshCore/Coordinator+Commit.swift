@@ -51,6 +51,12 @@ struct CommitQueue: Sendable {
     held.append((number, effect))
   }
 
+  /// A table that waits and is replaced is never told: only the newest one is in the image that goes
+  /// to disk.
+  mutating func dropTables(overtakenBy newest: Assignment) {
+    held.removeAll { newest.overtakes($0.effect) }
+  }
+
   /// - Returns: what may be carried out now.
   mutating func finish(_ number: UInt64) -> [Coordinator.Effect] {
     guard number == issued, number > committed else { return [] }
@@ -68,9 +74,11 @@ struct CommitQueue: Sendable {
     return released
   }
 
-  /// Nothing of it is on disk: its jobs go into the next try, under the same number.
+  /// Nothing of it is on disk: its jobs go into the next try, under the same number, and so does all
+  /// that changed since: no commit may follow that what was held for it could wait for.
   mutating func fail(_ number: UInt64, at now: Duration) {
     guard number == issued, number > committed else { return }
+    for place in held.indices where held[place].after > number { held[place].after = number }
     for job in underWay { change(job) }
     // The next try takes along what was to go into the commit after it.
     for index in held.indices { held[index].after = min(held[index].after, number) }
@@ -83,7 +91,10 @@ struct CommitQueue: Sendable {
 
 extension Coordinator {
   /// Marks a job as changed: what is decided in this turn waits for its commit.
-  mutating func save(_ index: Int) { commits.change(jobs[index].id) }
+  mutating func save(_ index: Int) {
+    commits.change(jobs[index].id)
+    if let table = jobs[index].run?.table { commits.dropTables(overtakenBy: table) }
+  }
 
   /// Orders the effects of one turn around the commit that they need.
   mutating func settle(_ decided: [Effect], at now: Duration) -> [Effect] {
@@ -95,7 +106,8 @@ extension Coordinator {
       }
       effects.append(.commit(next.number, images, removing: next.removed))
     }
-    for effect in decided {
+    let newest = activeIndex.flatMap { jobs[$0].run?.table }
+    for effect in decided where newest?.overtakes(effect) != true {
       if let barrier, waits(effect) {
         commits.hold(effect, after: barrier)
       } else {
@@ -131,5 +143,13 @@ extension Coordinator {
         at: now, into: &effects)
     }
     commits.fail(number, at: now)
+  }
+}
+
+extension Assignment {
+  /// Whether an effect would tell a table of the same job that this one has replaced.
+  fileprivate func overtakes(_ effect: Coordinator.Effect) -> Bool {
+    guard case .send(.assign(let table, _), _) = effect else { return false }
+    return table.job == job && table.revision < revision
   }
 }

@@ -10,6 +10,7 @@ extension Coordinator {
     for index in members.indices {
       members[index].lastHeard = now
       members[index].stuckSince = nil
+      members[index].gotOnAt = nil
     }
     if let index = activeIndex, let run = jobs[index].run {
       for worker in run.awaited.keys.sorted() {
@@ -76,10 +77,12 @@ extension Coordinator {
     members[place].computation = computation
     let isStuck =
       computation.isBusy && before.isBusy && computation.itemsDone == before.itemsDone
+    // What it did last, it did after the last beat that told of something done.
     if !isStuck {
       members[place].stuckSince = nil
+      members[place].gotOnAt = now
     } else if members[place].stuckSince == nil {
-      members[place].stuckSince = now
+      members[place].stuckSince = members[place].gotOnAt ?? now
     }
   }
 

@@ -117,7 +117,7 @@ extension Coordinator {
     observe(
       Observation(.vrankFinal, job: job, worker: name(ofHost: vrank, in: run), vrank: vrank),
       at: now, into: &effects)
-    guard run.isWholeFinal else { return }
+    guard run.isWholeFinal else { return letGoDrained(at: now, into: &effects) }
     if jobs[index].foldedAt == nil { jobs[index].foldedAt = now }
     jobs[index].advance(to: .finishing)
     jobs[index].finishingAt = now

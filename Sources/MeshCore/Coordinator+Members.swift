@@ -11,6 +11,7 @@ extension Coordinator {
     // Nothing is believed before hello; a worker that is not known, such as one that was lost and
     // came back, says hello again when it is not answered.
     guard let member = members.firstIndex(where: { $0.id == worker }) else {
+      if case .goodbye = message { return }
       effects.append(.send(.introduce(term: configuration.term), to: worker))
       return
     }
@@ -24,6 +25,10 @@ extension Coordinator {
       record(beat, from: worker, at: now, into: &effects)
       effects.append(.send(.beat(term: configuration.term), to: worker))
       assignAgain(to: worker, unless: beat, into: &effects)
+      // It may not have heard that it may go.
+      if members.contains(where: { $0.id == worker && $0.isDraining }), !hasRole(worker) {
+        effects.append(.send(.leave(term: configuration.term), to: worker))
+      }
       if let job = beat.job, !beat.isLast, !isActive(job) {
         let isOver = index(of: job).map { jobs[$0].state.isTerminal } ?? true
         effects.append(

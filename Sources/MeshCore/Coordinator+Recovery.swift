@@ -31,7 +31,7 @@ extension Coordinator {
     } else {
       jobs[index].wait("")
     }
-    let relieved = moving.isEmpty ? nil : "handed over"
+    let relieved = moving.isEmpty ? nil : Recovery.handedOver
     for vrank in vacant where !run.ranks[vrank.index].isFinal {
       note(vrank, in: &run, lost: lost, relieved: relieved, job: jobs[index], at: now)
     }

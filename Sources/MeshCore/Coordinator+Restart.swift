@@ -12,7 +12,6 @@ extension Coordinator {
         .submit(request), id: image.request, .success(.submitted(submitReply(jobs[jobs.count - 1])))
       )
     }
-    if defect == .reuseCounterAfterRestart { nextEpoch = 1 }
   }
 
   func submitReply(_ record: JobRecord) -> SubmitReply {

@@ -146,7 +146,9 @@ package struct Coordinator: Sendable {
 
   mutating func mintEpoch() -> Epoch {
     defer { nextEpoch += 1 }
-    return Epoch(term: configuration.term, counter: nextEpoch)
+    // The first coordinator of a store has term 1.
+    let term = defect == .reuseCounterAfterRestart ? 1 : configuration.term
+    return Epoch(term: term, counter: nextEpoch)
   }
 
   mutating func observe(

@@ -65,6 +65,10 @@ package struct HostedRank: Sendable {
     var isEndSent = false
     var isFinal = false
     var deadline: Duration?
+    /// When the last message was acknowledged.
+    var heardAt: Duration?
+    /// Times in a row that nothing was acknowledged in time.
+    var repeats = 0
     var refusals = 0
   }
 

@@ -91,6 +91,9 @@ package struct Recovery: Sendable, Codable, Hashable {
     self.caughtUpSeconds = caughtUpSeconds
   }
 
+  /// The cause when nobody was lost: the host stopped at a boundary and copied the rank.
+  package static let handedOver = "handed over"
+
   /// Tiles folded for a second time; nil while it isn't known.
   package var refolded: Int? { restored.map { max(0, lostAt - $0.next) } }
 }

@@ -62,7 +62,7 @@ package enum Limits {
   package static let heartbeatTimeout: Duration = .milliseconds(900)
   /// Compute threads that have work and get nothing done for so long hang; three times what a slow
   /// tile takes if that is longer.
-  package static let hangTimeout: Duration = .milliseconds(1_900)
+  package static let hangTimeout: Duration = .milliseconds(1_800)
   /// No tile is believed to take longer.
   package static let slowTileMaximum: Duration = .seconds(600)
   /// What workers have to come back to a coordinator that was restarted.
@@ -77,7 +77,10 @@ package enum Limits {
   package static let commitRetryInterval: Duration = .milliseconds(500)
   /// A coordinator whose own loop was late by so much doubts itself before it doubts a worker.
   package static let loopLagMaximum: Duration = .milliseconds(200)
-  /// A pull that brought nothing for so long goes to the next source.
+  /// An answer is waited for at least so long before its question is taken for lost.
+  package static let answerTimeoutMinimum: Duration = .milliseconds(500)
+  /// A pull that brought nothing for so long, or for what answers usually take if that is less, goes
+  /// to the next source.
   package static let pullTimeout: Duration = .seconds(5)
   /// After the input store refused a tile, it is asked for again after so long.
   package static let pullRetryInterval: Duration = .milliseconds(250)

@@ -10,6 +10,8 @@ struct Member: Sendable {
   var computation = WorkerMessage.Computation()
   /// Since when its compute threads have got nothing done although they have work.
   var stuckSince: Duration?
+  /// When it last told of something done.
+  var gotOnAt: Duration?
   var pace = TilePace()
 
   init(hello: WorkerMessage.Hello, lastHeard: Duration) {

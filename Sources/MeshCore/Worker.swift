@@ -148,6 +148,8 @@ package struct Worker: Sendable {
   private var lastBeat: Duration?
   /// When it was asked to end.
   private var leavingSince: Duration?
+  /// It has said goodbye, and its process is about to end.
+  private var hasLeft = false
 
   package init(hello: WorkerMessage.Hello, hasSlots: Bool = false, defect: Defect? = nil) {
     self.hello = hello
@@ -157,6 +159,8 @@ package struct Worker: Sendable {
 
   package mutating func handle(_ event: Event, at now: Duration) -> [Effect] {
     var effects: [Effect] = []
+    // It has said goodbye: whatever it said now would bring it back.
+    guard !hasLeft else { return effects }
     switch event {
     case .coordinator(let message): receive(message, at: now, into: &effects)
     case .end: leave(at: now, into: &effects)
@@ -213,8 +217,7 @@ package struct Worker: Sendable {
     case .leave:
       guard leavingSince != nil || run == nil else { return }
       release(into: &effects)
-      effects.append(.send(.goodbye))
-      effects.append(.leave)
+      sayGoodbye(into: &effects)
     }
   }
 
@@ -263,8 +266,7 @@ package struct Worker: Sendable {
       effects.append(.send(.hello(hello)))
     }
     if let leavingSince, now - leavingSince >= Limits.drainTimeout {
-      effects.append(.send(.goodbye))
-      effects.append(.leave)
+      sayGoodbye(into: &effects)
     }
     run?.expire(at: now, into: &effects)
   }
@@ -297,10 +299,18 @@ package struct Worker: Sendable {
     guard leavingSince == nil else { return }
     leavingSince = now
     guard let run, run.assignment.isProtected, !run.ranks.allSatisfy({ $0.isDone }) else {
-      effects.append(.send(.goodbye))
-      return effects.append(.leave)
+      sayGoodbye(into: &effects)
+      return
     }
     effects.append(.send(.leaving))
+  }
+}
+
+extension Worker {
+  private mutating func sayGoodbye(into effects: inout [Effect]) {
+    hasLeft = true
+    effects.append(.send(.goodbye))
+    effects.append(.leave)
   }
 }
 

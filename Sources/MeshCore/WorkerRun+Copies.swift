@@ -55,8 +55,10 @@ extension WorkerRun {
     return overdue(rank) >= interval && rank.needed - rank.dispatched > interval / 2
   }
 
+  /// A copy for another holder may be due before anything more was folded: the disk has that already.
   private func mayPersist(_ rank: HostedRank, at now: Duration) -> Bool {
-    hasSlots && rank.copies.slotRetryAt.map { now >= $0 } ?? true
+    hasSlots && rank.dispatched > rank.copies.durable
+      && rank.copies.slotRetryAt.map { now >= $0 } ?? true
   }
 
   private mutating func takeSnapshot(

@@ -79,13 +79,16 @@ extension WorkerRun {
   }
 
   mutating func request(
-    _ tile: TileID, of source: Worker.Source, received: Int = 0, at now: Duration,
+    _ tile: TileID, of source: Worker.Source, received: Int = 0, attempts: Int = 1,
+    at now: Duration,
     into effects: inout [Worker.Effect]
   ) {
     guard let rank = asker(for: tile) else {
-      // Nobody hosted here wants it any more.
-      if case .requested = self[tile] { self[tile] = .absent }
+      // Nobody hosted here wants it any more, nor the parts that came.
       if tile.tensor == .keyValue { foreign.removeAll { $0 == tile.index } }
+      guard case .requested = self[tile] else { return }
+      self[tile] = .absent
+      effects.append(.forget(tile))
       return
     }
     let parts = received..<plan.partCount(tile.tensor)
@@ -96,7 +99,7 @@ extension WorkerRun {
     }
     self[tile] = .requested(
       TileState.Request(
-        source: source, received: received, deadline: now + Limits.pullTimeout))
+        source: source, received: received, since: now, attempts: attempts))
     effects.append(
       .pull(
         Pull(
@@ -118,7 +121,10 @@ extension WorkerRun {
   ) {
     guard takes(part, of: tile), case .requested(var request) = self[tile] else { return }
     request.received += 1
-    request.deadline = now + Limits.pullTimeout
+    // What was asked for twice says nothing about either answer.
+    if request.attempts == 1 { pullTrip.add(now - request.since) }
+    request.since = now
+    request.patience = nil
     if request.source == .store { storeBytes -= plan.payloadBytes(of: tile, part: part) }
     if tile.tensor == .keyValue { forward(part, of: tile.index, into: &effects) }
     guard request.received == plan.partCount(tile.tensor) else {
@@ -144,7 +150,8 @@ extension WorkerRun {
     }
     switch answer {
     case .have, .coming:
-      request.deadline = now + Limits.pullTimeout
+      request.since = now
+      request.patience = nil
       self[tile] = .requested(request)
     case .lost where source == .store:
       fail(
@@ -152,7 +159,8 @@ extension WorkerRun {
     case .no where source == .store, .stale where source == .store:
       // The last resort refuses, as right after a restart, or for ever who has lost its role: asking
       // again at once would go on as fast as messages travel.
-      request.deadline = now + Limits.pullRetryInterval
+      request.since = now
+      request.patience = Limits.pullRetryInterval
       self[tile] = .requested(request)
     case .no, .stale, .lost:
       askElsewhere(tile, request, because: "it has it not", at: now, into: &effects)
@@ -172,9 +180,13 @@ extension WorkerRun {
 
   mutating func expire(at now: Duration, into effects: inout [Worker.Effect]) {
     for tile in requestedTiles {
-      guard case .requested(let request) = self[tile], now >= request.deadline else { continue }
+      guard case .requested(let request) = self[tile], now - request.since >= timeout(request)
+      else {
+        continue
+      }
       askElsewhere(
-        tile, request, because: "nothing came in time", at: now, into: &effects)
+        tile, request, because: "nothing came for \(tenths(now - request.since)) s", at: now,
+        into: &effects)
     }
     expireResults(at: now, into: &effects)
     expireRestoring(at: now)
@@ -197,7 +209,14 @@ extension WorkerRun {
       .observe(
         Observation(
           .sourceChanged, job: job, detail: "\(tile): \(reason); asking \(name(of: next))")))
-    self.request(tile, of: next, received: request.received, at: now, into: &effects)
+    self.request(
+      tile, of: next, received: request.received, attempts: request.attempts + 1, at: now,
+      into: &effects)
+  }
+
+  private func timeout(_ request: TileState.Request) -> Duration {
+    request.patience
+      ?? pullTrip.timeout(attempts: request.attempts, maximum: Limits.pullTimeout)
   }
 
   /// What was asked of the store and won't come any more.

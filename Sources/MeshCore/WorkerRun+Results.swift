@@ -9,11 +9,12 @@ extension WorkerRun {
         effects.append(.sendResult(vrank, epoch, message: result.sent))
         result.sent += 1
         resultsOutstanding += 1
-        result.deadline = now + Limits.resultTimeout
+        result.deadline = now + resultTimeout(result)
       }
       if result.acknowledged == result.count, !result.isEndSent {
         effects.append(.sendFinal(vrank, epoch))
         result.isEndSent = true
+        // The store reads and syncs a whole rank before it answers.
         result.deadline = now + Limits.resultTimeout
       }
       ranks[index].result = result
@@ -40,14 +41,26 @@ extension WorkerRun {
       result.isFinal = true
       result.deadline = nil
       effects.append(.retire(receipt.vrank, receipt.epoch))
+      if defect == .freeShardEarly {
+        for tile in plan.keyTiles(of: receipt.vrank) where isDroppable(tile) {
+          drop(tile, into: &effects)
+        }
+      }
       if snapshot?.vrank == receipt.vrank { endSnapshot(into: &effects) }
     } else if receipt.message == result.acknowledged, result.acknowledged < result.sent {
       result.acknowledged += 1
       resultsOutstanding -= 1
       result.refusals = 0
-      result.deadline = now + Limits.resultTimeout
+      if result.repeats == 0, let heard = result.heardAt { resultTrip.add(now - heard) }
+      result.repeats = 0
+      result.heardAt = now
+      result.deadline = now + resultTimeout(result)
     }
     ranks[index].result = result
+  }
+
+  private func resultTimeout(_ result: HostedRank.ResultProgress) -> Duration {
+    resultTrip.timeout(attempts: result.repeats + 1, maximum: Limits.resultTimeout)
   }
 
   mutating func expireResults(at now: Duration, into effects: inout [Worker.Effect]) {
@@ -78,7 +91,8 @@ extension WorkerRun {
     if result.isEndSent, isRefused { result.acknowledged = 0 }
     result.sent = result.acknowledged
     result.isEndSent = false
-    result.deadline = now + Limits.resultTimeout
+    result.repeats += 1
+    result.deadline = now + resultTimeout(result)
     ranks[index].result = result
   }
 }

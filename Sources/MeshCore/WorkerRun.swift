@@ -25,6 +25,9 @@ package struct WorkerRun: Sendable {
   var foreign: [Int] = []
   var folds: [OutstandingFold] = []
   var resultsOutstanding = 0
+  /// What answers to pulls, and to messages of results, take.
+  var pullTrip = RoundTrip()
+  var resultTrip = RoundTrip()
   /// The rank of which a snapshot is being taken, copied or written: one at a time.
   var snapshot: Snapshot?
   /// Copies of others' ranks, sorted by virtual rank.
@@ -101,7 +104,12 @@ enum TileState: Sendable {
     var source: Worker.Source
     /// Parts that have arrived: 0 ..< received.
     var received = 0
-    var deadline: Duration
+    /// When it was asked for, or when something of it came last.
+    var since: Duration
+    /// Times that it was asked for since something of it came.
+    var attempts: Int
+    /// How long to wait, if not as long as answers usually take.
+    var patience: Duration?
   }
 }
 

@@ -87,7 +87,7 @@ package struct JobReport: Encodable, Sendable {
   /// One line for each worker that was lost, and one for the job if it was.
   private static func failures(_ status: JobStatus) -> [String] {
     var lines: [String] = []
-    for recovery in status.recoveries {
+    for recovery in status.recoveries where recovery.cause != Recovery.handedOver {
       let line = "\(recovery.worker) (process \(recovery.processID)): \(recovery.cause)"
       if !lines.contains(line) { lines.append(line) }
     }
@@ -136,9 +136,9 @@ package struct JobReport: Encodable, Sendable {
     }
     if !recoveries.isEmpty {
       let refolded = recoveries.reduce(0) { $0 + ($1.tilesRefolded ?? 0) }
+      let causes = failures.isEmpty ? Recovery.handedOver : failures.joined(separator: "; ")
       lines.append(
-        "recovered: \(recoveries.count) virtual ranks after: \(failures.joined(separator: "; "));"
-          + " \(refolded) tiles folded again")
+        "moved: \(recoveries.count) virtual ranks; \(causes); \(refolded) tiles folded again")
     }
     lines.append("output sha256: \(outputDigest)")
     return lines.joined(separator: "\n")

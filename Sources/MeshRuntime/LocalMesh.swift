@@ -19,6 +19,8 @@ package final class LocalMesh: Sendable {
     /// Further arguments of every worker, and of single ones by index.
     package var arguments: [String]
     package var argumentsByWorker: [Int: [String]]
+    /// What the coordinator's observations are told to.
+    package var log = ObservationLog(isOn: false)
 
     package init(
       workers: Int, threadsPerWorker: Int, memoryBytesPerWorker: Int, spares: Int = 0,
@@ -35,22 +37,27 @@ package final class LocalMesh: Sendable {
     }
   }
 
+  private let configuration: Configuration
   private let directory: String
   private let coordinator: CoordinatorService
   private let children: Monitor<[pid_t: String]>
-  private let lifeline: Int32
+  /// How many workers have been started.
+  private let startCount: Mutex<Int>
+  /// The pipe that tells the workers when this process is gone.
+  private let lifeline: (read: Int32, write: Int32)
   private let supervisor: DedicatedThread
 
   package var controlEndpoint: String { coordinator.controlEndpoint }
 
   package init(_ configuration: Configuration) throws(MeshError) {
+    self.configuration = configuration
     directory = try Self.makeDirectory()
     do throws(MeshError) {
       coordinator = try CoordinatorService(
         CoordinatorService.Configuration(
           controlEndpoint: "ipc://\(directory)/control", dataEndpoint: "ipc://\(directory)/store",
           advertisedData: nil, store: nil, diskQuotaBytes: .max, retention: .seconds(3_600),
-          log: ObservationLog(isOn: false)))
+          log: configuration.log))
     } catch {
       removeRunDirectory(directory)
       throw error
@@ -58,15 +65,15 @@ package final class LocalMesh: Sendable {
     var ends: [Int32] = [0, 0]
     precondition(pipe(&ends) == 0, "no pipe: \(errno)")
     for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
-    lifeline = ends[1]
+    lifeline = (ends[0], ends[1])
+    let count = configuration.workers + configuration.spares
     var started: [pid_t: String] = [:]
-    for index in 0..<configuration.workers + configuration.spares {
-      let name = "worker-\(index + 1)"
+    for index in 0..<count {
       let arguments = Self.arguments(
-        name, index, configuration, directory: directory, coordinator: coordinator.controlEndpoint)
-      if let process = spawn(arguments, lifeline: ends[0]) { started[process] = name }
+        index, configuration, directory: directory, coordinator: coordinator.controlEndpoint)
+      if let process = spawn(arguments, lifeline: ends[0]) { started[process] = Self.name(index) }
     }
-    close(ends[0])
+    startCount = Mutex(count)
     let children = Monitor(started)
     self.children = children
     let coordinator = self.coordinator
@@ -79,10 +86,40 @@ package final class LocalMesh: Sendable {
     } catch {
       preconditionFailure("no thread for the supervisor: \(error)")
     }
-    guard started.count == configuration.workers + configuration.spares else {
+    guard started.count == count else {
       stop()
       throw MeshError(.jobFailed, "a worker process can't be started: \(errno)")
     }
+  }
+
+  private static func name(_ index: Int) -> String { "worker-\(index + 1)" }
+
+  /// Starts one more worker, as one would that takes the place of another; its name is new. The
+  /// supervisor goes with the last worker, so one has to be running.
+  ///
+  /// - Parameter environment: added to that of this process.
+  package func startWorker(environment: [String: String] = [:]) throws(MeshError) -> String {
+    let index = startCount.withLock { count in
+      defer { count += 1 }
+      return count
+    }
+    let name = Self.name(index)
+    var arguments = configuration
+    arguments.workers = index + 1
+    let line = Self.arguments(
+      index, arguments, directory: directory, coordinator: coordinator.controlEndpoint)
+    // With the lock held: its end must not be noticed before its beginning.
+    let isStarted = children.update { children in
+      guard !children.isEmpty,
+        let process = spawn(line, lifeline: lifeline.read, environment: environment)
+      else { return false }
+      children[process] = name
+      return true
+    }
+    guard isStarted else {
+      throw MeshError(.jobFailed, "a worker process can't be started: \(errno)")
+    }
+    return name
   }
 
   private static func makeDirectory() throws(MeshError) -> String {
@@ -98,10 +135,10 @@ package final class LocalMesh: Sendable {
   }
 
   private static func arguments(
-    _ name: String, _ index: Int, _ configuration: Configuration, directory: String,
-    coordinator: String
+    _ index: Int, _ configuration: Configuration, directory: String, coordinator: String
   ) -> [String] {
-    [
+    let name = name(index)
+    return [
       "attnmesh", "worker", "--name", name, "--coordinator", coordinator, "--listen",
       "ipc://\(directory)/\(name)", "--threads", "\(configuration.threadsPerWorker)", "--memory",
       "\(configuration.memoryBytesPerWorker)", "--lifeline", directory,
@@ -128,7 +165,8 @@ package final class LocalMesh: Sendable {
     for process in running { kill(process, SIGKILL) }
     supervisor.join()
     coordinator.stop()
-    close(lifeline)
+    close(lifeline.write)
+    close(lifeline.read)
     removeRunDirectory(directory)
   }
 }
@@ -138,7 +176,9 @@ package let lifelineDescriptor: Int32 = 3
 
 /// Starts this executable again with other arguments, in a process group of its own: Ctrl-C goes to
 /// the parent alone, which ends its children in order.
-private func spawn(_ arguments: [String], lifeline: Int32) -> pid_t? {
+private func spawn(
+  _ arguments: [String], lifeline: Int32, environment: [String: String] = [:]
+) -> pid_t? {
   var actions = posix_spawn_file_actions_t()
   var attributes = posix_spawnattr_t()
   posix_spawn_file_actions_init(&actions)
@@ -151,9 +191,17 @@ private func spawn(_ arguments: [String], lifeline: Int32) -> pid_t? {
   posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETPGROUP))
   var process = pid_t()
   var pointers: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) } + [nil]
-  defer { for pointer in pointers { free(pointer) } }
+  var added: [UnsafeMutablePointer<CChar>?] = environment.map { strdup("\($0)=\($1)") }
+  defer { for pointer in pointers + added { free(pointer) } }
+  // Of a variable that is there twice the first one counts.
+  var inherited = environ
+  while let variable = inherited.pointee {
+    added.append(strdup(variable))
+    inherited += 1
+  }
+  added.append(nil)
   let status = posix_spawn(
-    &process, "/proc/self/exe", &actions, &attributes, &pointers, environ)
+    &process, "/proc/self/exe", &actions, &attributes, &pointers, &added)
   return status == 0 ? process : nil
 }
 

@@ -13,12 +13,20 @@ package final class MeshClient {
   private let role: Role
   private let name: String
   private var random = SystemRandomNumberGenerator()
+  /// How long to wait for a coordinator that has answered before: it may be restarted.
+  package let patience: Duration
+  /// Told when a coordinator that is waited for falls silent, and when it answers again.
+  package var notify: (String) -> Void = { _ in }
+  private var isSilent = false
 
   /// - Parameter name: who calls, for people and fair queueing: user@host.
-  package init(endpoint: String, role: Role = .operator, name: String) throws(MeshError) {
+  package init(
+    endpoint: String, role: Role = .operator, name: String, patience: Duration = .seconds(60)
+  ) throws(MeshError) {
     self.endpoint = endpoint
     self.role = role
     self.name = name
+    self.patience = patience
     // libzmq takes the port modulo 65,536 and would wait for somebody else.
     if endpoint.hasPrefix("tcp://"),
       let port = endpoint.split(separator: ":").last, Int(port).map({ $0 > 65_535 }) == true
@@ -56,13 +64,15 @@ package final class MeshClient {
     isCancelled: () -> Bool = { false }
   ) throws(MeshError) -> CallOutcome {
     let id = RequestID(high: random.next(), low: random.next())
-    let answerDue = MonotonicClock.now + patience
+    let start = MonotonicClock.now
+    let answerDue = start + patience
     let end = answerDue + grace
-    var nextSend = MonotonicClock.now
+    var nextSend = start
     var poller = Poller()
     poller.watch(control)
     while MonotonicClock.now < end {
       if isCancelled() { throw MeshError(.interrupted, "interrupted") }
+      if patience + grace >= self.patience { tellSilence(since: start) }
       do throws(ZeroMQError) {
         if MonotonicClock.now >= nextSend {
           let header = CallHeader(
@@ -74,13 +84,24 @@ package final class MeshClient {
         }
         try poller.wait(upTo: min(.milliseconds(50), max(.zero, nextSend - MonotonicClock.now)))
         while let message = try control.socket.receive() {
-          if let outcome = reply(to: id, in: message) { return outcome }
+          guard let outcome = reply(to: id, in: message) else { continue }
+          if isSilent { notify("the coordinator at \(endpoint) answers again") }
+          isSilent = false
+          return outcome
         }
       } catch {
         throw MeshError(.unreachable, "\(endpoint): \(error.description)")
       }
     }
     throw unreachable
+  }
+
+  private func tellSilence(since start: Duration) {
+    guard !isSilent, MonotonicClock.now - start >= .seconds(3) else { return }
+    isSilent = true
+    notify(
+      "no coordinator answers at \(endpoint); waiting for it for up to"
+        + " \(patience.components.seconds) s")
   }
 
   private func reply(to id: RequestID, in message: borrowing Message) -> CallOutcome? {
@@ -176,7 +197,7 @@ package final class MeshClient {
   ) throws(MeshError) {
     guard let store else { preconditionFailure("the store isn't connected") }
     let id = RequestID(high: random.next(), low: random.next())
-    let end = MonotonicClock.now + .seconds(30)
+    let end = MonotonicClock.now + max(.seconds(30), patience)
     var nextSend = MonotonicClock.now
     var poller = Poller()
     poller.watch(store)

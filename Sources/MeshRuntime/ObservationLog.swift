@@ -4,10 +4,16 @@ package import MeshCore
 /// Writes observations to standard error, a line each, or not at all.
 package struct ObservationLog: Sendable {
   private let isOn: Bool
+  private let observer: (@Sendable (Observation) -> Void)?
 
-  package init(isOn: Bool) { self.isOn = isOn }
+  /// - Parameter observer: told each observation when it is made, on the thread that made it.
+  package init(isOn: Bool, observer: (@Sendable (Observation) -> Void)? = nil) {
+    self.isOn = isOn
+    self.observer = observer
+  }
 
   package func write(_ observation: Observation) {
+    observer?(observation)
     guard isOn else { return }
     var now = timespec()
     clock_gettime(CLOCK_REALTIME, &now)

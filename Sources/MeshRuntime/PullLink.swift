@@ -15,6 +15,7 @@ final class PullLink {
   struct StoredMessage {
     let header: [UInt8]
     let payload: StoredFrame?
+    let purpose: Traffic.Purpose
   }
 
   init(
@@ -26,28 +27,41 @@ final class PullLink {
     connection = try WatchLink(endpoint: endpoint, options: options, context: context)
   }
 
-  /// Sends in order.
-  ///
-  /// - Returns: bytes written to the socket, framing included.
-  func send(_ message: StoredMessage) -> Int {
+  /// Sends in order, and counts what is written to the socket, framing included.
+  func send(_ message: StoredMessage, counting traffic: inout Traffic) {
     // What waits for a source that never answered was asked of another long ago.
     if waiting.count >= Self.waitingMaximum { waiting.removeFirst() }
     waiting.append(message)
-    return flush()
+    flush(counting: &traffic)
   }
 
-  /// Sends what waits, as far as there is room.
-  func flush() -> Int {
-    var bytes = 0
+  /// Sends what waits, as far as there is room. What is counted, and as what, is each message that
+  /// leaves now: that may be another than the one that was given last.
+  func flush(counting traffic: inout Traffic) {
     while let next = waiting.first {
       let message = Message(header: Frame(next.header), payload: next.payload?.copy())
       guard (try? connection.socket.socket.send(message)) == .sent else { break }
-      bytes += Sockets.wireBytes(next.header.count)
-      bytes += next.payload.map { Sockets.wireBytes($0.count) } ?? 0
+      traffic.count(next.header.count, next.payload?.count, for: next.purpose)
       waiting.removeFirst()
     }
-    return bytes
   }
 
   var isWaiting: Bool { !waiting.isEmpty }
+}
+
+extension Traffic {
+  /// What bytes are counted as.
+  enum Purpose { case tiles, inputs, results, copies }
+
+  /// Counts a message of one frame or two as it goes over the wire.
+  mutating func count(_ headerBytes: Int, _ payloadBytes: Int?, for purpose: Purpose) {
+    let bytes =
+      Sockets.wireBytes(headerBytes) + (payloadBytes.map { Sockets.wireBytes($0) } ?? 0)
+    switch purpose {
+    case .tiles: tileBytes += bytes
+    case .inputs: inputBytes += bytes
+    case .results: resultBytes += bytes
+    case .copies: copyBytes += bytes
+    }
+  }
 }

@@ -100,16 +100,19 @@ package struct RemoteJob {
     return status
   }
 
-  /// Follows the job to its end.
+  /// Follows the job to its end, also over a restart of its coordinator: one that was there may be
+  /// away for as long as the client's patience lasts.
   ///
   /// - Parameter progress: told the status as it changes.
   /// - Returns: the last status: done.
   /// - Throws: the job failed, was cancelled, or the coordinator is gone.
   package func wait(progress: (JobStatus) -> Void) throws(MeshError) -> JobStatus {
     var position: UInt64 = 0
-    var wasKnown = false
+    // Whoever was admitted has talked to it.
+    var wasKnown = !admission.storeEndpoint.isEmpty
     while true {
-      let outcome = try client.call(.status(id), isCancelled: isCancelled)
+      let outcome = try client.call(
+        .status(id), patience: wasKnown ? client.patience : .seconds(10), isCancelled: isCancelled)
       if wasKnown, case .failure(let failure) = outcome, failure.code == .notFound {
         throw MeshError(
           .unreachable,
@@ -122,11 +125,11 @@ package struct RemoteJob {
       if let failure = Self.failure(status) { throw failure }
       // Returns at the next event of the job, or soon enough to redraw progress.
       let request = EventsRequest(after: position, job: id)
-      let events = try client.call(
-        .events(request), patience: .milliseconds(400), grace: .seconds(10),
+      let events = try? client.call(
+        .events(request), patience: .milliseconds(400), grace: .seconds(2),
         isCancelled: isCancelled)
       guard case .success(.events(let reply)) = events else {
-        // Too many wait for events already: look again in a while.
+        // Too many wait for events already, or nobody answers: look again in a while.
         sleep(seconds: 0.4)
         continue
       }
@@ -143,7 +146,8 @@ package struct RemoteJob {
   package func fetch(
     into files: borrowing ResultFiles, withLogSumExp: Bool, progress: (Int, Int) -> Void
   ) throws(MeshError) -> JobStatus {
-    let outcome = try client.call(.result(id), isCancelled: isCancelled)
+    let outcome = try client.call(
+      .result(id), patience: client.patience, isCancelled: isCancelled)
     guard case .result(let reply) = try outcome.orThrow() else { throw Self.strange }
     try client.connectStore(reply.storeEndpoint)
     let spec = reply.status.summary.spec

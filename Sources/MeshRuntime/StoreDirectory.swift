@@ -14,7 +14,11 @@ package struct StoreDirectory: Sendable {
 
   /// Files without names, in a directory that exists.
   package static func unnamed(in path: String) -> StoreDirectory {
-    StoreDirectory(path: path, term: UInt64(max(1, time(nil))), journal: nil, lock: nil)
+    // In milliseconds: one that is started at once again must not have the same.
+    var now = timespec()
+    clock_gettime(CLOCK_REALTIME, &now)
+    let term = UInt64(max(1, now.tv_sec * 1_000 + now.tv_nsec / 1_000_000))
+    return StoreDirectory(path: path, term: term, journal: nil, lock: nil)
   }
 
   /// Opens a store that keeps files by name, with what an earlier coordinator left. One coordinator

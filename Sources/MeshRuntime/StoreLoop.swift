@@ -22,6 +22,7 @@ package final class StoreLoop {
   let background: BackgroundQueue
   var jobs: [JobID: StoredJob] = [:]
   private var droppedMessages = 0
+  private var shim = MessageShim(3)
 
   /// - Parameters:
   ///   - router: bound.
@@ -52,9 +53,15 @@ package final class StoreLoop {
       // Bounded turns: orders and uploads take turns.
       for _ in 0..<16 {
         guard let message = try router.socket.receive() else { break }
-        receive(message)
+        if shim == nil { receive(message) } else { passThroughShim(message) }
       }
     }
+  }
+
+  private func passThroughShim(_ message: consuming Message) {
+    var shim = shim
+    shim?.pass(message, to: receive)
+    self.shim = shim
   }
 
   // MARK: Orders

@@ -53,11 +53,9 @@ extension WorkerLoop {
 
   private func send(_ header: CopyHeader, to source: Worker.Source, _ job: WorkerJob) {
     Failpoint.pass("send-copy")
-    guard let snapshot = job.snapshot, snapshot.vrank == header.vrank, let link = link(to: source)
-    else { return }
+    guard let snapshot = job.snapshot, snapshot.vrank == header.vrank else { return }
     let frame = StoredFrame(snapshot.frame(of: header.message))
-    job.traffic.copyBytes += link.send(
-      PullLink.StoredMessage(header: DataFrame.copy(header).encode(), payload: frame))
+    send(.copy(header), frame, to: source, for: .copies)
   }
 
   private func dropSnapshot(_ job: WorkerJob) {
@@ -97,9 +95,7 @@ extension WorkerLoop {
 
   private func ask(_ pull: StatePull, of source: Worker.Source, _ job: WorkerJob) {
     Failpoint.pass("pull-state")
-    guard let link = link(to: source) else { return }
-    job.traffic.copyBytes += link.send(
-      PullLink.StoredMessage(header: DataFrame.statePull(pull).encode(), payload: nil))
+    send(.statePull(pull), nil, to: source, for: .copies)
   }
 
   private func load(_ header: CopyHeader, _ job: WorkerJob) {
@@ -128,10 +124,10 @@ extension WorkerLoop {
     guard let checkpoints = job.checkpoints, let state = job.engine.state(of: vrank) else {
       return perform(.restored(job.id, vrank, epoch, nil))
     }
-    let (id, notices, log) = (job.id, notices, configuration.log)
+    let (id, notices) = (job.id, notices)
     disk.run {
       let restored = checkpoints.read(into: state) { reason in
-        log.write(Observation(.checkpointAlarm, job: id, vrank: vrank, detail: reason))
+        _ = notices.post(.alarm(id, vrank, reason: reason))
       }
       _ = notices.post(.done(.restored(id, vrank, epoch, restored)))
     }

@@ -29,7 +29,7 @@ extension WorkerLoop {
     case .adopt(let table): adopt(table, job)
     case .host(let vrank, _): job.engine.host(vrank)
     case .pull(let pull, let source):
-      send(PullLink.StoredMessage(header: DataFrame.pull(pull).encode(), payload: nil), to: source)
+      send(.pull(pull), nil, to: source, for: source == .store ? .inputs : .tiles)
     case .serve(let tile, let part, let link):
       guard let frame = job.shelf.part(part, of: tile) else { return }
       let header = PartHeader(job: job.id, planTag: job.planTag, tile: tile, part: part)
@@ -103,9 +103,14 @@ extension WorkerLoop {
 
   // MARK: Sources
 
-  private func send(_ message: PullLink.StoredMessage, to source: Worker.Source) {
-    guard let link = link(to: source) else { return }
-    count(link.send(message), on: source)
+  func send(
+    _ frame: DataFrame, _ payload: StoredFrame?, to source: Worker.Source,
+    for purpose: Traffic.Purpose
+  ) {
+    guard let job, let link = link(to: source) else { return }
+    let message = PullLink.StoredMessage(
+      header: frame.encode(), payload: payload, purpose: purpose)
+    link.send(message, counting: &job.traffic)
   }
 
   func link(to source: Worker.Source) -> PullLink? {
@@ -122,35 +127,18 @@ extension WorkerLoop {
     return link
   }
 
-  /// Counts bytes written to a source: requests for tiles and inputs, or results.
-  func count(_ bytes: Int, on source: Worker.Source) {
-    if source == .store {
-      job?.traffic.inputBytes += bytes
-    } else {
-      job?.traffic.tileBytes += bytes
-    }
-  }
-
   // MARK: Peers
 
-  /// What bytes are counted as.
-  enum Purpose { case tiles, copies }
-
   func sendToPeer(
-    _ frame: DataFrame, _ payload: StoredFrame?, _ link: Worker.Link, for purpose: Purpose = .tiles
+    _ frame: DataFrame, _ payload: StoredFrame?, _ link: Worker.Link,
+    for purpose: Traffic.Purpose = .tiles
   ) {
     guard let peer = peers.first(where: { $0.number == link.number }) else { return }
     let header = frame.encode()
     let message = Message(
       routingID: peer.routingID, header: Frame(header), payload: payload?.copy())
     switch try? data.socket.send(message) {
-    case .sent?:
-      let bytes =
-        Sockets.wireBytes(header.count) + (payload.map { Sockets.wireBytes($0.count) } ?? 0)
-      switch purpose {
-      case .tiles: job?.traffic.tileBytes += bytes
-      case .copies: job?.traffic.copyBytes += bytes
-      }
+    case .sent?: job?.traffic.count(header.count, payload?.count, for: purpose)
     case .unroutable?:
       peers.removeAll { $0.number == link.number }
       perform(.linkClosed(link))
@@ -190,7 +178,11 @@ extension WorkerLoop {
       let time = Duration.seconds(Double(work.visiblePairs) / model.pairsPerSecond)
       let (pacer, now) = (foldPacer, MonotonicClock.now)
       pool.submit(
-        itemCount: 1, perform: { _, _ in pacer.perform(time, askedAt: now) }, completion: done)
+        itemCount: 1,
+        perform: { _, _ in
+          Failpoint.pass("compute")
+          pacer.perform(time, askedAt: now)
+        }, completion: done)
     } else {
       pool.submit(
         itemCount: work.itemCount,
@@ -223,17 +215,13 @@ extension WorkerLoop {
       message, job: job.id, planTag: job.planTag, epoch: epoch)
     guard let count = state.frameBytes else { return }
     let frame = Frame(count: count) { state.write(result.payload(message), to: $0) }
-    guard let link = link(to: .store) else { return }
-    job.traffic.resultBytes += link.send(
-      PullLink.StoredMessage(
-        header: DataFrame.state(state.header).encode(), payload: StoredFrame(frame)))
+    send(.state(state.header), StoredFrame(frame), to: .store, for: .results)
   }
 
   private func sendFinal(_ vrank: VRank, _ epoch: Epoch, _ job: WorkerJob) {
     Failpoint.pass("send-final")
     guard let result = job.results[vrank], let digest = result.sealedDigest else { return }
     let end = VRankFinal(job: job.id, vrank: vrank, epoch: epoch, digest: digest)
-    send(
-      PullLink.StoredMessage(header: DataFrame.vrankFinal(end).encode(), payload: nil), to: .store)
+    send(.vrankFinal(end), nil, to: .store, for: .results)
   }
 }

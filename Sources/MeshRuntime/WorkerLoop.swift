@@ -10,6 +10,8 @@ final class WorkerLoop {
   enum Notice: Sendable {
     /// A fold, or something else that the core waits for.
     case done(Worker.Event)
+    /// A checkpoint can't be used.
+    case alarm(JobID, VRank, reason: String)
     /// Say goodbye in order: hand over what is hosted.
     case end
     /// End at once.
@@ -39,6 +41,7 @@ final class WorkerLoop {
   let disk: BackgroundQueue
   var pacer: LinkPacer
   let foldPacer = FoldPacer()
+  private var shim = MessageShim(1)
 
   init(
     core: Worker, configuration: WorkerService.Configuration, pool: ComputePool,
@@ -67,12 +70,12 @@ final class WorkerLoop {
       // Control first: a release ends work that need not be done.
       for _ in 0..<64 {
         guard let message = try control.socket.receive() else { break }
-        receiveControl(message)
+        pass(message, to: receiveControl)
       }
       for notice in notices.drain() { receive(notice) }
       for _ in 0..<64 {
         guard let message = try data.socket.receive() else { break }
-        receiveFromPeer(message)
+        pass(message, to: receiveFromPeer)
       }
       try receiveFromSources()
       sendPaced()
@@ -83,6 +86,15 @@ final class WorkerLoop {
       }
     }
     return ending ?? .stopped
+  }
+
+  /// What a test loses or repeats, it does here.
+  private func pass(_ message: consuming Message, to receive: (consuming Message) -> Void) {
+    if shim == nil { return receive(message) }
+    // Taken out, since what is delivered may come back here.
+    var shim = shim
+    shim?.pass(message, to: receive)
+    self.shim = shim
   }
 
   private func watchAll() {
@@ -109,6 +121,10 @@ final class WorkerLoop {
         job?.foldTimes.add(cost.seconds / Double(pool.threadCount))
       }
       perform(event)
+    case .alarm(let job, let vrank, let reason):
+      send(.alarm(job, vrank, reason: reason))
+      configuration.log.write(
+        Observation(.checkpointAlarm, job: job, vrank: vrank, detail: reason))
     case .end: perform(.end)
     case .stop:
       // The goodbye has to arrive before the connections break, or it would look like a loss.
@@ -135,7 +151,9 @@ final class WorkerLoop {
       storeEndpoint = store
       if let link = job?.links[.store] { lose(link) }
     }
-    if case .refused(_, let reason) = order { ending = .refused(reason) }
+    if case .refused(let code, let reason) = order {
+      ending = code == .aborted ? .fenced(reason) : .refused(reason)
+    }
     perform(.coordinator(order))
   }
 
@@ -194,11 +212,11 @@ final class WorkerLoop {
         lose(link)
         continue
       }
-      if link.isWaiting { count(link.flush(), on: link.source) }
+      if link.isWaiting, let job { link.flush(counting: &job.traffic) }
       // At most what one pull may bring at a time, so that no source starves another.
       for _ in 0..<16 {
         guard let message = try link.connection.socket.socket.receive() else { break }
-        receive(message, from: link)
+        pass(message) { receive($0, from: link) }
       }
     }
   }

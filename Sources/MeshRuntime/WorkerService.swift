@@ -65,8 +65,10 @@ package final class WorkerService: Sendable {
     case stopped
     /// Relieved of everything, after it was asked to end.
     case left
-    /// The coordinator doesn't want it, or has found it hung.
+    /// The coordinator doesn't want it.
     case refused(String)
+    /// The coordinator has found it hung.
+    case fenced(String)
   }
 
   private let notices: Mailbox<WorkerLoop.Notice>

@@ -4,9 +4,14 @@ package import MeshCore
 /// more than its bounds, fold out of order, serve what it hasn't got.
 package struct WorkerAudit: Sendable {
   /// The first breach, if any.
-  package private(set) var breach: String?
+  package private(set) var breach: Breach?
   /// The most that was held at a time.
   package private(set) var peaks = Peaks()
+
+  package struct Breach: Sendable {
+    package let invariant: Invariant
+    package let detail: String
+  }
 
   package struct Peaks: Hashable, Sendable {
     package var packed = 0
@@ -16,59 +21,91 @@ package struct WorkerAudit: Sendable {
     package var results = 0
   }
 
+  private struct Request {
+    let source: Worker.Source
+    /// Bytes of it that haven't arrived.
+    var left: Int
+    /// When something was last heard of it.
+    var heard: Int
+  }
+
   private var plan: Plan?
   private var ring: Ring?
   private var me = 0
-  private var hosted: [VRank] = []
+  private var hosted: [VRank: Epoch] = [:]
   private var packed: Set<Int> = []
   private var foreign: Set<Int> = []
+  /// Foreign tiles that were own when the table changed: they may be many.
+  private var formerlyOwn: Set<Int> = []
   private var received: [TileID: Int] = [:]
+  private var requests: [TileID: Request] = [:]
   private var folds: [(vrank: VRank, tiles: Range<Int>)] = []
+  /// Where the next fold of a rank begins, once the first was asked for.
   private var next: [VRank: Int] = [:]
   private var storeBytes = 0
-  private var results = 0
+  private var results: [VRank: Set<Int>] = [:]
 
   package init() {}
 
-  /// Before the core handles `event`, and given the source from which it would accept a part.
-  package mutating func note(_ event: Worker.Event) {
+  /// Before the core handles `event`.
+  ///
+  /// - Parameter taken: whether it is a part that the core waits for.
+  package mutating func note(_ event: Worker.Event, now: Int, taken: Bool) {
     switch event {
-    case .part(_, let tile, let part, let source):
-      guard let plan, received[tile, default: 0] == part else { return }
+    case .part(_, let tile, let part, _):
+      guard let plan, taken else { return }
       received[tile] = part + 1
-      if source == .store { storeBytes -= plan.payloadBytes(of: tile, part: part) }
-    case .folded(_, let vrank, let end):
+      guard var request = requests[tile] else { return }
+      let bytes = plan.payloadBytes(of: tile, part: part)
+      if request.source == .store { storeBytes -= bytes }
+      request.left -= bytes
+      request.heard = now
+      requests[tile] = part + 1 == plan.partCount(tile.tensor) ? nil : request
+    case .answer(_, _, let tile, let source):
+      if requests[tile]?.source == source { requests[tile]?.heard = now }
+    case .folded(_, let vrank, _, let end, _):
       if let index = folds.firstIndex(where: { $0.vrank == vrank && $0.tiles.upperBound == end }) {
         folds.remove(at: index)
       }
-    case .receipt(let receipt) where receipt.message >= 0: results -= 1
+    case .receipt(let receipt):
+      if hosted[receipt.vrank] == receipt.epoch {
+        results[receipt.vrank]?.remove(receipt.message)
+      }
     default: break
     }
   }
 
   /// One effect of the core, in order.
-  package mutating func note(_ effect: Worker.Effect, worker: WorkerID) {
+  package mutating func note(_ effect: Worker.Effect, worker: WorkerID, now: Int) {
     switch effect {
-    case .begin(let assignment, let hosted): begin(assignment, hosted, worker)
+    case .begin(let table): begin(table, worker)
+    case .adopt(let table): adopt(table, worker)
+    case .host(let vrank, let epoch):
+      hosted[vrank] = epoch
+      next[vrank] = nil
+    case .abandon(let vrank, _), .retire(let vrank, _):
+      hosted[vrank] = nil
+      results[vrank] = nil
     case .release: self = WorkerAudit(keeping: self)
-    case .pull(let pull, let source): pulled(pull, source)
+    case .pull(let pull, let source): pulled(pull, source, now)
     case .pack(let tile): pack(tile)
-    case .unpack(let tile):
-      if packed.remove(tile.index) == nil { fail("unpacks \(tile), which isn't packed") }
-      if folds.contains(where: { $0.tiles.contains(tile.index) }) {
-        fail("unpacks \(tile) under a fold")
-      }
-    case .forget(let tile):
-      if foreign.remove(tile.index) == nil { fail("forgets \(tile), which isn't held") }
-      if packed.contains(tile.index) { fail("forgets \(tile) while it is packed") }
-      received[tile] = nil
-    case .fold(let vrank, let tiles): fold(vrank, tiles)
+    case .unpack(let tile): unpack(tile)
+    case .forget(let tile): forget(tile)
+    case .fold(let vrank, let epoch, let tiles): fold(vrank, epoch, tiles)
     case .serve(let tile, let part, _):
-      if received[tile, default: 0] <= part { fail("serves part \(part) of \(tile) without it") }
-    case .sendResult: results += 1
-    default: break
+      if received[tile, default: 0] <= part {
+        fail(.sources, "serves part \(part) of \(tile) without it")
+      }
+    case .sendResult(let vrank, _, let message): results[vrank, default: []].insert(message)
+    default: return
     }
     checkBounds()
+  }
+
+  /// A tile that was asked for and of which nothing was heard for longer than the core waits.
+  func overdue(at now: Int) -> TileID? {
+    let limit = now - Int(Limits.pullTimeout / .nanoseconds(1)) - Time.second
+    return requests.filter { $0.value.heard < limit }.keys.min()
   }
 
   private init(keeping other: WorkerAudit) {
@@ -76,44 +113,85 @@ package struct WorkerAudit: Sendable {
     peaks = other.peaks
   }
 
-  private mutating func begin(_ assignment: Assignment, _ hosted: [VRank], _ worker: WorkerID) {
+  private mutating func begin(_ table: Assignment, _ worker: WorkerID) {
     self = WorkerAudit(keeping: self)
-    let plan = Plan(job: assignment.spec, vrankCount: assignment.vrankCount)
-    self.plan = plan
-    ring = Ring(plan: plan, assignment: assignment)
-    me = assignment.peers.firstIndex { $0.worker == worker } ?? -1
-    self.hosted = hosted
+    plan = Plan(job: table.spec, vrankCount: table.vrankCount)
+    adopt(table, worker)
   }
 
-  private mutating func pulled(_ pull: Pull, _ source: Worker.Source) {
-    if source == .store { storeBytes += pull.creditBytes }
-    if pull.firstPart != received[pull.tile, default: 0] { fail("asks for parts it has") }
-    guard pull.tile.tensor == .keyValue else { return }
-    if ring?.owner(of: pull.tile.index) == me {
-      if source != .store { fail("asks a peer for its own \(pull.tile)") }
-    } else {
-      foreign.insert(pull.tile.index)
+  private mutating func adopt(_ table: Assignment, _ worker: WorkerID) {
+    guard let plan else { return }
+    ring = Ring(plan: plan, assignment: table)
+    me = table.peer(of: worker) ?? -1
+    let here = Set(received.keys).union(requests.keys).filter { $0.tensor == .keyValue }
+    for tile in here.map(\.index).sorted() {
+      if ring?.owner(of: tile) == me {
+        foreign.remove(tile)
+        formerlyOwn.remove(tile)
+      } else if foreign.insert(tile).inserted {
+        formerlyOwn.insert(tile)
+      }
     }
+  }
+
+  private mutating func pulled(_ pull: Pull, _ source: Worker.Source, _ now: Int) {
+    if pull.firstPart != received[pull.tile, default: 0] {
+      fail(.credit, "asks for parts it has")
+    }
+    giveBack(pull.tile)
+    if source == .store { storeBytes += pull.creditBytes }
+    requests[pull.tile] = Request(source: source, left: pull.creditBytes, heard: now)
+    guard pull.tile.tensor == .keyValue, ring?.owner(of: pull.tile.index) != me else { return }
+    foreign.insert(pull.tile.index)
+  }
+
+  private mutating func giveBack(_ tile: TileID) {
+    guard let request = requests.removeValue(forKey: tile), request.source == .store else { return }
+    storeBytes -= request.left
   }
 
   private mutating func pack(_ tile: TileID) {
-    guard let plan else { return fail("packs without a job") }
-    if received[tile] != plan.partCount(tile.tensor) { fail("packs \(tile) before it is whole") }
+    guard let plan else { return fail(.bounds, "packs without a job") }
+    if received[tile] != plan.partCount(tile.tensor) {
+      fail(.exactTiles, "packs \(tile) before it is whole")
+    }
     guard tile.tensor == .keyValue else { return }
-    if !packed.insert(tile.index).inserted { fail("packs \(tile) twice") }
+    if !packed.insert(tile.index).inserted { fail(.bounds, "packs \(tile) twice") }
   }
 
-  private mutating func fold(_ vrank: VRank, _ tiles: Range<Int>) {
-    guard let plan, hosted.contains(vrank) else { return fail("folds rank \(vrank)") }
-    if tiles.lowerBound != next[vrank, default: 0] { fail("rank \(vrank) folds \(tiles)") }
-    if tiles.isEmpty || tiles.upperBound > plan.neededKeyTiles(of: vrank) {
-      fail("rank \(vrank) folds \(tiles)")
+  private mutating func unpack(_ tile: TileID) {
+    if packed.remove(tile.index) == nil { fail(.bounds, "unpacks \(tile), which isn't packed") }
+    if folds.contains(where: { $0.tiles.contains(tile.index) }) {
+      fail(.exactTiles, "unpacks \(tile) under a fold")
     }
-    if tiles.count > Limits.tilesPerFold { fail("folds \(tiles.count) tiles at once") }
-    if !tiles.allSatisfy({ packed.contains($0) }) { fail("folds \(tiles) unpacked") }
+  }
+
+  private mutating func forget(_ tile: TileID) {
+    giveBack(tile)
+    received[tile] = nil
+    guard tile.tensor == .keyValue else { return }
+    // A shard is kept for whoever needs it, as long as the job runs.
+    if ring?.owner(of: tile.index) == me { fail(.sources, "forgets \(tile), which it owns") }
+    if foreign.remove(tile.index) == nil { fail(.bounds, "forgets \(tile), which isn't held") }
+    formerlyOwn.remove(tile.index)
+    if packed.contains(tile.index) { fail(.exactTiles, "forgets \(tile) while it is packed") }
+  }
+
+  private mutating func fold(_ vrank: VRank, _ epoch: Epoch, _ tiles: Range<Int>) {
+    guard let plan, hosted[vrank] == epoch else {
+      return fail(.oneOwner, "folds rank \(vrank), which it doesn't host under \(epoch)")
+    }
+    if let next = next[vrank], tiles.lowerBound != next {
+      fail(.foldOrder, "folds \(tiles) into rank \(vrank) after \(next)")
+    }
+    if tiles.isEmpty || tiles.upperBound > plan.neededKeyTiles(of: vrank) {
+      fail(.exactTiles, "folds \(tiles) into rank \(vrank)")
+    }
+    if tiles.count > Limits.tilesPerFold { fail(.bounds, "folds \(tiles.count) tiles at once") }
+    if !tiles.allSatisfy({ packed.contains($0) }) { fail(.exactTiles, "folds \(tiles) unpacked") }
     for query in plan.queryTiles(of: vrank)
     where received[.query(query)] != plan.partCount(.query) {
-      fail("rank \(vrank) folds before its rows are there")
+      fail(.exactTiles, "rank \(vrank) folds before its rows are there")
     }
     next[vrank] = tiles.upperBound
     folds.append((vrank, tiles))
@@ -121,24 +199,31 @@ package struct WorkerAudit: Sendable {
 
   private mutating func checkBounds() {
     guard let plan else { return }
+    let results = results.values.reduce(0) { $0 + $1.count }
+    let foreign = foreign.count - formerlyOwn.count
     peaks.packed = max(peaks.packed, packed.count)
-    peaks.foreign = max(peaks.foreign, foreign.count)
+    peaks.foreign = max(peaks.foreign, foreign)
     peaks.folds = max(peaks.folds, folds.count)
     peaks.storeBytes = max(peaks.storeBytes, storeBytes)
     peaks.results = max(peaks.results, results)
     let window = 3 * Limits.windowTiles
     // The estimate that admission goes by counts two tiles beyond the windows.
-    if packed.count > window + 2 { fail("\(packed.count) tiles packed") }
-    if foreign.count > window + 2 { fail("\(foreign.count) foreign tiles held") }
-    if folds.count > Limits.foldsOutstanding { fail("\(folds.count) folds outstanding") }
-    if results > Limits.resultMessagesOutstanding { fail("\(results) results outstanding") }
+    if packed.count > window + 2 { fail(.bounds, "has \(packed.count) tiles packed") }
+    if foreign > window + 2 { fail(.bounds, "holds \(foreign) foreign tiles") }
+    if folds.count > Limits.foldsOutstanding {
+      fail(.bounds, "has \(folds.count) folds outstanding")
+    }
+    // What is sent again because nobody answered may still be under way.
+    if results > 2 * Limits.resultMessagesOutstanding {
+      fail(.bounds, "has \(results) results outstanding")
+    }
     let tile = plan.payloadBytes(of: .keyValue(0)) + plan.payloadBytes(of: .query(0))
     if storeBytes > Limits.storeCreditBytes + tile {
-      fail("\(storeBytes) bytes asked of the store")
+      fail(.bounds, "has asked the store for \(storeBytes) bytes")
     }
   }
 
-  private mutating func fail(_ reason: String) {
-    if breach == nil { breach = reason }
+  private mutating func fail(_ invariant: Invariant, _ detail: String) {
+    if breach == nil { breach = Breach(invariant: invariant, detail: detail) }
   }
 }

@@ -30,6 +30,7 @@ struct Attend: ParsableCommand {
   var spares = 0
 
   @OptionGroup var protection: ProtectionOptions
+  @OptionGroup var patience: PatienceOptions
 
   @Option(help: "Seconds after which the job fails, whatever its state.")
   var deadline: Double?
@@ -52,13 +53,15 @@ struct Attend: ParsableCommand {
     }
     let isProtected = try protection.isOn()
     _ = try checkedDeadline(deadline)
+    let patience = try patience.duration()
     try result.check(report: self.report)
     let inputs = try job.inputs()
     let report: JobReport
     if let workers {
       report = try runLocally(inputs, workers: workers, isProtected: isProtected)
     } else if let coordinator = coordinator ?? MeshOptions.environmentEndpoint {
-      let client = try MeshClient(endpoint: coordinator, name: MeshOptions.clientName)
+      let client = try MeshClient(
+        endpoint: coordinator, name: MeshOptions.clientName, patience: patience)
       report = try run(
         inputs, client: client, isRemote: true, isProtected: isProtected, Interruption())
     } else {
@@ -127,6 +130,7 @@ struct Attend: ParsableCommand {
     let files = try resultFiles(inputs)
     let bar = ProgressBar(isShown: !quiet)
     defer { bar.clear() }
+    if !quiet { client.notify = bar.tell }
     let remote = try RemoteJob(
       submitting: inputs, deadlineSeconds: deadline ?? 0, isProtected: isProtected,
       client: client, isCancelled: { interruption.isRequested || isOver() },

@@ -75,6 +75,7 @@ struct ResultCommand: ParsableCommand {
   @OptionGroup var argument: JobArgument
   @OptionGroup(title: "Result") var result: OutputOptions
   @OptionGroup(title: "Mesh") var mesh: MeshOptions
+  @OptionGroup var patience: PatienceOptions
 
   @Flag(help: "Let the coordinator forget the result once it is here.")
   var discard = false
@@ -87,11 +88,12 @@ struct ResultCommand: ParsableCommand {
 
   func run() throws {
     try result.check(report: self.report)
-    let client = try mesh.client()
+    let client = try mesh.client(patience)
     let interruption = Interruption()
     let remote = RemoteJob(
       try argument.id(client), client: client, isCancelled: { interruption.isRequested })
     let bar = ProgressBar(isShown: !quiet)
+    if !quiet { client.notify = bar.tell }
     let done = try remote.wait { bar.show($0) }
     let spec = done.summary.spec
     let files = try ResultFiles(

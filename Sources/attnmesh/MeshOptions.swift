@@ -20,10 +20,29 @@ struct MeshOptions: ParsableArguments {
     try MeshClient(endpoint: endpoint, name: Self.clientName)
   }
 
+  /// A client that follows a job, also over a restart of its coordinator.
+  func client(_ patience: PatienceOptions) throws(MeshError) -> MeshClient {
+    try MeshClient(
+      endpoint: endpoint, name: Self.clientName, patience: try patience.duration())
+  }
+
   /// user@host: for people, and for fair queueing.
   static var clientName: String {
     let process = ProcessInfo.processInfo
     return String("\(process.userName)@\(process.hostName)".prefix(Limits.nameBytesMaximum))
+  }
+}
+
+/// How long a job is followed whose coordinator has gone.
+struct PatienceOptions: ParsableArguments {
+  @Option(help: "Seconds to wait for a coordinator that goes away while the job is followed.")
+  var patience = 60.0
+
+  func duration() throws(MeshError) -> Duration {
+    guard patience >= 1, patience <= 1e6 else {
+      throw MeshError(.badInput, "--patience \(patience): it must be 1 to 1000000 seconds")
+    }
+    return .milliseconds(Int64(patience * 1_000))
   }
 }
 

@@ -34,6 +34,12 @@ final class ProgressBar {
     FileHandle.standardError.write(Data(text.utf8))
   }
 
+  /// One line that stays.
+  func tell(_ text: String) {
+    clear()
+    Attnmesh.complain(text)
+  }
+
   /// Takes the lines away again.
   func clear() {
     guard isShown, lines > 0 else { return }

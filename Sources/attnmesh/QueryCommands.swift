@@ -31,16 +31,18 @@ struct Job: ParsableCommand {
 
   @OptionGroup var argument: JobArgument
   @OptionGroup(title: "Mesh") var mesh: MeshOptions
+  @OptionGroup var patience: PatienceOptions
   @Flag(help: "Follow it to its end.") var follow = false
   @Flag(help: "Print JSON; with --follow one object a line.") var json = false
 
   func run() throws {
-    let client = try mesh.client()
+    let client = try mesh.client(patience)
     let interruption = Interruption()
     let remote = RemoteJob(
       try argument.id(client), client: client, isCancelled: { interruption.isRequested })
     guard follow else { return show(try remote.status()) }
     let bar = ProgressBar(isShown: !json)
+    client.notify = bar.tell
     var last: JobState?
     do {
       let status = try remote.wait { status in
@@ -164,7 +166,9 @@ struct Events: ParsableCommand {
           print(String(format: "%10.3f  %@", event.seconds, event.observation.line))
         }
       }
-      position = reply.next
+      // Positions begin anew with a coordinator.
+      if reply.next < position { Attnmesh.complain("the coordinator was restarted") }
+      position = reply.next < position ? 0 : reply.next
       if !follow, reply.events.isEmpty { return }
       fflush(nil)
     }

@@ -67,13 +67,8 @@ struct WorkerCommand: ParsableCommand {
     if let lifeline { try watchLifeline(directory: lifeline) }
     let process = ProcessInfo.processInfo
     let name = name ?? "\(process.hostName)-\(process.processIdentifier)"
-    guard (1...Limits.nameBytesMaximum).contains(name.utf8.count),
-      name.unicodeScalars.allSatisfy({ $0.properties.generalCategory != .control })
-    else {
-      throw MeshError(
-        .badInput,
-        "--name: it must have 1 to \(Limits.nameBytesMaximum) bytes, on one line")
-    }
+    try checkName(name, "--name")
+    if let machine { try checkName(machine, "--machine") }
     let threads = threads ?? process.activeProcessorCount
     guard (1...1_024).contains(threads) else {
       throw MeshError(.badInput, "--threads \(threads): it must be 1 to 1024")
@@ -96,12 +91,26 @@ struct WorkerCommand: ParsableCommand {
       // The core gives up before that; a second signal ends the process at once.
       ended = interruption.waitOn(upTo: 90) { service.ended }
     }
-    if case .refused(let reason) = ended {
-      // Its compute threads may hang: they are not waited for.
+    switch ended {
+    case .refused(let reason):
       Attnmesh.complain("\(mesh.endpoint) refuses this worker: \(reason)")
       Foundation.exit(MeshError.Kind.badInput.rawValue)
+    case .fenced(let reason):
+      // Its compute threads are not waited for: they would never come.
+      Attnmesh.complain("\(mesh.endpoint) has ended this worker: \(reason)")
+      Foundation.exit(MeshError.Kind.jobFailed.rawValue)
+    case .stopped, .left, nil: service.stop()
     }
-    service.stop()
+  }
+
+  private func checkName(_ name: String, _ flag: String) throws(MeshError) {
+    guard (1...Limits.nameBytesMaximum).contains(name.utf8.count),
+      name.unicodeScalars.allSatisfy({ $0.properties.generalCategory != .control })
+    else {
+      throw MeshError(
+        .badInput,
+        "\(flag): it must have 1 to \(Limits.nameBytesMaximum) bytes, on one line")
+    }
   }
 
   private var model: WorkerService.Model? {

@@ -16,6 +16,11 @@ extension Integration {
       (["--scale", "nan"], "scale"), (["--scale", "inf"], "scale"), (["--scale", "1e39"], "scale"),
       (["--deadline", "0"], "--deadline"), (["--deadline", "nan"], "--deadline"),
       (["--deadline", "inf"], "--deadline"), (["--deadline", "1e300"], "--deadline"),
+      (["--protection", "x"], "--protection x: it is on or off"),
+      (["--protection", ""], "--protection : it is on or off"),
+      (["--spares", "1"], "--spares 1: it goes with --workers"),
+      (["--workers", "2", "--spares", "257"], "--spares 257"),
+      (["--patience", "0"], "--patience 0.0: it must be"), (["--patience", "nan"], "--patience"),
       (["--mask", "bidirectional"], "--mask bidirectional: it is full or causal"),
       (["--layout", "striped"], "--layout striped: it is contiguous or zigzag"),
       (["--strategy", "magic"], "--strategy magic: it is auto or ring"),
@@ -64,7 +69,8 @@ extension Integration {
     /// The argument parser explains these itself, in a few lines.
     static let usage: [[String]] = [
       ["--unknown"], ["--workers", "-1"], ["--workers", "two"], ["--workers"], ["--scale", "big"],
-      ["--threads", "1.5"], ["--deadline", "soon"], ["stray"], ["--quiet=yes"],
+      ["--threads", "1.5"], ["--workers", "2", "--spares", "-1"], ["--protection"],
+      ["--deadline", "soon"], ["stray"], ["--quiet=yes"],
       ["--query", "a", "b"],
     ]
 
@@ -104,6 +110,14 @@ extension Integration {
       (["coordinator", "--retention", "0"], "--retention"),
       (["coordinator", "--retention", "nan"], "--retention"),
       (["coordinator", "--store", "missing/store"], "--store missing/store"),
+      (["coordinator", "--stragglers", "x"], "--stragglers x: it is report or rehost"),
+      (["worker", "--checkpoints", "missing/c"], "--checkpoints missing/c: "),
+      (["worker", "--checkpoints", "/proc/c"], "--checkpoints /proc/c: "),
+      (["worker", "--checkpoints", "/dev/null"], "give a directory that can be written"),
+      (["worker", "--checkpoints", "/proc"], "--checkpoints /proc: "),
+      (["worker", "--checkpoints", ""], "--checkpoints : "),
+      (["worker", "--machine", ""], "--machine"),
+      (["worker", "--machine", "two\nlines"], "--machine"),
       (["coordinator", "--advertise", "elsewhere"], "elsewhere"),
       (["worker", "--memory", "0"], "--memory 0"), (["worker", "--threads", "0"], "--threads 0"),
       (["worker", "--name", ""], "--name"),
@@ -148,7 +162,8 @@ extension Integration {
         #expect(try version.wait() == .code(0))
         #expect(version.output.wholeMatch(of: /\d+\.\d+\.\d+\n/) != nil)
         let commands = [
-          [], ["attend"], ["submit"], ["result"], ["jobs"], ["job"], ["cancel"], ["workers"],
+          [], ["attend"], ["submit"], ["drain"], ["result"], ["jobs"], ["job"], ["cancel"],
+          ["workers"],
           ["events"], ["coordinator"], ["worker"],
         ]
         for command in commands {

@@ -142,13 +142,14 @@ extension Integration {
         let clients = try [
           ["attend", "--output", scratch.file("a.npy")] + flags,
           ["result", job, "--output", scratch.file("r.npy")], ["job", job, "--follow", "--json"],
-        ].map { try scratch.start($0 + mesh.flags) }
+        ].map { try scratch.start($0 + ["--patience", "4"] + mesh.flags) }
         try eventually("the second job") { mesh.observed("job-queued").count == 2 }
         try eventually("a follower") { !clients[2].output.isEmpty }
         mesh.coordinator.signal(SIGKILL)
         for client in clients {
           #expect(try client.wait() == .code(3))
           #expect(client.errorLines.last?.contains(mesh.endpoint) == true, "\(client.errors)")
+          #expect(client.errors.contains("waiting for it for up to 4 s"), "\(client.errors)")
         }
         #expect(clients[0].errors.contains("attnmesh result "))
         #expect(!scratch.exists("a.npy") && !scratch.exists("r.npy"))

@@ -8,14 +8,28 @@ final class LocalRun {
 
   /// - Parameters:
   ///   - workers: nil for a run without a mesh.
-  init(_ scratch: Scratch, inputs: [String], workers: Int?, more: [String] = []) throws {
+  init(
+    _ scratch: Scratch, inputs: [String], workers: Int?, more: [String] = [],
+    environment: [String: String] = [:]
+  ) throws {
     self.scratch = scratch
     mkdir(scratch.file(Self.outputs), 0o700)
     let output = scratch.file(Self.outputs)
     let mesh = workers.map { ["--workers", "\($0)"] } ?? []
     program = try scratch.start(
       ["attend", "--quiet", "--output", "\(output)/o.npy", "--lse", "\(output)/lse.npy"]
-        + ["--threads", "1", "--report", "\(output)/report.json"] + inputs + mesh + more)
+        + ["--threads", "1", "--report", "\(output)/report.json"] + inputs + mesh + more,
+      environment)
+  }
+
+  /// What a run that succeeded wrote.
+  func result() throws -> (attended: Attended, report: [String: Any]) {
+    guard try program.wait() == .code(0) else { throw HarnessError(program.errors) }
+    let output = scratch.file(Self.outputs)
+    let attended = Attended(
+      output: try TensorData(reading: "\(output)/o.npy"),
+      logSumExp: try TensorData(reading: "\(output)/lse.npy"))
+    return (attended, try jsonObject(text(of: "\(output)/report.json")))
   }
 
   /// Names of all that was written beside the output, hidden files too.
@@ -25,6 +39,20 @@ final class LocalRun {
   private var endpoint: String? {
     scratch.names(in: scratch.temporary).first { $0.hasPrefix("attnmesh-") }
       .map { "ipc://\(scratch.temporary)/\($0)/control" }
+  }
+
+  /// Waits until what every rank has folded is in another worker's memory.
+  func waitUntilCopied() throws {
+    try waitUntilFolding()
+    try eventually("copies") {
+      guard program.isRunning else { throw HarnessError("over too early: \(program.errors)") }
+      guard let endpoint else { return false }
+      let jobs = try scratch.run(["jobs", "--json", "--coordinator", endpoint])
+      let list = try json(jobs.output) as? [[String: Any]]
+      guard let job = list?.first?["job"] as? String else { return false }
+      let status = try scratch.run(["job", job, "--json", "--coordinator", endpoint])
+      return (try jsonObject(status.output)["protection"] as? String)?.hasPrefix("peer") == true
+    }
   }
 
   /// Waits until the workers have folded something, by asking the run's coordinator.

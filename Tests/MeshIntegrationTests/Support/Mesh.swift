@@ -3,19 +3,46 @@ import Foundation
 /// A coordinator and workers on loopback, as people start them by hand.
 final class Mesh {
   let scratch: Scratch
-  let coordinator: Program
+  private(set) var coordinator: Program
   /// Where the coordinator bound its control socket.
-  let endpoint: String
+  private(set) var endpoint: String
+  private let coordinatorFlags: [String]
+  private let environment: [String: String]
+  private let workerFlags: [String]
   private(set) var workers: [String: Program] = [:]
 
-  /// Starts a coordinator on a port that the system chooses, and `count` workers named w1, w2, …
-  init(_ scratch: Scratch, workers count: Int, coordinatorFlags: [String] = []) throws {
+  /// Starts a coordinator, and `count` workers named w1, w2, …
+  ///
+  /// - Parameters:
+  ///   - port: nil for one that the system chooses.
+  ///   - environment: of all workers.
+  init(
+    _ scratch: Scratch, workers count: Int, port: Int? = nil, coordinatorFlags: [String] = [],
+    workerFlags: [String] = [], environment: [String: String] = [:]
+  ) throws {
     self.scratch = scratch
-    let coordinator = try scratch.start(
-      ["coordinator", "--listen", "tcp://127.0.0.1:*"] + coordinatorFlags)
-    self.coordinator = coordinator
-    // Its first line says where it listens.
-    endpoint = try eventually("the coordinator's address") {
+    self.coordinatorFlags = coordinatorFlags
+    self.workerFlags = workerFlags
+    self.environment = environment
+    coordinator = try scratch.start(
+      ["coordinator", "--listen", "tcp://127.0.0.1:\(port.map(String.init) ?? "*")"]
+        + coordinatorFlags)
+    endpoint = try Self.address(of: coordinator)
+    for number in 0..<count { try startWorker("w\(number + 1)") }
+  }
+
+  /// A mesh whose coordinator can be started again where it was, on the same store.
+  static func withStore(
+    _ scratch: Scratch, workers count: Int, environment: [String: String] = [:]
+  ) throws -> Mesh {
+    try Mesh(
+      scratch, workers: count, port: TCPProxy.freePort(beside: 1),
+      coordinatorFlags: ["--store", scratch.file("store")], environment: environment)
+  }
+
+  /// A coordinator's first line says where it listens.
+  private static func address(of coordinator: Program) throws -> String {
+    try eventually("the coordinator's address") {
       guard coordinator.isRunning else { throw HarnessError("coordinator: \(coordinator.errors)") }
       let line = coordinator.errors.split(separator: "\n", omittingEmptySubsequences: false).first
       guard coordinator.errors.contains("\n"), let line,
@@ -23,15 +50,30 @@ final class Mesh {
       else { return nil }
       return String(line[start.lowerBound..<end.lowerBound])
     }
-    for number in 0..<count { try startWorker("w\(number + 1)") }
+  }
+
+  func killCoordinator() throws {
+    coordinator.signal(SIGKILL)
+    try coordinator.wait()
+  }
+
+  /// Starts the coordinator again, as it was.
+  func restartCoordinator(_ environment: [String: String] = [:]) throws {
+    coordinator = try scratch.start(
+      ["coordinator", "--listen", endpoint] + coordinatorFlags, environment)
+    _ = try Self.address(of: coordinator)
   }
 
   /// Starts a worker and waits until the coordinator knows it.
-  @discardableResult func startWorker(_ name: String, _ flags: [String] = []) throws -> Program {
+  @discardableResult func startWorker(
+    _ name: String, _ flags: [String] = [], _ environment: [String: String]? = nil
+  ) throws -> Program {
+    let flags = workerFlags + flags
     let count = joined(name)
     let coordinator = flags.contains("--coordinator") ? [] : ["--coordinator", endpoint]
     let threads = flags.contains("--threads") ? [] : ["--threads", "1"]
-    let worker = try scratch.start(["worker", "--name", name] + coordinator + threads + flags)
+    let worker = try scratch.start(
+      ["worker", "--name", name] + coordinator + threads + flags, environment ?? self.environment)
     workers[name] = worker
     try eventually("worker \(name)") {
       guard worker.isRunning else { throw HarnessError("worker \(name): \(worker.errors)") }
@@ -50,6 +92,11 @@ final class Mesh {
 
   /// Flags that lead a client here.
   var flags: [String] { ["--coordinator", endpoint] }
+
+  func kill(_ worker: String) throws {
+    workers[worker]?.signal(SIGKILL)
+    try workers[worker]?.wait()
+  }
 
   /// Runs a command against this mesh.
   func run(_ arguments: [String], _ environment: [String: String] = [:]) throws -> Program {

@@ -49,6 +49,19 @@ final class TCPProxy: Sendable {
     return boundPort(probe)
   }
 
+  /// A port that is free, and so are the next ones.
+  static func freePort(beside more: Int) -> Int {
+    while true {
+      let port = freePort()
+      let isFree = (1...more).allSatisfy { offset in
+        let probe = newSocket()
+        defer { Glibc.close(probe) }
+        return loopback(port + offset) { bind(probe, $0, $1) } == 0
+      }
+      if isFree { return port }
+    }
+  }
+
   private var isOver: Bool { isClosed.load(ordering: .relaxed) }
 
   private func accept() {

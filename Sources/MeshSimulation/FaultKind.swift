@@ -1,0 +1,50 @@
+/// What a simulation may do to a mesh. Each seed draws the kinds that it uses.
+package enum FaultKind: String, Sendable, CaseIterable, Comparable {
+  // Messages, throughout the safety phase.
+  case loss
+  case duplication
+  case reordering
+  case longDelays = "long-delays"
+  case corruption
+  // Links.
+  case partition
+  case oneWayPartition = "one-way-partition"
+  case coordinatorPartition = "coordinator-partition"
+  case isolation
+  case flapping
+  case clog
+  case brokenConnection = "broken-connection"
+  // Workers.
+  case crash
+  case crashLosingDisk = "crash-losing-disk"
+  case hostLost = "host-lost"
+  case pause
+  case slowness
+  case hang
+  case drain
+  case join
+  // The coordinator and its store.
+  case coordinatorCrash = "coordinator-crash"
+  case coordinatorPowerLoss = "coordinator-power-loss"
+  case coordinatorPause = "coordinator-pause"
+  case storeStall = "store-stall"
+  case journalFailure = "journal-failure"
+  // Disks of checkpoints.
+  case diskFull = "disk-full"
+  case diskError = "disk-error"
+  case failedSync = "failed-sync"
+  case tornWrite = "torn-write"
+  case bitFlip = "bit-flip"
+
+  /// Goes on for the whole safety phase instead of happening at a time.
+  package var isContinuous: Bool {
+    switch self {
+    case .loss, .duplication, .reordering, .longDelays, .corruption, .tornWrite: true
+    default: false
+    }
+  }
+
+  package static func < (left: FaultKind, right: FaultKind) -> Bool {
+    left.rawValue < right.rawValue
+  }
+}

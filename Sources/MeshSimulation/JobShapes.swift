@@ -1,0 +1,73 @@
+internal import AttentionKernels
+package import MeshCore
+internal import Synchronization
+
+/// The jobs that simulations run: a few dozen shapes, so that inputs and oracles are made once.
+package final class JobShapes: Sendable {
+  package static let count = 48
+
+  private let known = Mutex<[Int: SimulatedJob]>([:])
+  private let kernel = AttentionKernel()
+
+  package init() {}
+
+  package subscript(index: Int) -> SimulatedJob {
+    if let job = known.withLock({ $0[index] }) { return job }
+    // Outside the lock: two threads may make the same one, which is the same.
+    let job = SimulatedJob(
+      spec: Self.spec(index), inputs: MemoryTensors(job: Self.spec(index), seed: UInt64(index)),
+      kernel: kernel)
+    return known.withLock { known in
+      if let first = known[index] { return first }
+      known[index] = job
+      return job
+    }
+  }
+
+  /// Twelve K/V tiles or more, four virtual ranks or more, few heads and a tiny head dimension.
+  package static func spec(_ index: Int) -> AttentionJob {
+    var chance = Chance(seed: UInt64(index), branch: 11)
+    let vranks = chance.between(4, 8)
+    // Some ranks have several query tiles, so that their state is several messages.
+    let queryTiles = index % 4 == 1 ? 3 * vranks : vranks + chance.below(vranks + 1)
+    let isGrouped = chance.below(4) == 0
+    return AttentionJob(
+      batch: 1, queryHeads: isGrouped ? 2 : 1, keyValueHeads: 1,
+      queryTokens: 64 * queryTiles - chance.below(60),
+      keyTokens: 256 * chance.between(12, 20) - chance.below(250),
+      headDimension: [4, 5, 8][chance.below(3)], element: .float32,
+      mask: index % 2 == 0 ? .full : .causal, scale: 0.5,
+      layout: index % 3 == 0 ? .contiguous : .zigzag, vranks: vranks)
+  }
+
+  /// Of crash-point enumeration: four virtual ranks, eight tiles.
+  package static func small() -> SimulatedJob {
+    let spec = AttentionJob(
+      batch: 1, queryHeads: 1, keyValueHeads: 1, queryTokens: 500, keyTokens: 2_000,
+      headDimension: 4, element: .float32, mask: .causal, scale: 0.5, layout: .zigzag, vranks: 4)
+    return SimulatedJob(
+      spec: spec, inputs: MemoryTensors(job: spec, seed: 1), kernel: AttentionKernel())
+  }
+}
+
+extension MemoryTensors {
+  /// Float32 inputs about N(0, 1) times three, the largest logits anywhere.
+  init(job: AttentionJob, seed: UInt64) {
+    var random = SplitMix64(seed: seed)
+    func floats(_ byteCount: Int) -> [UInt8] {
+      var bytes: [UInt8] = []
+      bytes.reserveCapacity(byteCount)
+      for _ in 0..<byteCount / 4 {
+        let bits = random.next()
+        let sum = (bits & 0xFFFF) + (bits >> 16 & 0xFFFF) + (bits >> 32 & 0xFFFF) + (bits >> 48)
+        let value = (Float(sum) / 65_536 - 2) * 5
+        withUnsafeBytes(of: value.bitPattern.littleEndian) { bytes += $0 }
+      }
+      return bytes
+    }
+    precondition(job.element == .float32)
+    self.init(
+      job: job, query: floats(job.queryBytes), key: floats(job.keyBytes),
+      value: floats(job.keyBytes))
+  }
+}

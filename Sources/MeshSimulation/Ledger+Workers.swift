@@ -1,0 +1,109 @@
+internal import MeshCore
+
+/// What goes into and comes out of workers' cores.
+extension Ledger {
+  func note(_ event: Worker.Event, to worker: WorkerProcess) {
+    worker.audit.note(event, now: now, taken: isTaken(event, by: worker))
+    guard let job = worker.job else { return }
+    switch event {
+    case .pull(let pull, let link):
+      guard pull.job == job.id else { return }
+      credits[Credit(process: worker.index, link: link, tile: pull.tile), default: 0] +=
+        pull.creditBytes
+      see(pull.epoch, pull.vrank, worker)
+    case .copy(let header, _):
+      if header.job == job.id { see(header.epoch, header.vrank, worker) }
+    case .statePull(let pull, _):
+      if pull.job == job.id { see(pull.epoch, pull.vrank, worker) }
+    default: break
+    }
+  }
+
+  private func isTaken(_ event: Worker.Event, by worker: WorkerProcess) -> Bool {
+    guard case .part(_, let tile, let part, _) = event else { return false }
+    return worker.core.run?.takes(part, of: tile) == true
+  }
+
+  private func see(_ epoch: Epoch, _ vrank: VRank, _ worker: WorkerProcess) {
+    guard seen[worker.index].indices.contains(vrank.index) else { return }
+    seen[worker.index][vrank.index] = max(seen[worker.index][vrank.index], epoch)
+  }
+
+  private func saw(_ vrank: VRank, _ worker: WorkerProcess) -> Epoch {
+    seen[worker.index].indices.contains(vrank.index) ? seen[worker.index][vrank.index] : .lowest
+  }
+
+  /// Before an effect is carried out.
+  func note(_ effect: Worker.Effect, of worker: WorkerProcess, in simulation: Simulation) {
+    worker.audit.note(effect, worker: worker.id, now: now)
+    if let breach = worker.audit.breach {
+      fail(breach.invariant, "\(worker.name) \(breach.detail)")
+    }
+    switch effect {
+    case .begin(let table):
+      seen[worker.index] = table.hosts.map(\.epoch)
+    case .adopt(let table):
+      for (rank, host) in table.hosts.enumerated() { see(host.epoch, VRank(rank), worker) }
+    case .host(let vrank, let epoch):
+      guard let owner = owners[epoch], owner.vrank == vrank, owner.worker == worker.id else {
+        return fail(.oneOwner, "\(worker.name) hosts rank \(vrank) under \(epoch), uncommitted")
+      }
+    case .keepCopy(let header):
+      if header.epoch < saw(header.vrank, worker) {
+        fail(
+          .staleEpoch,
+          "\(worker.name) keeps a copy of rank \(header.vrank) of \(header.epoch) after"
+            + " \(saw(header.vrank, worker))")
+      }
+    case .serveCopy(let header, _):
+      if header.epoch < saw(header.vrank, worker) {
+        fail(.staleEpoch, "\(worker.name) gives the state of rank \(header.vrank) to a stale host")
+      }
+    case .answer(let answer, let pull, _):
+      if answer == .have || answer == .coming, pull.epoch < saw(pull.vrank, worker) {
+        fail(.staleEpoch, "\(worker.name) serves \(pull.tile) to a stale host of \(pull.vrank)")
+      }
+    case .serve(let tile, let part, let link): serve(tile, part, link, worker)
+    case .sendCopy(let header, let source):
+      if source == .peer(worker.id) {
+        fail(.copiesApart, "\(worker.name) sends the copy of rank \(header.vrank) to itself")
+      }
+    case .beat(let beat): check(beat, worker)
+    default: break
+    }
+  }
+
+  /// I16: no more is sent on a link than was asked for on it.
+  private func serve(_ tile: TileID, _ part: Int, _ link: Worker.Link, _ worker: WorkerProcess) {
+    guard let plan = worker.job?.plan else { return }
+    let key = Credit(process: worker.index, link: link, tile: tile)
+    let left = (credits[key] ?? 0) - plan.payloadBytes(of: tile, part: part)
+    credits[key] = left
+    if left < 0 { fail(.credit, "\(worker.name) sends part \(part) of \(tile) unasked") }
+  }
+
+  /// I5: what a worker says is protected was once whole.
+  private func check(_ beat: WorkerMessage.Heartbeat, _ worker: WorkerProcess) {
+    for progress in beat.progress {
+      let copy = Protected(vrank: progress.vrank, next: progress.copied)
+      if progress.copied > 0, !copies.contains(copy) {
+        fail(
+          .trueCopies,
+          "\(worker.name) says that rank \(progress.vrank) is copied at \(progress.copied): it isn't"
+        )
+      }
+      let checkpoint = Protected(vrank: progress.vrank, next: progress.durable)
+      if progress.durable > 0, !checkpoints.contains(checkpoint) {
+        fail(
+          .trueCopies,
+          "\(worker.name) says that rank \(progress.vrank) is on disk at \(progress.durable)")
+      }
+    }
+  }
+
+  /// After a tick was handled: what waits for longer than the core allows has been forgotten.
+  func settled(_ worker: WorkerProcess) {
+    guard let tile = worker.audit.overdue(at: now) else { return }
+    fail(.boundedWaits, "\(worker.name) waits for \(tile) and has forgotten it")
+  }
+}

@@ -1,0 +1,89 @@
+internal import FoldEngine
+internal import MeshCore
+
+/// The compute threads of a worker: one piece of work at a time, in order, with real arithmetic.
+extension Simulation {
+  func compute(_ effect: Worker.Effect, by worker: WorkerProcess, _ job: WorkerJobState) {
+    let work: ComputeWork
+    switch effect {
+    case .fold(let vrank, let epoch, let tiles):
+      guard let rank = job.rank(vrank, epoch) else { return missing(vrank, worker) }
+      work = .fold(job.id, job.engine.fold(vrank, tiles: tiles), rank)
+    case .finish(let vrank, let epoch):
+      guard let rank = job.rank(vrank, epoch) else { return missing(vrank, worker) }
+      let result = job.engine.finish(vrank)
+      job.results[vrank.index] = result
+      work = .finish(job.id, result, rank)
+    case .snapshot(let vrank, let epoch, let next, let first):
+      guard let rank = job.rank(vrank, epoch), let state = job.engine.state(of: vrank) else {
+        return missing(vrank, worker)
+      }
+      work = .snapshot(job.id, rank, state, next: next, first: first)
+    default: return
+    }
+    worker.work.append(work)
+    if worker.work.count == 1 { begin(work, worker) }
+  }
+
+  private func missing(_ vrank: VRank, _ worker: WorkerProcess) {
+    ledger.fail(.exactTiles, "\(worker.name) computes rank \(vrank), which it doesn't host")
+  }
+
+  private func begin(_ work: ComputeWork, _ worker: WorkerProcess) {
+    worker.workStarted = now
+    worker.workNumber += 1
+    let end = now + cost(of: work) * worker.slowness
+    queue.add(.computed(worker.index, number: worker.workNumber), at: end)
+  }
+
+  private func cost(of work: ComputeWork) -> Int {
+    switch work {
+    case .fold(_, let fold, _): options.timing.tile * fold.tiles.count
+    case .finish: options.timing.copy
+    case .snapshot: options.timing.copy
+    }
+  }
+
+  /// The first piece of work is done, unless the process was stopped or hangs.
+  func computed(_ worker: WorkerProcess, number: Int) {
+    // Work that a release took away may have left its end behind.
+    guard worker.isAlive, !worker.work.isEmpty, number == worker.workNumber else { return }
+    if worker.isPaused {
+      worker.backlog.append(.computed(worker.index, number: number))
+      return
+    }
+    if worker.isHung {
+      worker.hasStalledWork = true
+      return
+    }
+    let work = worker.work.removeFirst()
+    worker.itemsDone += 1
+    let cost = Duration.nanoseconds(now - worker.workStarted)
+    if let next = worker.work.first { begin(next, worker) }
+    finish(work, worker, cost: cost)
+  }
+
+  private func finish(_ work: ComputeWork, _ worker: WorkerProcess, cost: Duration) {
+    switch work {
+    case .fold(let job, let fold, let rank):
+      worker.computed += Int(cost / .nanoseconds(1))
+      for item in 0..<fold.itemCount { fold.perform(item, scratch: scratch) }
+      ledger.folded(fold.tiles, into: rank, by: worker)
+      tell(worker, .folded(job, rank.vrank, rank.epoch, next: fold.tiles.upperBound, cost: cost))
+    case .finish(let job, let result, let rank):
+      for item in 0..<result.itemCount { result.perform(item) }
+      ledger.finished(rank, by: worker)
+      tell(worker, .finished(job, rank.vrank, rank.epoch))
+    case .snapshot(let job, let rank, let state, let next, let first):
+      var messages = [StateMessage?](repeating: nil, count: state.messageCount)
+      for message in first..<state.messageCount {
+        messages[message] = StateMessage(
+          payload: state.payload(message), next: next, epoch: rank.epoch,
+          folded: rank.folded[message])
+      }
+      ledger.snapshotTaken(messages, of: rank, next: next, by: worker)
+      worker.job?.snapshot = (rank.vrank, messages)
+      tell(worker, .snapshotTaken(job, rank.vrank, rank.epoch, next: next, cost: cost))
+    }
+  }
+}

@@ -1,0 +1,146 @@
+internal import FoldEngine
+internal import MeshCore
+
+/// Copies, checkpoints and what is restored from them.
+extension Simulation {
+  func copy(_ effect: Worker.Effect, by worker: WorkerProcess, _ job: WorkerJobState) {
+    switch effect {
+    case .sendCopy(let header, let source):
+      guard let state = job.snapshot?.messages[header.message] else { return }
+      send(.copy(header, state, isBad: false), by: worker, to: source)
+    case .persist(let vrank, let epoch, let slot, let next, let first):
+      persist(vrank, epoch, slot: slot, next: next, first: first, worker, job)
+    case .dropSnapshot: job.snapshot = nil
+    case .keepCopy(let header): keep(header, worker, job)
+    case .completeCopy(let vrank, let first): complete(vrank, first: first, worker, job)
+    case .dropPartialCopy(let vrank):
+      if let count = job.held[vrank.index]?.staged.count {
+        job.held[vrank.index]?.staged = [StateMessage?](repeating: nil, count: count)
+      }
+    case .dropCopy(let vrank): job.held[vrank.index] = nil
+    case .serveCopy(let header, let link):
+      guard let state = job.held[header.vrank.index]?.whole[header.message] else { return }
+      send(.statePart(header, state, isBad: false), on: Int(link.number), isForward: false)
+    case .pullState(let pull, let source): send(.statePull(pull), by: worker, to: source)
+    case .loadState(let header):
+      guard let state = worker.arrived else { return }
+      load(state, message: header.message, of: header.vrank, worker, job)
+      if header.message + 1 == job.plan.messageCount(of: header.vrank) {
+        ledger.restored(header.vrank, next: header.next, by: worker)
+      }
+    case .restoreHeld(let vrank, let epoch): restoreHeld(vrank, epoch, worker, job)
+    case .restoreSlot(let vrank, let epoch):
+      let time = options.timing.slotWrite + processChance.below(options.timing.slotWrite)
+      queue.add(.restoreSlot(worker.index, vrank, epoch), at: now + time)
+    default: break  // Frames of tiles are what the plan says: none are kept here.
+    }
+  }
+
+  // MARK: Held copies
+
+  private func keep(_ header: CopyHeader, _ worker: WorkerProcess, _ job: WorkerJobState) {
+    let place = header.vrank.index
+    var held = job.held[place] ?? HeldState(messageCount: job.plan.messageCount(of: header.vrank))
+    held.staged[header.message] = worker.arrived
+    held.stagedNext = header.next
+    held.stagedEpoch = header.epoch
+    job.held[place] = held
+  }
+
+  private func complete(
+    _ vrank: VRank, first: Int, _ worker: WorkerProcess, _ job: WorkerJobState
+  ) {
+    guard var held = job.held[vrank.index] else { return }
+    for message in first..<held.whole.count { held.whole[message] = held.staged[message] }
+    held.staged = [StateMessage?](repeating: nil, count: held.whole.count)
+    held.next = held.stagedNext
+    held.epoch = held.stagedEpoch
+    job.held[vrank.index] = held
+    coverage.add(.path(.copyCompleted))
+    ledger.completed(held, of: vrank, by: worker, job.plan)
+  }
+
+  private func restoreHeld(
+    _ vrank: VRank, _ epoch: Epoch, _ worker: WorkerProcess, _ job: WorkerJobState
+  ) {
+    var restored: WorkerMessage.Restored?
+    if let held = job.held[vrank.index], held.next > 0 {
+      for (message, state) in held.whole.enumerated() {
+        if let state { load(state, message: message, of: vrank, worker, job) }
+      }
+      restored = WorkerMessage.Restored(tier: .memory, next: held.next)
+      coverage.add(.path(.restoredFromOwnMemory))
+      ledger.restored(vrank, next: held.next, by: worker)
+    }
+    let event = Worker.Event.restored(job.id, vrank, epoch, restored)
+    queue.add(.worker(worker.index, event), at: now + options.timing.copy)
+  }
+
+  private func load(
+    _ state: StateMessage, message: Int, of vrank: VRank, _ worker: WorkerProcess,
+    _ job: WorkerJobState
+  ) {
+    guard let target = job.engine.state(of: vrank), let rank = job.ranks[vrank.index] else {
+      return
+    }
+    state.payload.withUnsafeBytes { target.write(message, from: $0) }
+    rank.folded[message] = state.folded
+    ledger.loaded(state, message: message, of: vrank, by: worker, job.plan)
+  }
+
+  // MARK: Checkpoints
+
+  private func persist(
+    _ vrank: VRank, _ epoch: Epoch, slot: Int, next: Int, first: Int, _ worker: WorkerProcess,
+    _ job: WorkerJobState
+  ) {
+    guard let snapshot = job.snapshot, snapshot.vrank == vrank else { return }
+    let write = SlotDirectory.Write(
+      vrank: vrank, epoch: epoch, slot: slot, next: next, first: first,
+      messages: snapshot.messages)
+    worker.writing = write
+    let time = options.timing.slotWrite + diskChance.below(options.timing.slotWrite)
+    queue.add(.persisted(worker.index, write, started: now), at: now + time)
+  }
+
+  /// A write to a checkpoint slot is over. The disk works on while its process is stopped.
+  func persisted(_ worker: WorkerProcess, _ write: SlotDirectory.Write, started: Int) {
+    guard worker.isAlive else { return }
+    worker.writing = nil
+    let known = ledger.slotEpoch(of: write.vrank, in: worker.slots)
+    let failure = worker.slots.write(
+      write, by: worker.index, checksEpoch: options.defect != .skipEpochCheckAtSlot)
+    guard let job = worker.job else { return }
+    let event: Worker.Event
+    if let failure {
+      coverage.note(failure)
+      event = .persistFailed(job.id, write.vrank, write.epoch, reason: failure.rawValue)
+    } else {
+      coverage.add(.path(.checkpointWritten))
+      ledger.persisted(write, by: worker, highest: known)
+      event = .persisted(
+        job.id, write.vrank, write.epoch, slot: write.slot, next: write.next,
+        cost: .nanoseconds(now - started))
+    }
+    tell(worker, event)
+  }
+
+  func restoreSlot(_ worker: WorkerProcess, _ vrank: VRank, _ epoch: Epoch) {
+    guard worker.isAlive else { return }
+    if worker.isPaused {
+      worker.backlog.append(.restoreSlot(worker.index, vrank, epoch))
+      return
+    }
+    guard let job = worker.job, job.rank(vrank, epoch) != nil else { return }
+    var restored: WorkerMessage.Restored?
+    if let best = worker.slots.best(of: vrank, upTo: epoch) {
+      for (message, state) in best.slot.messages.enumerated() {
+        load(state, message: message, of: vrank, worker, job)
+      }
+      let tier = best.isOther ? RestoreTier.otherSlot : .slot
+      restored = WorkerMessage.Restored(tier: tier, next: best.slot.next)
+      ledger.restored(vrank, next: best.slot.next, by: worker)
+    }
+    tell(worker, .restored(job.id, vrank, epoch, restored))
+  }
+}

@@ -1,0 +1,214 @@
+internal import AttentionKernels
+internal import FoldEngine
+internal import MeshCore
+
+/// A worker's loop: events into the core, its effects carried out in order.
+extension Simulation {
+  func startWorker(_ lineage: Int, keepsDisk: Bool) {
+    // Another start of the same worker may be alive still: a supervisor starts one at a time.
+    if workers.contains(where: { $0.lineage == lineage && $0.isAlive }) { return }
+    while slots.count <= lineage { slots.append(SlotDirectory()) }
+    if !keepsDisk { slots[lineage] = SlotDirectory() }
+    let index = workers.count
+    let name = "worker-\(lineage + 1)"
+    let isSpare =
+      options.spares > 0 && lineage >= options.workers - options.spares
+      && lineage < options.workers
+    let hello = WorkerMessage.Hello(
+      worker: WorkerID(incarnation: Self.firstIncarnation + UInt64(index)), name: name,
+      processID: index, version: protocolVersion, numerics: job.kernel.level.arithmeticClass,
+      level: job.kernel.level.name, threads: 1, memoryBytes: .max, endpoint: "\(index)",
+      machine: options.hasSharedSlots ? "machine-\(lineage / 2)" : "", isSpare: isSpare)
+    let core = Worker(hello: hello, hasSlots: options.hasSlots, defect: options.defect)
+    let process = WorkerProcess(
+      index: index, lineage: lineage, name: name, core: core,
+      slots: options.hasSharedSlots ? sharedSlots : slots[lineage], at: now)
+    workers.append(process)
+    ledger.started(process)
+    say { "\(name) starts as process \(index)" }
+    tick(process)
+  }
+
+  func tick(_ worker: WorkerProcess) {
+    guard worker.isAlive else { return }
+    if worker.isPaused {
+      worker.backlog.append(.tick(worker.index))
+      return
+    }
+    queue.add(.tick(worker.index), at: now + options.timing.tick)
+    tell(worker, .tick)
+  }
+
+  /// Gives an event to a worker's core.
+  func tell(_ worker: WorkerProcess, _ event: Worker.Event) {
+    guard worker.isAlive else { return }
+    if worker.isPaused {
+      worker.backlog.append(.worker(worker.index, event))
+      return
+    }
+    delivered += 1
+    trace.add(UInt64(truncatingIfNeeded: now))
+    trace.add(UInt64(worker.index) << 8 | UInt64(event.number))
+    if transcript != nil, event.number != 0 { say { "\(worker.name) ← \(event.summary)" } }
+    ledger.note(event, to: worker)
+    for effect in worker.core.handle(event, at: clock) {
+      if diesBefore(worker) { return }
+      ledger.note(effect, of: worker, in: self)
+      guard ledger.violation == nil else { return }
+      perform(effect, by: worker)
+      guard worker.isAlive else { return }
+    }
+    if case .tick = event { ledger.settled(worker) }
+    // A worker that is refused ends; its supervisor starts it again.
+    if case .coordinator(.refused) = event {
+      coverage.add(.path(.refused))
+      crash(worker, restartAfter: Time.second, keepsDisk: true, isSilent: false)
+    }
+  }
+
+  private func diesBefore(_ worker: WorkerProcess) -> Bool {
+    let number = effectCount
+    effectCount += 1
+    if !crashPoints.isEmpty, crashPoints.contains(where: { $0.effect == number }) {
+      crash(worker, restartAfter: 500 * Time.millisecond, keepsDisk: true, isSilent: false)
+      return true
+    }
+    guard let countdown = worker.crashCountdown else { return false }
+    if countdown > 0 {
+      worker.crashCountdown = countdown - 1
+      return false
+    }
+    worker.crashCountdown = nil
+    crash(worker, restartAfter: restartDelay(), keepsDisk: worker.keepsDisk, isSilent: false)
+    return true
+  }
+
+  private func perform(_ effect: Worker.Effect, by worker: WorkerProcess) {
+    switch effect {
+    case .send(let message): report(message, by: worker)
+    case .beat(let beat): self.beat(beat, by: worker)
+    case .begin(let table): worker.job = WorkerJobState(table, job: job)
+    case .release(_, let isOver): release(worker, isOver: isOver)
+    case .leave: leave(worker)
+    case .observe(let observation):
+      coverage.note(observation)
+      say { "\(worker.name) · \(observation.kind.name) \(observation.detail)" }
+    case .answer(let answer, let pull, let link):
+      send(.answer(answer, pull.job, pull.tile), on: Int(link.number), isForward: false)
+    case .receipt(let receipt, let link):
+      coverage.note(receipt)
+      send(.copyReceipt(receipt), on: Int(link.number), isForward: false)
+    case .stateAnswer(let answer, let link):
+      send(.stateAnswer(answer), on: Int(link.number), isForward: false)
+    default: if let job = worker.job { perform(effect, by: worker, job) }
+    }
+  }
+
+  private func perform(_ effect: Worker.Effect, by worker: WorkerProcess, _ job: WorkerJobState) {
+    switch effect {
+    case .adopt(let table): adopt(table, by: worker, job)
+    case .host(let vrank, let epoch):
+      job.engine.host(vrank)
+      job.ranks[vrank.index] = SimulatedRank(
+        vrank: vrank, epoch: epoch, plan: job.plan)
+    case .pull(let pull, let source): send(.pull(pull), by: worker, to: source)
+    case .serve(let tile, let part, let link):
+      tileBytes += job.plan.payloadBytes(of: tile, part: part)
+      send(.part(job.id, tile, part: part, isBad: false), on: Int(link.number), isForward: false)
+    case .pack(let tile): pack(tile, job)
+    case .unpack(let tile): job.engine.unpack(tile.index)
+    case .sendResult(let vrank, let epoch, let message):
+      guard let result = job.results[vrank.index] else { return }
+      send(
+        .result(
+          vrank, epoch, message: message, payload: Array(result.payload(message)), isBad: false),
+        by: worker, to: .store)
+    case .sendFinal(let vrank, let epoch):
+      guard let result = job.results[vrank.index] else { return }
+      let payloads = (0..<result.messageCount).map { Array(result.payload($0)) }
+      send(.final(vrank, epoch, payloads: payloads), by: worker, to: .store)
+    case .retire(let vrank, let epoch):
+      abandon(vrank, job)
+      worker.slots.remove(vrank, upTo: epoch)
+    case .abandon(let vrank, _): abandon(vrank, job)
+    case .fold, .finish, .snapshot: compute(effect, by: worker, job)
+    default: copy(effect, by: worker, job)
+    }
+  }
+
+  private func abandon(_ vrank: VRank, _ job: WorkerJobState) {
+    job.engine.retire(vrank)
+    job.ranks[vrank.index] = nil
+    job.results[vrank.index] = nil
+  }
+
+  // MARK: The coordinator
+
+  private func report(_ message: WorkerMessage, by worker: WorkerProcess) {
+    // Lost when there is no connection: hello and heartbeats come again by themselves.
+    guard let connection = controlConnection(of: worker) else { return }
+    send(.report(message), on: connection, isForward: true)
+  }
+
+  private func beat(_ beat: WorkerMessage.Heartbeat, by worker: WorkerProcess) {
+    var beat = beat
+    beat.computation.itemsDone = worker.itemsDone
+    beat.computation.isBusy = !worker.work.isEmpty
+    beat.computation.slowTileSeconds =
+      Double(options.timing.tile * worker.slowness) / Double(Time.second)
+    beat.traffic.computeSeconds = Double(worker.computed) / Double(Time.second)
+    report(.heartbeat(beat), by: worker)
+  }
+
+  private func release(_ worker: WorkerProcess, isOver: Bool) {
+    if isOver { worker.slots.removeAll() }
+    worker.job = nil
+    worker.work = []
+    worker.workNumber += 1
+    worker.hasStalledWork = false
+    for number in worker.dataConnections.values.sorted() { close(number) }
+    worker.dataConnections = [:]
+  }
+
+  private func leave(_ worker: WorkerProcess) {
+    coverage.add(.path(.left))
+    // The goodbye has to arrive before the connections break.
+    queue.add(.endOfFault(.leave(worker.index)), at: now + 100 * Time.millisecond)
+  }
+
+  private func adopt(_ table: Assignment, by worker: WorkerProcess, _ job: WorkerJobState) {
+    job.table = table
+    for (server, number) in worker.dataConnections.sorted(by: { $0.key < $1.key }) where server > 0
+    {
+      if table.peer(of: workers[server - 1].id) == nil {
+        close(number)
+        worker.dataConnections[server] = nil
+      }
+    }
+  }
+
+  // MARK: Sources
+
+  /// Sends to a peer or the store.
+  func send(_ message: Message, by worker: WorkerProcess, to source: Worker.Source) {
+    let server: Node
+    switch source {
+    case .store: server = .coordinator
+    case .peer(let id):
+      guard let process = process(of: id) else { return }
+      server = process.node
+    }
+    send(message, on: connection(of: worker, to: server), isForward: true)
+  }
+
+  private func pack(_ tile: TileID, _ job: WorkerJobState) {
+    for part in 0..<job.plan.partCount(tile.tensor) {
+      self.job.payload(of: tile, part: part).withUnsafeBytes { payload in
+        switch tile.tensor {
+        case .query: job.engine.packQueries(tile: tile.index, part: part, payload: payload)
+        case .keyValue: job.engine.packKeys(tile: tile.index, part: part, payload: payload)
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,259 @@
+import Glibc
+import Testing
+
+extension Integration {
+  /// State that outlives all memory, and disks that fail.
+  @Suite struct Checkpoints {
+    /// Workers and those with their copies die together: what is on disk is gone on from.
+    @Test func fromDiskAfterAllWorkers() throws {
+      try withScratch { scratch in
+        let slow = try SlowJob(scratch)
+        let mesh = try meshWithCheckpoints(scratch, workers: 2)
+        let job = try mesh.submit(slow.flags)
+        try waitUntilDurable(mesh, job)
+        try killAll(mesh)
+        try mesh.startWorker("w8")
+        try mesh.startWorker("w9")
+        #expect(try mesh.result(job) == slow.alone)
+        let tiers = try mesh.recoveries(job).filter { ["w8", "w9"].contains($0.host) }
+          .compactMap(\.tier)
+        #expect(tiers.contains("checkpoint"), "\(tiers)")
+        #expect(try mesh.output(["job", job]).contains("checkpoint"))
+        // Of no more use.
+        try eventually("an empty directory") { scratch.names(in: directory(scratch)).isEmpty }
+      }
+    }
+
+    /// The same with one worker left, which has some of the copies.
+    @Test func fromDiskAndFromMemory() throws {
+      try withScratch { scratch in
+        let slow = try SlowJob(scratch)
+        let mesh = try meshWithCheckpoints(scratch, workers: 3)
+        let job = try mesh.submit(slow.flags)
+        try waitUntilDurable(mesh, job)
+        for name in ["w1", "w2"] { mesh.workers[name]?.signal(SIGKILL) }
+        #expect(try mesh.result(job) == slow.alone)
+        let tiers = Set(try mesh.recoveries(job).filter { $0.host == "w3" }.compactMap(\.tier))
+        #expect(tiers.contains("peer memory"), "\(tiers)")
+        #expect(tiers.contains("checkpoint"), "\(tiers)")
+      }
+    }
+
+    /// What happens to the files while nobody has them open.
+    enum Damage: String, CaseIterable {
+      /// One bit in the newer state of each file.
+      case newerSlot
+      /// A bit in every page.
+      case everything
+      case truncated
+      case emptied
+      case removed
+      /// One rank's file under another's name.
+      case swapped
+      case directories
+    }
+
+    @Test(arguments: Damage.allCases)
+    func damagedFiles(damage: Damage) throws {
+      try withScratch { scratch in
+        let slow = try SlowJob(scratch)
+        let mesh = try meshWithCheckpoints(scratch, workers: 2)
+        let job = try mesh.submit(slow.flags)
+        try waitUntilDurable(mesh, job)
+        try killAll(mesh)
+        let files = scratch.names(in: directory(scratch)).map { directory(scratch) + "/" + $0 }
+        try #require(!files.isEmpty)
+        try apply(damage, to: files)
+        try mesh.startWorker("w9")
+        #expect(try mesh.result(job) == slow.alone)
+        let tiers = Set(
+          try mesh.recoveries(job).filter { $0.host == "w9" }.compactMap(\.tier))
+        switch damage {
+        case .newerSlot:
+          #expect(tiers.contains("older checkpoint"), "\(tiers)")
+        case .everything, .truncated, .emptied, .swapped, .directories:
+          #expect(tiers == ["recomputed"])
+        case .removed:
+          #expect(tiers == ["recomputed"])
+          return
+        }
+        let alarms = try mesh.events("checkpoint-alarm")
+        #expect(!alarms.isEmpty)
+        #expect(alarms.allSatisfy { $0["worker"] as? String == "w9" }, "\(alarms)")
+        #expect(
+          alarms.allSatisfy { ($0["detail"] as? String)?.isEmpty == false && $0["vrank"] != nil },
+          "\(alarms)")
+      }
+    }
+
+    /// Killed in the middle of a write, or right after one.
+    @Test(arguments: ["write-slot:kill:5", "slot-written:kill:5", "snapshot:kill:4"])
+    func killedWhileWriting(point: String) throws {
+      try withScratch { scratch in
+        let slow = try SlowJob(scratch, tokens: 1_801)
+        let mesh = try meshWithCheckpoints(scratch, workers: 0)
+        try mesh.startWorker("w1", [], SlowJob.slowness(10, point))
+        let job = try mesh.submit(slow.flags)
+        #expect(try mesh.workers["w1"]?.wait() == .signal(9))
+        try mesh.startWorker("w2")
+        #expect(try mesh.result(job) == slow.alone)
+        #expect(try mesh.recoveries(job).allSatisfy { $0.worker == "w1" })
+        #expect(try mesh.events("checkpoint-alarm").isEmpty)
+      }
+    }
+
+    /// A full disk takes the protection by it away, and nothing else.
+    @Test(.enabled(if: geteuid() == 0, "only root may mount"))
+    func fullDisk() throws {
+      try withScratch { scratch in
+        let slow = try SlowJob(scratch)
+        try withMount(scratch) { mounted in
+          let mesh = try Mesh(scratch, workers: 0, environment: SlowJob.environment)
+          try mesh.startWorker("w1", ["--checkpoints", mounted])
+          try mesh.startWorker("w2", ["--checkpoints", mounted])
+          let job = try mesh.submit(slow.flags)
+          try mesh.waitUntilCopied(job, protection: "peer only, disk failing")
+          try mesh.waitUntil(job, "the alarm") { _ in
+            try !mesh.events("checkpoint-alarm").isEmpty
+          }
+          let alarm = try mesh.events("checkpoint-alarm")[0]
+          #expect((alarm["detail"] as? String)?.contains("no space is left") == true, "\(alarm)")
+          #expect(try mesh.output(["job", job]).contains("peer only, disk failing"))
+          try mesh.kill("w1")
+          #expect(try mesh.result(job) == slow.alone)
+          try killAll(mesh)
+        }
+      }
+    }
+
+    @Test(.enabled(if: geteuid() == 0, "only root may mount"))
+    func readOnlyDirectory() throws {
+      try withScratch { scratch in
+        try withMount(scratch, isReadOnly: true) { mounted in
+          let worker = try scratch.run(["worker", "--checkpoints", mounted])
+          expectRefusal(
+            worker, code: 2, "--checkpoints \(mounted): ", "give a directory that can be written")
+        }
+      }
+    }
+
+    @Test func unprotectedJobWritesNone() throws {
+      try withScratch { scratch in
+        let slow = try SlowJob(scratch, tokens: 1_201)
+        let mesh = try meshWithCheckpoints(scratch, workers: 2)
+        let job = try mesh.submit(slow.flags + ["--protection", "off"])
+        try mesh.waitUntilFolding(job)
+        #expect(scratch.names(in: directory(scratch)).isEmpty)
+        #expect(try mesh.result(job) == slow.alone)
+        #expect(scratch.names(in: directory(scratch)).isEmpty)
+      }
+    }
+
+    @Test func cancelledJobLeavesNone() throws {
+      try withScratch { scratch in
+        let slow = try SlowJob(scratch)
+        let mesh = try meshWithCheckpoints(scratch, workers: 2)
+        let job = try mesh.submit(slow.flags)
+        try waitUntilDurable(mesh, job)
+        #expect(!scratch.names(in: directory(scratch)).isEmpty)
+        try mesh.output(["cancel", job])
+        try eventually("an empty directory") { scratch.names(in: directory(scratch)).isEmpty }
+      }
+    }
+
+    // MARK: Helpers
+
+    private func directory(_ scratch: Scratch) -> String { scratch.file("checkpoints") }
+
+    private func meshWithCheckpoints(_ scratch: Scratch, workers: Int) throws -> Mesh {
+      try Mesh(
+        scratch, workers: workers, workerFlags: ["--checkpoints", directory(scratch)],
+        environment: SlowJob.environment)
+    }
+
+    /// Waits until every rank that has begun is on disk, and one of them in both slots.
+    private func waitUntilDurable(_ mesh: Mesh, _ job: String) throws {
+      try mesh.waitUntil(job, "checkpoints") { status in
+        let ranks = status["ranks"] as? [[String: Any]] ?? []
+        let open = ranks.filter { $0["final"] as? Bool == false }
+        return open.contains { ($0["durable"] as? Int ?? 0) >= 5 }
+          && status["protection"] as? String == "peer + disk"
+      }
+    }
+
+    private func killAll(_ mesh: Mesh) throws {
+      for worker in mesh.workers.values { worker.signal(SIGKILL) }
+      for worker in mesh.workers.values { try worker.wait() }
+    }
+
+    private func apply(_ damage: Damage, to files: [String]) throws {
+      switch damage {
+      case .newerSlot:
+        for file in files {
+          var bytes = contents(of: file)
+          // Two slots of one size; the middle of one lies in its payload.
+          let half = bytes.count / 2
+          let isSecond = generation(bytes[half...]) > generation(bytes[..<half])
+          bytes[(isSecond ? half : 0) + half / 2] ^= 0x10
+          write(bytes, to: file)
+        }
+      case .everything:
+        for file in files {
+          var bytes = contents(of: file)
+          for offset in stride(from: 17, to: bytes.count, by: 512) { bytes[offset] ^= 0x40 }
+          write(bytes, to: file)
+        }
+      case .truncated:
+        for file in files { truncate(file, off_t(contents(of: file).count / 3)) }
+      case .emptied:
+        for file in files { truncate(file, 0) }
+      case .removed:
+        for file in files { unlink(file) }
+      case .swapped:
+        // Each takes the contents of the next one.
+        let all = files.map { contents(of: $0) }
+        try #require(files.count > 1)
+        for (index, file) in files.enumerated() { write(all[(index + 1) % all.count], to: file) }
+      case .directories:
+        for file in files {
+          unlink(file)
+          mkdir(file, 0o700)
+        }
+      }
+    }
+
+    /// The generation that a slot's header tells.
+    private func generation(_ slot: ArraySlice<UInt8>) -> UInt64 {
+      slot.dropFirst(144).prefix(8).reversed().reduce(0) { $0 << 8 | UInt64($1) }
+    }
+
+    private func write(_ bytes: [UInt8], to path: String) {
+      let file = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC)
+      defer { close(file) }
+      var done = 0
+      while done < bytes.count {
+        let count = bytes[done...].withUnsafeBytes { Glibc.write(file, $0.baseAddress, $0.count) }
+        guard count > 0 else { return }
+        done += count
+      }
+    }
+
+    /// A file system of one's own.
+    private func withMount(
+      _ scratch: Scratch, isReadOnly: Bool = false, _ body: (String) throws -> Void
+    ) throws {
+      let path = scratch.file("mounted")
+      mkdir(path, 0o700)
+      let flags = isReadOnly ? UInt(MS_RDONLY) : 0
+      guard mount("tmpfs", path, "tmpfs", flags, "size=64k") == 0 else {
+        // In a container root may not be allowed to.
+        return print("skipped: mount: \(String(cString: strerror(errno)))")
+      }
+      defer {
+        for entry in scratch.processes { kill(entry.process, SIGKILL) }
+        umount2(path, Int32(2))
+      }
+      try body(path)
+    }
+  }
+}
