@@ -170,6 +170,7 @@ extension Coordinator {
       return
     }
     guard (0...rank.needed).contains(progress.next), !rank.isFinal else { return }
+    rank.heardUnder = progress.epoch
     let isSought = progress.restored == nil && !run.table.hosts[vrank.index].isFresh
     // While its state is looked for, what it had is what is told.
     if !isSought || rank.needed == 0 {
@@ -251,7 +252,7 @@ extension Coordinator {
           + " \(rank.needed), and the job runs without protection: \(departure.cause)",
         at: now, into: &effects)
     }
-    if isCrash, let poisoned = strike(ranks, of: index) {
+    if isCrash, let poisoned = strike(ranks, of: index, at: now) {
       let rank = run.ranks[poisoned.index]
       return fail(
         index,
@@ -264,13 +265,18 @@ extension Coordinator {
   }
 
   /// Counts losses at ranks that don't get on: a job whose inputs kill workers must not eat them all,
-  /// and one that just lives through many failures must not end.
+  /// and one that just lives through many failures must not end. Workers that die at the same moment
+  /// count as one: those that a rank was given to after the first one never had it.
   ///
   /// - Returns: a rank that has used up its workers.
-  private mutating func strike(_ ranks: [VRank], of index: Int) -> VRank? {
+  private mutating func strike(_ ranks: [VRank], of index: Int, at now: Duration) -> VRank? {
     var poisoned: VRank?
     for vrank in ranks {
-      guard var rank = jobs[index].run?.ranks[vrank.index] else { continue }
+      guard let run = jobs[index].run else { continue }
+      var rank = run.ranks[vrank.index]
+      let isTaken = rank.heardUnder == run.table.hosts[vrank.index].epoch
+      if !isTaken, let last = rank.struckAt, now - last < Limits.strikeInterval { continue }
+      rank.struckAt = now
       let point = max(rank.copied, rank.durable)
       rank.strikes = point > rank.strikePoint ? 1 : rank.strikes + 1
       rank.strikePoint = max(point, rank.strikePoint)

@@ -32,6 +32,8 @@ struct JobRun: Sendable {
     var next = 0
     /// Under which `next` was told: under one epoch it only grows.
     var toldUnder = Epoch.lowest
+    /// Under which its host has been heard of at all.
+    var heardUnder = Epoch.lowest
     var copied = 0
     var durable = 0
     var isFinal = false
@@ -40,6 +42,7 @@ struct JobRun: Sendable {
     /// Workers lost in a row since it was further than `strikePoint`.
     var strikes = 0
     var strikePoint = -1
+    var struckAt: Duration?
 
     /// Work left.
     var load: Int { isFinal ? 0 : (needed - next) * weight }

@@ -112,8 +112,15 @@ extension WorkerRun {
       return start..<start
     }
     var end = start
-    while end < rank.needed, end < start + Limits.tilesPerFold, packed.contains(end) { end += 1 }
+    let most = min(rank.needed, start + Limits.tilesPerFold, copyBoundary(of: rank))
+    while end < most, packed.contains(end) { end += 1 }
     return start..<end
+  }
+
+  /// Folds don't go beyond the tile at which the next copy is due, or copies would be rarer.
+  private func copyBoundary(of rank: HostedRank) -> Int {
+    let due = rank.copies.lastSnapshot + rank.pace.interval(needed: rank.needed)
+    return assignment.isProtected && due > rank.dispatched ? due : rank.needed
   }
 
   /// The state itself refuses anything but its next tiles.

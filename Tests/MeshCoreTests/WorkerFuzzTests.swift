@@ -1,0 +1,349 @@
+import Checksums
+import MeshCore
+import Testing
+
+/// Events of all kinds, in no order, about jobs, ranks and tiles that exist or don't.
+@Suite struct WorkerFuzzTests {
+  @Test(
+    "a hundred thousand random events: no trap, folds ascend, epochs and progress only grow",
+    arguments: 1...4)
+  func randomEvents(seed: Int) {
+    var fuzz = WorkerFuzz(seed: UInt64(seed))
+    for step in 0..<25_000 {
+      fuzz.step()
+      if let problem = fuzz.problem {
+        Issue.record("seed \(seed), step \(step): \(problem)")
+        return
+      }
+    }
+    // The walk must have been somewhere.
+    let missing = fuzz.missing
+    #expect(missing.isEmpty, "seed \(seed) never saw \(missing)")
+  }
+}
+
+private struct WorkerFuzz {
+  var worker: WorkerHarness
+  private(set) var problem: String?
+  private var random: SplitMix64
+  private let plans: [Plan]
+  private var counter: UInt64 = 10
+  private var requests: [Worker.Effect] = []
+  /// The next tile of each rank under each epoch, by what was folded.
+  private var folded: [Epoch: Int] = [:]
+  private var epochs: [VRank: Epoch] = [:]
+  private var job = JobID(high: 1, low: 1)
+  private var seen: Set<String> = []
+  private var snapshots = 0
+
+  init(seed: UInt64) {
+    random = SplitMix64(seed: seed)
+    worker = WorkerHarness(hasSlots: seed % 2 == 0)
+    plans = [
+      Plan(job: sampleJob(queries: 700, keys: 2_600), vrankCount: 4),
+      Plan(job: sampleJob(queries: 512, keys: 3_000, mask: .full, layout: .zigzag), vrankCount: 5),
+      Plan(
+        job: sampleJob(heads: 6, keyHeads: 6, queries: 200, keys: 1_500, dimension: 256),
+        vrankCount: 2),
+    ]
+  }
+
+  /// What a good walk does at least once.
+  var missing: [String] {
+    [
+      "fold", "finish", "sendResult", "retire", "abandon", "snapshot", "sendCopy", "keepCopy",
+      "completeCopy", "dropCopy", "serveCopy", "pullState", "loadState", "restoreHeld", "release",
+      "serve",
+    ].filter { !seen.contains($0) }
+  }
+
+  private mutating func chance(_ times: Int) -> Bool { random.below(times) == 0 }
+
+  private mutating func number(_ usual: Int) -> Int {
+    chance(12) ? [Int.min, -1, Int.max, usual, 1 << 40][random.below(5)] : random.below(usual)
+  }
+
+  private mutating func vrank() -> VRank { VRank(number(5)) }
+
+  private mutating func source() -> Worker.Source {
+    chance(3) ? .store : .peer(WorkerID(incarnation: UInt64(random.below(6))))
+  }
+
+  private mutating func epoch() -> Epoch {
+    if chance(20) { return Epoch(term: random.next() % 3, counter: random.next() % 50) }
+    let known = worker.core.run?.assignment.hosts ?? []
+    return known.isEmpty ? .lowest : known[random.below(known.count)].epoch
+  }
+
+  /// Now and then of another job.
+  private mutating func jobID() -> JobID { chance(15) ? JobID(high: 7, low: 7) : job }
+
+  // MARK: Steps
+
+  mutating func step() {
+    let before = worker.core.run?.assignment
+    let delay = Duration.milliseconds(chance(40) ? random.below(12_000) : random.below(40))
+    worker.send(chance(2) ? answer() : event(), after: delay)
+    look(before)
+  }
+
+  /// What the shell, a peer or the store would answer to something that was asked for.
+  private mutating func answer() -> Worker.Event {
+    guard !requests.isEmpty else { return event() }
+    // The compute threads do things in order; the others are in a hurry.
+    let place = chance(3) ? random.below(requests.count) : 0
+    let request = requests.remove(at: place)
+    let cost = Duration.microseconds(random.below(2_000))
+    switch request {
+    case .pull(let pull, let source):
+      let parts = worker.core.run?.plan.partCount(pull.tile.tensor) ?? 1
+      if chance(20) { return .answer(.no, pull.job, pull.tile, from: source) }
+      if pull.firstPart + 1 < parts {
+        var rest = pull
+        rest.firstPart += 1
+        requests.append(.pull(rest, from: source))
+      }
+      return .part(pull.job, pull.tile, part: pull.firstPart, from: source)
+    case .fold(let vrank, let epoch, let tiles):
+      return .folded(job, vrank, epoch, next: tiles.upperBound, cost: cost)
+    case .finish(let vrank, let epoch): return .finished(job, vrank, epoch)
+    case .sendResult(let vrank, let epoch, let message):
+      let status: StatusCode = chance(30) ? .dataLoss : .ok
+      return .receipt(
+        ResultReceipt(job: job, vrank: vrank, epoch: epoch, message: message, status: status))
+    case .sendFinal(let vrank, let epoch):
+      return .receipt(
+        ResultReceipt(job: job, vrank: vrank, epoch: epoch, message: -1, status: .ok))
+    case .snapshot(let vrank, let epoch, let next, _):
+      return .snapshotTaken(job, vrank, epoch, next: next, cost: cost)
+    case .sendCopy(let header, let source):
+      let status: StatusCode = chance(15) ? StatusCode.allCases[random.below(17)] : .ok
+      return .copyReceipt(header.receipt(status), from: source)
+    case .persist(let vrank, let epoch, let slot, let next, _):
+      if chance(10) { return .persistFailed(job, vrank, epoch, reason: "I/O error") }
+      return .persisted(job, vrank, epoch, slot: slot, next: next, cost: cost)
+    case .pullState(let pull, let source):
+      let next = 1 + random.below(5)
+      for message in pull.messages {
+        requests.append(
+          .serveCopy(
+            CopyHeader(
+              job: pull.job, planTag: pull.planTag, vrank: pull.vrank, epoch: pull.epoch,
+              next: next, first: 0, message: message), to: link(9)))
+      }
+      return .stateAnswer(pull.answer(next: next, chance(8) ? .notFound : .ok), from: source)
+    case .serveCopy(let header, _):
+      guard case .pullState(_, let source)? = lastStatePull else { return .tick }
+      return .statePart(header, from: source)
+    case .restoreHeld(let vrank, let epoch), .restoreSlot(let vrank, let epoch):
+      let found = WorkerMessage.Restored(
+        tier: RestoreTier.allCases[random.below(3)], next: number(8))
+      return .restored(job, vrank, epoch, chance(3) ? nil : found)
+    default: return .tick
+    }
+  }
+
+  private var lastStatePull: Worker.Effect?
+
+  private mutating func event() -> Worker.Event {
+    switch random.below(16) {
+    case 0, 1, 2: return coordinator()
+    case 3: return .pull(pull(), from: link(UInt64(random.below(5))))
+    case 4: return chance(4) ? .linkClosed(link(UInt64(random.below(5)))) : .tick
+    case 5: return .copy(header(), from: link(UInt64(random.below(5))))
+    case 6, 7: return copyInOrder()
+    case 8:
+      return .statePull(
+        StatePull(
+          job: jobID(), planTag: tag(), vrank: vrank(), epoch: epoch(),
+          messages: min(0, number(9))..<max(0, number(30))), from: link(2))
+    case 9: return shell()
+    case 10: return chance(10) ? .sourceLost(jobID(), source()) : .tick
+    case 11:
+      let tile = TileID(chance(3) ? .query : .keyValue, number(12))
+      return .answer(PullAnswer.allCases[random.below(5)], jobID(), tile, from: source())
+    case 12:
+      let tile = TileID(chance(3) ? .query : .keyValue, number(12))
+      return chance(2)
+        ? .badPart(jobID(), tile, from: source())
+        : .part(jobID(), tile, part: number(3), from: source())
+    case 13:
+      let header = header()
+      switch random.below(4) {
+      case 0: return .badCopy(header, from: link(1))
+      case 1: return .badStatePart(header, from: source())
+      case 2: return .statePart(header, from: source())
+      default: return .copyReceipt(header.receipt(.ok), from: source())
+      }
+    default: return .tick
+    }
+  }
+
+  private mutating func shell() -> Worker.Event {
+    let (job, vrank, epoch, next) = (jobID(), vrank(), epoch(), number(12))
+    switch random.below(8) {
+    case 0: return .folded(job, vrank, epoch, next: next, cost: .milliseconds(1))
+    case 1: return .finished(job, vrank, epoch)
+    case 2: return .snapshotTaken(job, vrank, epoch, next: next, cost: .zero)
+    case 3: return .persistFailed(job, vrank, epoch, reason: "strange")
+    case 4: return .restored(job, vrank, epoch, nil)
+    case 5:
+      return .receipt(
+        ResultReceipt(
+          job: job, vrank: vrank, epoch: epoch, message: number(20),
+          status: StatusCode.allCases[random.below(17)]))
+    case 6:
+      let answer = StateAnswer(job: job, vrank: vrank, epoch: epoch, next: next, status: .ok)
+      return .stateAnswer(answer, from: source())
+    default: return .tick
+    }
+  }
+
+  // MARK: Messages
+
+  private mutating func tag() -> UInt64 {
+    chance(20) ? 5 : worker.core.run?.assignment.planHash.tag ?? 0
+  }
+
+  private mutating func pull() -> Pull {
+    Pull(
+      job: jobID(), planTag: tag(), tile: TileID(chance(9) ? .query : .keyValue, number(12)),
+      firstPart: number(3), creditBytes: number(1 << 24), worker: WorkerID(incarnation: 2),
+      vrank: vrank(), epoch: epoch())
+  }
+
+  private mutating func header() -> CopyHeader {
+    CopyHeader(
+      job: jobID(), planTag: tag(), vrank: vrank(), epoch: epoch(), next: number(12),
+      first: chance(2) ? 0 : number(12), message: number(12))
+  }
+
+  /// The next message of a copy that this worker should keep.
+  private var incoming: (header: CopyHeader, count: Int)?
+
+  private mutating func copyInOrder() -> Worker.Event {
+    if let (header, count) = incoming, header.message + 1 < count {
+      var next = header
+      next.message += 1
+      incoming = (next, count)
+      return .copy(next, from: link(3))
+    }
+    guard let run = worker.core.run,
+      let vrank = run.plan.vranks.first(where: {
+        run.assignment.holder(of: $0.index) == 1 && (chance(2) || $0 == run.plan.vranks.last)
+      })
+    else { return .tick }
+    var header = header()
+    (header.job, header.planTag) = (run.job, run.assignment.planHash.tag)
+    (header.vrank, header.epoch) = (vrank, run.assignment.hosts[vrank.index].epoch)
+    (header.first, header.message, header.next) = (0, 0, 1 + random.below(run.plan.keyTileCount))
+    incoming = (header, run.plan.messageCount(of: vrank))
+    return .copy(header, from: link(3))
+  }
+
+  private mutating func coordinator() -> Worker.Event {
+    let term = UInt64(2 + random.below(4) / 3)
+    switch random.below(30) {
+    case 0: return .coordinator(.release(jobID(), isOver: chance(2), term: term))
+    case 1: return .coordinator(.introduce(term: term))
+    case 2: return .coordinator(.refused(.aborted, reason: "for some reason"))
+    case 3: return .coordinator(.leave(term: term))
+    case 4...9: return .coordinator(.welcome(term: 3, storeEndpoint: "s"))
+    case 10...14: return .coordinator(.beat(term: 3))
+    case 15 where chance(30): return .end
+    default: return chance(8) ? .coordinator(.assign(table(), term: 3)) : .tick
+    }
+  }
+
+  /// The table that comes next, mostly: a few ranks move.
+  private mutating func table() -> Assignment {
+    counter += 100
+    let revision = Epoch(term: 1, counter: counter - (chance(10) ? UInt64(random.below(900)) : 0))
+    let hosts = 2 + random.below(3)
+    guard let old = worker.core.run?.assignment, !chance(12) else {
+      job = JobID(high: 1, low: random.next() % 4)
+      let plan = plans[random.below(plans.count)]
+      let first = sampleAssignment(
+        plan, hosts: plan.vranks.map { _ in random.below(hosts) }, peers: hosts, job: job)
+      return first.next(revision: revision) { entries in
+        for index in entries.indices { mint(&entries[index], UInt64(index), hosts) }
+      }
+    }
+    return old.next(revision: revision) { entries in
+      for index in entries.indices {
+        if chance(3) { mint(&entries[index], UInt64(index), old.peers.count) }
+        if chance(6) { entries[index].duty = Assignment.Duty.allCases[random.below(3)] }
+        if chance(60) { entries[index].sources = [99] }
+      }
+    }
+  }
+
+  private mutating func mint(_ host: inout Assignment.Host, _ index: UInt64, _ peers: Int) {
+    host.peer = chance(10) ? nil : chance(2) ? 0 : random.below(peers)
+    host.epoch = Epoch(term: 1, counter: counter - 50 + index)
+    host.duty = .fold
+    host.isFresh = chance(2)
+    host.sources = (0..<random.below(3)).map { _ in random.below(peers) }
+    let holder = random.below(peers)
+    host.holder = holder == host.peer ? nil : holder
+  }
+
+  // MARK: Looking
+
+  private mutating func look(_ before: Assignment?) {
+    if worker.core.run?.job != before?.job {
+      folded = [:]
+      epochs = [:]
+      requests = []
+      snapshots = 0
+    }
+    if let run = worker.core.run {
+      if before?.job == run.job, let before, run.assignment.revision < before.revision {
+        problem = "an older table"
+      }
+      for rank in run.ranks {
+        if let epoch = epochs[rank.vrank], rank.epoch < epoch { problem = "an older epoch" }
+        epochs[rank.vrank] = rank.epoch
+        if !(0...rank.needed).contains(rank.next) { problem = "next \(rank.next)" }
+        if let held = run.assignment.worker(run.assignment.hosts[rank.vrank.index].peer),
+          held != WorkerID(incarnation: 1)
+        {
+          problem = "hosts what is another's"
+        }
+      }
+    }
+    for effect in worker.effects { look(effect) }
+    if requests.count > 600 { requests.removeFirst(300) }
+  }
+
+  private mutating func look(_ effect: Worker.Effect) {
+    let name = "\(effect)".prefix { $0 != "(" }
+    seen.insert(String(name))
+    switch effect {
+    case .fold(_, let epoch, let tiles):
+      if let next = folded[epoch], next != tiles.lowerBound {
+        problem = "folds \(tiles) after \(next)"
+      }
+      if tiles.isEmpty { problem = "folds nothing" }
+      folded[epoch] = tiles.upperBound
+      requests.append(effect)
+    case .snapshot(_, let epoch, let next, let first):
+      snapshots += 1
+      if snapshots > 1 { problem = "\(snapshots) snapshots at a time" }
+      if let end = folded[epoch], end != next { problem = "a snapshot at \(next), not \(end)" }
+      if first < 0 { problem = "a snapshot from \(first)" }
+      requests.append(effect)
+    case .dropSnapshot: snapshots -= 1
+    case .release: snapshots = 0
+    case .pullState:
+      lastStatePull = effect
+      requests.append(effect)
+    case .keepCopy(let header):
+      let count = worker.core.run?.plan.messageCount(of: header.vrank) ?? 0
+      if !(0..<count).contains(header.message) { problem = "keeps message \(header.message)" }
+    case .pull, .finish, .sendResult, .sendFinal, .sendCopy, .persist, .restoreHeld, .restoreSlot:
+      requests.append(effect)
+    default: break
+    }
+  }
+}
