@@ -77,6 +77,8 @@ package struct HostedRank: Sendable {
     /// Memories that may have a copy, the best first.
     var sources: [WorkerID]
     var hasTriedSlots = false
+    /// Times that the last source was silent.
+    var silences = 0
     var stage = Stage.idle
   }
 

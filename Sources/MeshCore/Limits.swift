@@ -73,6 +73,8 @@ package enum Limits {
   package static let drainTimeout: Duration = .seconds(60)
   /// A holder that answers nothing for so long is asked again, or another.
   package static let copyTimeout: Duration = .seconds(1)
+  /// Times that the last holder of a copy is asked again.
+  package static let copyRepeatsMaximum = 3
   /// A disk that failed is tried again after so long.
   package static let slotRetryInterval: Duration = .seconds(10)
   /// A commit that failed is tried again after so long.

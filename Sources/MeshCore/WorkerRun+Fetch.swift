@@ -189,7 +189,7 @@ extension WorkerRun {
         into: &effects)
     }
     expireResults(at: now, into: &effects)
-    expireRestoring(at: now)
+    expireRestoring(at: now, into: &effects)
     expireCopies(at: now, into: &effects)
   }
 

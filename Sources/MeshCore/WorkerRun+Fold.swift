@@ -81,9 +81,11 @@ extension WorkerRun {
   }
 
   private mutating func packWindows(into effects: inout [Worker.Effect]) {
+    // However full it is, the rank furthest behind gets on.
+    let behind = ranks.filter { !$0.window.isEmpty }.map(\.next).min()
     for rank in ranks {
       for tile in rank.window where isResident(tile) && !packed.contains(tile) {
-        guard packed.count < 3 * Limits.windowTiles || tile == rank.next else { break }
+        guard packed.count < 3 * Limits.windowTiles || tile == behind else { break }
         packed.append(tile)
         effects.append(.pack(.keyValue(tile)))
       }

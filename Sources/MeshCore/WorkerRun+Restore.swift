@@ -107,12 +107,20 @@ extension WorkerRun {
     ranks[index].restoring?.stage = .idle
   }
 
-  mutating func expireRestoring(at now: Duration) {
+  /// A silent source is left for the next one; the last one is asked again, since to begin again costs
+  /// more than to wait for a message that was lost, or for a process that was stopped.
+  mutating func expireRestoring(at now: Duration, into effects: inout [Worker.Effect]) {
     for index in ranks.indices {
-      guard case .pulling(_, _, _, _, let deadline)? = ranks[index].restoring?.stage,
+      guard let restoring = ranks[index].restoring,
+        case .pulling(let asked, let next, let received, _, let deadline) = restoring.stage,
         now >= deadline
       else { continue }
-      ranks[index].restoring?.stage = .idle
+      if restoring.sources.isEmpty, restoring.silences < Limits.copyRepeatsMaximum {
+        ranks[index].restoring?.silences += 1
+        pullState(index, from: asked, next: next, received: received, at: now, into: &effects)
+      } else {
+        ranks[index].restoring?.stage = .idle
+      }
     }
   }
 
