@@ -26,7 +26,9 @@ extension Coordinator {
       effects.append(.send(.beat(term: configuration.term), to: worker))
       assignAgain(to: worker, unless: beat, into: &effects)
       // It may not have heard that it may go.
-      if members.contains(where: { $0.id == worker && $0.isDraining }), !hasRole(worker) {
+      if beat.job == nil, members.contains(where: { $0.id == worker && $0.isDraining }),
+        !hasRole(worker)
+      {
         effects.append(.send(.leave(term: configuration.term), to: worker))
       }
       if let job = beat.job, !beat.isLast, !isActive(job) {

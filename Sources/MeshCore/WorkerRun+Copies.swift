@@ -161,7 +161,7 @@ extension WorkerRun {
   mutating func loseCopy(_ index: Int, into effects: inout [Worker.Effect]) {
     ranks[index].copies.copied = 0
     ranks[index].copies.isGivenUp = false
-    ranks[index].copies.isDue = ranks[index].next > 0
+    ranks[index].copies.isDue = ranks[index].dispatched > 0
     if snapshot?.vrank == ranks[index].vrank, snapshot?.push != nil { endPush(into: &effects) }
   }
 

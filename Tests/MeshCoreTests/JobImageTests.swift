@@ -34,7 +34,6 @@ import Testing
     mesh.report(1, job: job, next: 1, restored: restored)
     mesh.cut(3)
     try check(.running, job)
-    #expect(mesh.disk[job]?.run?.recoveries.isEmpty == false)
     mesh.storeAll(try #require(mesh.table))
     try check(.finishing, job)
     mesh.finish(job)

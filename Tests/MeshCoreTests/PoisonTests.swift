@@ -17,6 +17,7 @@ import Testing
     let other = try #require(mesh.queue())
     for worker in UInt64(1)...3 {
       #expect(mesh.state(job) == .running, "before loss \(worker)")
+      mesh.report(worker, job: job, next: 0)
       mesh.cut(worker)
       mesh.join(worker + 1)
     }

@@ -107,7 +107,10 @@ import Testing
     var open: (vrank: Int, next: Int)?
     var order: [Int] = []
     for effect in worker.history {
-      if case .snapshot(let vrank, _, let next, _) = effect { open = (vrank.index, next) }
+      if case .snapshot(let vrank, _, let next, _) = effect {
+        open = (vrank.index, next)
+        order.append(vrank.index)
+      }
     }
     var rounds = 0
     while worker.foldNext(), rounds < 1_000 {
@@ -137,7 +140,7 @@ import Testing
   @Test("a copy goes to its holder message by message, within its credit, and then counts")
   func push() throws {
     let worker = Self.worker(keyTiles: 16, queryTiles: 20)
-    worker.deliverStore()
+    worker.deliverStoreAtOnce()
     while worker.snapshots.isEmpty { try #require(worker.foldNext()) }
     let taken = worker.snapshots[0]
     #expect(taken.first == 0 && worker.copies.isEmpty, "not before it is taken")
@@ -162,7 +165,7 @@ import Testing
   @Test("receipts of another copy, epoch, rank or worker change nothing")
   func strangeReceipts() throws {
     let worker = Self.worker(keyTiles: 16)
-    worker.deliverStore()
+    worker.deliverStoreAtOnce()
     while worker.snapshots.isEmpty { try #require(worker.foldNext()) }
     worker.snapshotTaken(next: worker.snapshots[0].next)
     let header = worker.copies[0].header
@@ -191,7 +194,7 @@ import Testing
   @Test("what isn't acknowledged is sent again; a holder that takes nothing is left alone")
   func silentHolder() throws {
     let worker = Self.worker(keyTiles: 64)
-    worker.deliverStore()
+    worker.deliverStoreAtOnce()
     while worker.snapshots.isEmpty { try #require(worker.foldNext()) }
     worker.snapshotTaken(next: worker.snapshots[0].next)
     let first = worker.copies[0].header
@@ -214,7 +217,7 @@ import Testing
   @Test("a damaged message is sent again at once; a stale epoch ends the copy")
   func refusals() throws {
     let worker = Self.worker(keyTiles: 64)
-    worker.deliverStore()
+    worker.deliverStoreAtOnce()
     while worker.snapshots.isEmpty { try #require(worker.foldNext()) }
     worker.snapshotTaken(next: worker.snapshots[0].next)
     let header = worker.copies[0].header
@@ -238,7 +241,7 @@ import Testing
       #expect(first == 4 * before, "rows of the first \(before) tiles see no further key")
     }
     let other = Self.worker(keyTiles: 8, queryTiles: 32, mask: .causal)
-    other.deliverStore()
+    other.deliverStoreAtOnce()
     while other.snapshots.isEmpty { try #require(other.foldNext()) }
     other.snapshotTaken(next: other.snapshots[0].next)
     other.acknowledgeCopy()
@@ -256,7 +259,7 @@ import Testing
   @Test("another holder gets a whole copy without waiting for the interval")
   func holderChanges() throws {
     let worker = Self.worker(keyTiles: 64)
-    worker.deliverStore()
+    worker.deliverStoreAtOnce()
     while worker.snapshots.isEmpty { try #require(worker.foldNext()) }
     worker.snapshotTaken(next: worker.snapshots[0].next)
     worker.acknowledgeCopy()
@@ -273,7 +276,7 @@ import Testing
   @Test("a holder that is lost in the middle of a copy ends it, and it is made anew")
   func holderLost() throws {
     let worker = Self.worker(keyTiles: 64)
-    worker.deliverStore()
+    worker.deliverStoreAtOnce()
     while worker.snapshots.isEmpty { try #require(worker.foldNext()) }
     worker.snapshotTaken(next: worker.snapshots[0].next)
     worker.send(.sourceLost(worker.job, peer(1)))

@@ -77,10 +77,12 @@ import Testing
     case 0: worker.send(.sourceLost(worker.job, peer(2)))
     case 1: worker.send(.badPart(worker.job, .keyValue(4), from: peer(2)))
     default:
-      worker.send(.answer(.coming, worker.job, .keyValue(4), from: peer(2)), after: .seconds(4))
-      worker.send(.tick, after: .seconds(4))
+      // Answers came within milliseconds so far: half a second is long.
+      worker.send(
+        .answer(.coming, worker.job, .keyValue(4), from: peer(2)), after: .milliseconds(400))
+      worker.send(.tick, after: .milliseconds(400))
       #expect(worker.pulled.isEmpty, "COMING renews the time")
-      worker.send(.tick, after: .seconds(1))
+      worker.send(.tick, after: .milliseconds(100))
     }
     #expect(worker.pulled.map(\.1) == [peer(1)])
     #expect(worker.pulled.map(\.0.tile) == [.keyValue(4)])

@@ -258,7 +258,8 @@ private struct WorkerFuzz {
   /// The table that comes next, mostly: a few ranks move.
   private mutating func table() -> Assignment {
     counter += 100
-    let revision = Epoch(term: 1, counter: counter - (chance(10) ? UInt64(random.below(900)) : 0))
+    let revision = Epoch(
+      term: 1, counter: counter - (chance(10) ? min(counter - 1, UInt64(random.below(900))) : 0))
     let hosts = 2 + random.below(3)
     guard let old = worker.core.run?.assignment, !chance(12) else {
       job = JobID(high: 1, low: random.next() % 4)

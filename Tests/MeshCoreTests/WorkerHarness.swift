@@ -96,6 +96,13 @@ final class WorkerHarness {
     }
   }
 
+  /// As if it were one event: its effects are those of all parts.
+  func deliverStoreAtOnce() {
+    let before = history.count
+    deliverStore()
+    effects = Array(history[before...])
+  }
+
   func pulls(_ effects: [Worker.Effect]) -> [(Pull, Worker.Source)] {
     effects.compactMap { effect in
       if case .pull(let pull, let source) = effect { return (pull, source) }

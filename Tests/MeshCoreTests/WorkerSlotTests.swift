@@ -5,7 +5,7 @@ import Testing
 @Suite struct WorkerSlotTests {
   private func worker(holder: Int? = nil) throws -> WorkerHarness {
     let worker = WorkerCopyTests.worker(keyTiles: 90, hasSlots: true, holder: holder)
-    worker.deliverStore()
+    worker.deliverStoreAtOnce()
     try nextSnapshot(worker)
     return worker
   }
@@ -35,7 +35,7 @@ import Testing
   func suffix() throws {
     let worker = WorkerCopyTests.worker(
       keyTiles: 32, queryTiles: 128, hasSlots: true, holder: nil, mask: .causal)
-    worker.deliverStore()
+    worker.deliverStoreAtOnce()
     var written = [0, 0]
     for _ in 0..<5 {
       try nextSnapshot(worker)
