@@ -85,6 +85,7 @@ extension WorkerRun {
         resultsOutstanding -= result.sent - result.acknowledged
       }
       if snapshot?.vrank == ranks[index].vrank { endSnapshot(into: &effects) }
+      ranks[index].result = nil
       effects.append(.retire(ranks[index].vrank, ranks[index].epoch))
     }
     ranks[index].duty = host.duty

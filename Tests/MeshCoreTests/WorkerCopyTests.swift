@@ -97,46 +97,6 @@ import Testing
     #expect(ends.max() == 100)
   }
 
-  @Test("one snapshot at a time, for all ranks of a worker; the most overdue goes first")
-  func oneAtATime() {
-    let spec = sampleJob(queries: 512, keys: 256 * 40, dimension: 1, mask: .full)
-    let plan = Plan(job: spec, vrankCount: 4)
-    let worker = WorkerHarness()
-    worker.assign(plan, hosts: [0, 0, 0, 0], peers: 2, holders: [1, 1, 1, 1])
-    worker.deliverStore()
-    var open: (vrank: Int, next: Int)?
-    var order: [Int] = []
-    for effect in worker.history {
-      if case .snapshot(let vrank, _, let next, _) = effect {
-        open = (vrank.index, next)
-        order.append(vrank.index)
-      }
-    }
-    var rounds = 0
-    while worker.foldNext(), rounds < 1_000 {
-      rounds += 1
-      #expect(worker.snapshots.isEmpty || open == nil, "two at a time")
-      if let taken = worker.snapshots.first {
-        open = (taken.vrank, taken.next)
-        order.append(taken.vrank)
-      }
-      // Each takes a few folds.
-      if let taken = open, rounds % 3 == 0 {
-        open = nil
-        worker.snapshotTaken(vrank: taken.vrank, next: taken.next)
-        while !worker.copies.isEmpty {
-          let (header, source) = worker.copies[0]
-          worker.send(.copyReceipt(header.receipt(.ok), from: source))
-          if let taken = worker.snapshots.first {
-            open = (taken.vrank, taken.next)
-            order.append(taken.vrank)
-          }
-        }
-      }
-    }
-    #expect(Set(order) == [0, 1, 2, 3] && order.count >= 16, "\(order)")
-  }
-
   @Test("a copy goes to its holder message by message, within its credit, and then counts")
   func push() throws {
     let worker = Self.worker(keyTiles: 16, queryTiles: 20)

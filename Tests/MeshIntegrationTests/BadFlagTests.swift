@@ -114,7 +114,6 @@ extension Integration {
       (["worker", "--checkpoints", "missing/c"], "--checkpoints missing/c: "),
       (["worker", "--checkpoints", "/proc/c"], "--checkpoints /proc/c: "),
       (["worker", "--checkpoints", "/dev/null"], "give a directory that can be written"),
-      (["worker", "--checkpoints", "/proc"], "--checkpoints /proc: "),
       (["worker", "--checkpoints", ""], "--checkpoints : "),
       (["worker", "--machine", ""], "--machine"),
       (["worker", "--machine", "two\nlines"], "--machine"),
