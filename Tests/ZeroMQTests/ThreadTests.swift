@@ -81,7 +81,9 @@ extension ZeroMQTests {
       try cycle()
       let before = try openDescriptors()
       for _ in 0..<200 { try cycle() }
-      #expect(try openDescriptors() == before)
+      // Other suites of this process open descriptors meanwhile, a few at a time; a leak of one a
+      // cycle would be two hundred.
+      #expect(try openDescriptors() < before + 100)
     }
   }
 }
