@@ -233,7 +233,7 @@ extension Coordinator {
     }
     guard run.table.peer(of: worker) != nil else { return }
     let departure = Departure(
-      worker: member.hello.participant, cause: reason,
+      worker: member.hello.participant, joinedAt: member.joinedAt, cause: reason,
       detectionSeconds: (now - (heardAt ?? member.lastHeard)).seconds)
     recover(index, from: departure, isCrash: isCrash, at: now, into: &effects)
   }
@@ -254,7 +254,7 @@ extension Coordinator {
           + " \(rank.needed), and the job runs without protection: \(departure.cause)",
         at: now, into: &effects)
     }
-    if isCrash, let poisoned = strike(ranks, of: index, at: now) {
+    if isCrash, let poisoned = strike(ranks, of: index, departure, at: now) {
       let rank = run.ranks[poisoned.index]
       return fail(
         index,
@@ -271,13 +271,19 @@ extension Coordinator {
   /// count as one: those that a rank was given to after the first one never had it.
   ///
   /// - Returns: a rank that has used up its workers.
-  private mutating func strike(_ ranks: [VRank], of index: Int, at now: Duration) -> VRank? {
+  private mutating func strike(
+    _ ranks: [VRank], of index: Int, _ departure: Departure, at now: Duration
+  ) -> VRank? {
     var poisoned: VRank?
     for vrank in ranks {
       guard let run = jobs[index].run else { continue }
       var rank = run.ranks[vrank.index]
       let isTaken = rank.heardUnder == run.table.hosts[vrank.index].epoch
-      if !isTaken, let last = rank.struckAt, now - last < Limits.strikeInterval { continue }
+      if !isTaken, let last = rank.struckAt, departure.joinedAt < last,
+        now - last < Limits.strikeInterval
+      {
+        continue
+      }
       rank.struckAt = now
       let point = max(rank.copied, rank.durable)
       rank.strikes = point > rank.strikePoint ? 1 : rank.strikes + 1

@@ -3,6 +3,7 @@ extension Coordinator {
   /// Why ranks leave a worker.
   struct Departure {
     let worker: JobImage.Participant
+    let joinedAt: Duration
     let cause: String
     let detectionSeconds: Double
   }

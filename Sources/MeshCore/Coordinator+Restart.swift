@@ -71,7 +71,7 @@ extension Coordinator {
         at: now, into: &effects)
       guard !run.table.isProtected, let place = run.participant(worker) else { continue }
       let departure = Departure(
-        worker: run.participants[place].identity, cause: "it did not come back",
+        worker: run.participants[place].identity, joinedAt: .zero, cause: "it did not come back",
         detectionSeconds: Limits.rejoinTimeout.seconds)
       return recover(index, from: departure, isCrash: false, at: now, into: &effects)
     }

@@ -1,6 +1,7 @@
 /// A worker that said hello and has not been lost.
 struct Member: Sendable {
   let hello: WorkerMessage.Hello
+  let joinedAt: Duration
   var lastHeard: Duration
   var residentBytes = 0
   /// Copies in its memory, of the job it works for.
@@ -16,6 +17,7 @@ struct Member: Sendable {
 
   init(hello: WorkerMessage.Hello, lastHeard: Duration) {
     self.hello = hello
+    joinedAt = lastHeard
     self.lastHeard = lastHeard
   }
 
