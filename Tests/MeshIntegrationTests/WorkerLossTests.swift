@@ -19,10 +19,14 @@ extension Integration {
         #expect(run.program.errors == "")
         let failures = report["failures"] as? [String] ?? []
         #expect(failures.count == 1, "\(failures)")
-        let how = signal == SIGKILL ? "its process was ended by signal 9" : "no heartbeat for"
+        // Its connection breaks as its process ends: whichever is noticed first is told.
+        let causes =
+          signal == SIGSTOP
+          ? ["no heartbeat for"] : ["its process was ended by signal 9", "its connection broke"]
         #expect(
-          failures.first?.hasPrefix("worker-2 (process \(victim)): \(how)") == true,
-          "\(failures)")
+          causes.contains {
+            failures.first?.hasPrefix("worker-2 (process \(victim)): \($0)") == true
+          }, "\(failures)")
         let recoveries = try (report["recoveries"] as? [[String: Any]] ?? []).map {
           try Recovered($0)
         }
@@ -213,7 +217,7 @@ extension Integration {
     @Test func remoteWorkerWithoutControl() throws {
       try withScratch { scratch in
         let slow = try SlowJob(scratch)
-        let mesh = try Mesh(scratch, workers: 2, environment: SlowJob.environment)
+        let mesh = try Mesh(scratch, workers: 2, environment: SlowJob.slowness(20))
         let port = try #require(mesh.endpoint.split(separator: ":").last.flatMap { Int($0) })
         let proxy = try TCPProxy(to: port)
         defer { proxy.close() }
@@ -222,7 +226,8 @@ extension Integration {
         try mesh.waitUntilCopied(job)
         proxy.stall()
         #expect(try mesh.result(job) == slow.alone)
-        #expect(Set(try mesh.recoveries(job).map(\.worker)) == ["w3"])
+        let lost = try mesh.recoveries(job)
+        #expect(!lost.isEmpty && lost.allSatisfy { $0.worker == "w3" }, "\(lost)")
         try expectNextJobIsRight(mesh, workers: 2)
         proxy.resume()
         try eventually("w3 to come back") { mesh.joined("w3") == 2 }
