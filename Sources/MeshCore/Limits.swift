@@ -56,7 +56,7 @@ package enum Limits {
   /// Workers lost in a row at a virtual rank that doesn't get on before its job is given up.
   package static let strikesMaximum = 3
   /// Workers lost within so long that had not taken a rank up yet count as one.
-  package static let strikeInterval: Duration = .milliseconds(100)
+  package static let strikeInterval: Duration = .seconds(1)
 
   // Time.
   package static let heartbeatInterval: Duration = .milliseconds(100)
