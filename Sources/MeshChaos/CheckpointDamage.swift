@@ -1,6 +1,6 @@
 internal import Foundation
-internal import MeshCore
-internal import MeshRuntime
+package import MeshCore
+package import MeshRuntime
 
 /// What happens to the files of a directory of checkpoints behind everybody's back.
 package enum CheckpointDamage: String, Hashable, Sendable, CaseIterable {
@@ -18,7 +18,7 @@ package enum CheckpointDamage: String, Hashable, Sendable, CaseIterable {
   /// Damages every file.
   ///
   /// - Returns: how many.
-  func apply(to directory: String, random: inout SplitMix64) throws(MeshError) -> Int {
+  package func apply(to directory: String, random: inout SplitMix64) throws(MeshError) -> Int {
     let names = ((try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []).sorted()
     let paths = names.filter { !$0.hasPrefix(".") }.map { "\(directory)/\($0)" }
     do {

@@ -58,6 +58,8 @@ final class ScenarioRun {
       for news in watch.news.drain() { take(news) }
       while verdict == nil, let step = pending.first, isDue(step) { try take(step) }
       result.problems += mesh.unexpectedEnds()
+      // Somebody couldn't even start: the job won't either.
+      if status == nil, !result.problems.isEmpty { break }
       if MonotonicClock.now - lastProgress > Self.watchdog {
         result.problems.append("no progress for \(Self.watchdog.components.seconds) s")
         break

@@ -1,0 +1,99 @@
+internal import MeshCore
+internal import MeshRuntime
+
+/// What the thread of a watch does.
+struct JobSession {
+  let inputs: JobInputs
+  let directory: String
+  let isStopping: () -> Bool
+  let starts: () -> Int
+  let tell: (JobWatch.News) -> Void
+
+  func run(endpoint: String, workers: Int) -> JobWatch.Verdict {
+    let client: MeshClient
+    let job: RemoteJob
+    let position: UInt64
+    do throws(MeshError) {
+      client = try MeshClient(endpoint: endpoint, name: "chaos")
+      try client.waitForWorkers(workers, isCancelled: isStopping)
+      position = try lastEvent(client)
+      job = try RemoteJob(
+        submitting: inputs, deadlineSeconds: 0, client: client, isCancelled: isStopping,
+        progress: { _, _ in })
+    } catch {
+      return error.kind == .interrupted ? .stopped : .refused(error.message)
+    }
+    return follow(job, client, after: position)
+  }
+
+  /// Where the events of earlier jobs end.
+  private func lastEvent(_ client: MeshClient) throws(MeshError) -> UInt64 {
+    let outcome = try client.call(
+      .events(EventsRequest(after: .max, job: nil)), patience: .milliseconds(300),
+      grace: .seconds(10), isCancelled: isStopping)
+    guard case .success(.events(let reply)) = outcome else { return 0 }
+    return reply.next
+  }
+
+  private func follow(
+    _ job: RemoteJob, _ client: MeshClient, after position: UInt64
+  ) -> JobWatch.Verdict {
+    var position = position
+    var start = starts()
+    while !isStopping() {
+      if start != starts() { (start, position) = (starts(), 0) }
+      do throws(MeshError) {
+        switch try client.call(
+          .status(job.id), patience: .seconds(1), isCancelled: isStopping)
+        {
+        case .failure(let failure) where failure.code == .notFound:
+          return .lost("the coordinator doesn't know the job: \(failure.message)")
+        case .success(.status(let status)):
+          tell(.status(status))
+          if status.summary.state.isTerminal {
+            // The last events came with the end.
+            while try !tellEvents(of: client, after: &position).isEmpty {}
+            return status.summary.state == .done ? fetch(job, status) : .failed(status)
+          }
+        default: break
+        }
+        _ = try tellEvents(of: client, after: &position)
+      } catch {
+        // A coordinator that doesn't answer is one of the faults.
+      }
+    }
+    return .stopped
+  }
+
+  /// Returns at the next event, or soon enough to see progress: after a tenth of a second, since the
+  /// coordinator answers two tenths before the caller gives up.
+  private func tellEvents(
+    of client: MeshClient, after position: inout UInt64
+  ) throws(MeshError) -> [RecordedEvent] {
+    let outcome = try client.call(
+      .events(EventsRequest(after: position, job: nil)), patience: .milliseconds(300),
+      grace: .seconds(1), isCancelled: isStopping)
+    guard case .success(.events(let reply)) = outcome else { return [] }
+    position = reply.next
+    if !reply.events.isEmpty { tell(.events(reply.events)) }
+    return reply.events
+  }
+
+  /// Fetches the result, from the next coordinator if this one dies.
+  private func fetch(_ job: RemoteJob, _ status: JobStatus) -> JobWatch.Verdict {
+    var problem = ""
+    while !isStopping() {
+      do throws(MeshError) {
+        let digests = try ResultDigests.writing(to: directory, shape: inputs.shape) { files in
+          _ = try job.fetch(into: files, withLogSumExp: true) { _, _ in }
+        }
+        job.discard()
+        return .done(digests, status)
+      } catch {
+        problem = error.message
+        guard error.kind == .unreachable else { return .lost(problem) }
+      }
+    }
+    return .lost(problem)
+  }
+}
