@@ -109,6 +109,13 @@ package struct Assignment: Hashable, Sendable, Codable {
       && host.sources.count <= Host.sourcesMaximum
   }
 
+  /// Whether everything but the hosts is the same: another table of the same run.
+  package func isSamePlan(as other: Assignment) -> Bool {
+    job == other.job && spec == other.spec && inputs == other.inputs
+      && vrankCount == other.vrankCount && planHash == other.planHash
+      && isProtected == other.isProtected
+  }
+
   /// Index of a worker in `peers`.
   package func peer(of worker: WorkerID) -> Int? { peers.firstIndex { $0.worker == worker } }
 

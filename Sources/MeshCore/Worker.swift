@@ -226,6 +226,8 @@ package struct Worker: Sendable {
   ) {
     // A table that was overtaken on its way must not bring back what this worker has let go.
     guard assignment.problem == nil, assignment.revision >= newest else { return }
+    // What is computed doesn't change while a job runs: this worker's state would not fit.
+    if let run, run.job == assignment.job, !assignment.isSamePlan(as: run.assignment) { return }
     newest = assignment.revision
     if run?.job == assignment.job {
       guard let run, assignment.revision > run.assignment.revision else { return }

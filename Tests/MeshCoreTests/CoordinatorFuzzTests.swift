@@ -12,7 +12,7 @@ import Testing
     for step in 0..<25_000 {
       fuzz.step()
       if step % 50 == 0 {
-        let problem = fuzz.problem()
+        let problem = fuzz.table ?? fuzz.problem()
         #expect(problem == nil, "seed \(seed), step \(step)")
         if problem != nil { return }
       }
@@ -20,8 +20,11 @@ import Testing
     // The walk must have been somewhere.
     let kinds = Set(fuzz.mesh.observed.map(\.kind))
     #expect(
-      kinds.isSuperset(of: [.jobDone, .jobFailed, .jobCancelled, .workerLost, .jobDiscarded]),
-      "seed \(seed)")
+      kinds.isSuperset(of: [
+        .jobDone, .jobFailed, .jobCancelled, .workerLost, .jobDiscarded, .rehosted, .handOver,
+        .restored, .coordinatorRestarted, .storeAlarm, .workerDraining,
+      ]),
+      "seed \(seed): \(kinds.map(\.name).sorted())")
   }
 }
 
@@ -31,6 +34,9 @@ private struct Fuzz {
   private var jobs = [JobID(high: 0, low: 0)]
   private var tables: [Assignment] = []
   private var ended: [JobID: JobState] = [:]
+  private var term: UInt64 = 3
+  /// What is wrong with a table that left.
+  private(set) var table: String?
 
   init(seed: UInt64) { random = SplitMix64(seed: seed) }
 
@@ -60,9 +66,33 @@ private struct Fuzz {
     case 2, 3: message()
     case 4, 5, 6, 7: store()
     case 8 where random.below(30) == 0: mesh.send(.workerGone(worker(), reason: "cut"))
+    case 8 where random.below(40) == 0: restart()
+    case 8: disk()
     default: mesh.send(.tick)
     }
-    if let table = mesh.assigned { tables.append(table) }
+    if let table = mesh.assigned {
+      if let problem = table.problem { self.table = problem }
+      tables.append(table)
+    }
+  }
+
+  /// Only what is on disk is left.
+  private mutating func restart() {
+    term += 1
+    mesh.restart(term: term)
+    // What wasn't on disk may become something else.
+    ended = ended.filter { mesh.disk[$0.key]?.state == $0.value }
+  }
+
+  /// The disk is slow at times, and fails at times.
+  private mutating func disk() {
+    switch random.below(12) {
+    case 0: mesh.commitsAtOnce = random.below(3) > 0
+    case 1: mesh.send(.committed(UInt64(random.below(99))))
+    case 2: mesh.send(.commitFailed(UInt64(random.below(99)), reason: "strange"))
+    case 3, 4: mesh.failCommit()
+    default: mesh.commit()
+    }
   }
 
   private mutating func call() {
@@ -71,12 +101,14 @@ private struct Fuzz {
     let requests: [CallRequest] = [
       .start(job()), .status(job()), .list, .cancel(job()), .result(job()), .discard(job()),
       .workers, .events(EventsRequest(after: random.next() >> random.next() % 64, job: job())),
+      random.below(4) == 0 ? .drain("w\(random.below(9))") : .list,
     ]
     if random.below(2) == 0 {
       let spec = sampleJob(
         heads: number(3), queries: number(900), keys: number(900), vranks: number(5))
       let deadline = [0, 0, 0, 1e-9, 5, .nan, -1, 1e18][random.below(8)]
-      let request = SubmitRequest(spec: spec, deadlineSeconds: deadline)
+      let request = SubmitRequest(
+        spec: spec, deadlineSeconds: deadline, isProtected: random.below(5) > 0)
       mesh.call(.submit(request), as: role, client: "c\(random.below(4))", id: id)
       for case .create(let job, _) in mesh.commands { jobs.append(job) }
     } else {
@@ -87,16 +119,20 @@ private struct Fuzz {
 
   private mutating func message() {
     switch random.below(40) {
-    case 0: mesh.send(.message(.goodbye, from: worker()))
+    case 0: mesh.send(.message(random.below(3) == 0 ? .leaving : .goodbye, from: worker()))
     case 1:
       let reason = WorkerMessage.failed(
         job(), VRank(number(6)), step: number(4), reason: "for some reason")
       mesh.send(.message(reason, from: worker()))
+    case 12: mesh.send(.message(.alarm(job(), VRank(number(6)), reason: "full"), from: worker()))
+    case 13..<26: report()
     case 2..<12:
       let hello = sampleHello(
         UInt64(random.below(8)), name: "w\(random.below(9))",
         version: random.below(9) == 0 ? number(3) : protocolVersion,
-        numerics: random.below(9) == 0 ? "other" : "fma", memory: .max)
+        numerics: random.below(9) == 0 ? "other" : "fma",
+        memory: random.below(9) == 0 ? 1 << 20 : .max, machine: "m\(random.below(2))",
+        isSpare: random.below(6) == 0)
       mesh.send(.message(.hello(hello), from: hello.worker))
     default:
       let progress = (0..<random.below(4)).map { _ in
@@ -104,8 +140,43 @@ private struct Fuzz {
           vrank: VRank(number(6)), epoch: epoch(), next: number(4), needed: number(4))
       }
       let isLast = random.below(4) == 0
-      mesh.beat(UInt64(random.below(8)), job: job(), progress: progress, isLast: isLast)
+      mesh.beat(
+        UInt64(random.below(8)), job: job(), progress: progress, computation: computation(),
+        computeSeconds: strange(), isLast: isLast)
     }
+  }
+
+  private mutating func strange() -> Double {
+    [0, 0.5, 1e3, -1, 1e300, .nan, .infinity, -.infinity][random.below(8)]
+  }
+
+  private mutating func computation() -> WorkerMessage.Computation {
+    var computation = WorkerMessage.Computation()
+    computation.itemsDone = random.next() % 3
+    computation.isBusy = random.below(2) == 0
+    computation.slowTileSeconds = strange()
+    return computation
+  }
+
+  /// What a host might really say: progress under its epochs, copies, hand-overs.
+  private mutating func report() {
+    guard let table = tables.last else { return }
+    let worker = UInt64(random.below(8))
+    let next = random.below(4)
+    let tier = RestoreTier.allCases[random.below(4)]
+    let restored = random.below(3) == 0 ? nil : WorkerMessage.Restored(tier: tier, next: next)
+    let progress = table.ranks(of: worker).map { rank in
+      WorkerMessage.Progress(
+        vrank: VRank(rank), epoch: table.hosts[rank].epoch, next: next, needed: number(4),
+        copied: number(4), durable: number(4), restored: restored,
+        isHandedOver: random.below(3) == 0)
+    }
+    let held = (0..<random.below(3)).map { _ in
+      WorkerMessage.HeldCopy(vrank: VRank(number(6)), epoch: epoch(), next: number(4))
+    }
+    mesh.beat(
+      worker, job: table.job, revision: table.revision, progress: progress, held: held,
+      computation: computation(), computeSeconds: strange())
   }
 
   private mutating func store() {

@@ -97,7 +97,7 @@ final class CoordinatorHarness {
     pending = nil
     var configuration = configuration
     configuration.term = term
-    configuration.seed = 6
+    configuration.seed = term + 2
     let images = disk.values.sorted { $0.number < $1.number }
     core = Coordinator(configuration: configuration, images: images, at: now)
   }

@@ -28,6 +28,22 @@ import Testing
     #expect(mesh.state(other) == .running, "the others go on")
   }
 
+  @Test("workers that die at one moment are one strike: the later ones never had the rank")
+  func atOneMoment() throws {
+    let (mesh, job) = try running()
+    for worker in UInt64(2)...6 { mesh.join(sampleHello(worker, isSpare: true)) }
+    mesh.report(1, job: job, next: 0)
+    for worker in UInt64(1)...5 { mesh.cut(worker) }
+    #expect(mesh.state(job) == .running && mesh.table?.ranks(of: 6).count == 3)
+    // One that had taken it up counts.
+    for worker in UInt64(6)...7 {
+      mesh.join(worker + 1)
+      mesh.report(worker, job: job, next: 0)
+      mesh.cut(worker)
+    }
+    #expect(mesh.state(job) == .failed)
+  }
+
   @Test("hung workers count as well", arguments: [true, false])
   func hangs(isHung: Bool) throws {
     let (mesh, job) = try running()

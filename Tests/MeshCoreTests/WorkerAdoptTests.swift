@@ -53,6 +53,19 @@ import Testing
     #expect(worker.core.run?.job == worker.job && hosted(worker) == [0])
   }
 
+  @Test("a table of the same job with another plan is not taken: the state would not fit it")
+  func anotherPlan() throws {
+    let worker = worker()
+    let table = try #require(worker.core.run?.assignment)
+    let smaller = Plan(job: sampleJob(queries: 700), vrankCount: 2)
+    let other = sampleAssignment(smaller, hosts: [0, 1], peers: 2, job: worker.job)
+    worker.send(.coordinator(.assign(other.next(revision: epoch(500)), term: 3)))
+    #expect(worker.effects.isEmpty && worker.core.run?.assignment == table)
+    // It doesn't keep out what comes under lower revisions either.
+    worker.adopt { $0[1] = Assignment.Host(peer: 0, epoch: epoch(20), isFresh: false) }
+    #expect(hosted(worker) == [0, 1])
+  }
+
   @Test("a rank that is another's now is abandoned; its rows are let go, what is asked for too")
   func abandons() throws {
     let worker = worker()

@@ -97,6 +97,46 @@ import Testing
     #expect(ends.max() == 100)
   }
 
+  @Test("one snapshot at a time, for all ranks of a worker, and each has its turn")
+  func oneAtATime() {
+    let spec = sampleJob(queries: 512, keys: 256 * 40, dimension: 1, mask: .full)
+    let plan = Plan(job: spec, vrankCount: 4)
+    let worker = WorkerHarness()
+    worker.assign(plan, hosts: [0, 0, 0, 0], peers: 2, holders: [1, 1, 1, 1])
+    var seen = 0
+    var isOpen = false
+    var waiting: (vrank: Int, next: Int)?
+    var order: [Int] = []
+    func look() {
+      for effect in worker.history[seen...] {
+        if case .snapshot(let vrank, _, let next, _) = effect {
+          #expect(!isOpen, "two at a time")
+          isOpen = true
+          waiting = (vrank.index, next)
+          order.append(vrank.index)
+        }
+        if case .dropSnapshot = effect { isOpen = false }
+      }
+      seen = worker.history.count
+    }
+    worker.deliverStore()
+    look()
+    var rounds = 0
+    while worker.foldNext(), rounds < 1_000 {
+      rounds += 1
+      look()
+      // Each takes a few folds.
+      if let taken = waiting, rounds % 3 == 0 {
+        waiting = nil
+        worker.snapshotTaken(vrank: taken.vrank, next: taken.next)
+        worker.acknowledgeCopy()
+        look()
+      }
+    }
+    let counts = (0..<4).map { rank in order.count { $0 == rank } }
+    #expect((counts.min() ?? 0) >= 4 && (counts.max() ?? 0) - (counts.min() ?? 0) <= 2, "\(order)")
+  }
+
   @Test("a copy goes to its holder message by message, within its credit, and then counts")
   func push() throws {
     let worker = Self.worker(keyTiles: 16, queryTiles: 20)

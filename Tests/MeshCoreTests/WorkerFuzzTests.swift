@@ -16,6 +16,9 @@ import Testing
         return
       }
     }
+    // The walk must have been somewhere.
+    let missing = fuzz.missing
+    #expect(missing.isEmpty, "seed \(seed) never saw \(missing)")
   }
 }
 
@@ -24,6 +27,7 @@ private struct WorkerFuzz {
   private(set) var problem: String?
   private var random: SplitMix64
   private let plans: [Plan]
+  private let hasSlots: Bool
   private var counter: UInt64 = 10
   private var requests: [Worker.Effect] = []
   /// The next tile of each rank under each epoch, by what was folded.
@@ -35,7 +39,8 @@ private struct WorkerFuzz {
 
   init(seed: UInt64) {
     random = SplitMix64(seed: seed)
-    worker = WorkerHarness(hasSlots: seed % 2 == 0)
+    hasSlots = seed % 2 == 0
+    worker = WorkerHarness(hasSlots: hasSlots)
     plans = [
       Plan(job: sampleJob(queries: 700, keys: 2_600), vrankCount: 4),
       Plan(job: sampleJob(queries: 512, keys: 3_000, mask: .full, layout: .zigzag), vrankCount: 5),
@@ -43,6 +48,15 @@ private struct WorkerFuzz {
         job: sampleJob(heads: 6, keyHeads: 6, queries: 200, keys: 1_500, dimension: 256),
         vrankCount: 2),
     ]
+  }
+
+  /// What a good walk does at least once.
+  var missing: [String] {
+    [
+      "fold", "finish", "sendResult", "retire", "abandon", "snapshot", "sendCopy", "keepCopy",
+      "completeCopy", "dropCopy", "serveCopy", "pullState", "loadState", "restoreHeld", "release",
+      "serve",
+    ].filter { !seen.contains($0) }
   }
 
   private mutating func chance(_ times: Int) -> Bool { random.below(times) == 0 }
@@ -73,6 +87,19 @@ private struct WorkerFuzz {
     let delay = Duration.milliseconds(chance(40) ? random.below(12_000) : random.below(40))
     worker.send(chance(2) ? answer() : event(), after: delay)
     look(before)
+    if worker.effects.contains(where: { if case .leave = $0 { true } else { false } }) {
+      // The process is gone; another one takes its place.
+      worker = WorkerHarness(hasSlots: hasSlots)
+      forget()
+    }
+  }
+
+  private mutating func forget() {
+    folded = [:]
+    epochs = [:]
+    requests = []
+    snapshots = 0
+    incoming = nil
   }
 
   /// What the shell, a peer or the store would answer to something that was asked for.
@@ -272,7 +299,7 @@ private struct WorkerFuzz {
     host.epoch = Epoch(term: 1, counter: counter - 50 + index)
     host.duty = .fold
     host.isFresh = chance(2)
-    host.sources = (0..<random.below(3)).map { _ in random.below(peers) }
+    host.sources = (0..<random.below(3)).map { _ in chance(2) ? 0 : random.below(peers) }
     let holder = random.below(peers)
     host.holder = holder == host.peer ? nil : holder
   }
@@ -280,12 +307,7 @@ private struct WorkerFuzz {
   // MARK: Looking
 
   private mutating func look(_ before: Assignment?) {
-    if worker.core.run?.job != before?.job {
-      folded = [:]
-      epochs = [:]
-      requests = []
-      snapshots = 0
-    }
+    if worker.core.run?.job != before?.job { forget() }
     if let run = worker.core.run {
       if before?.job == run.job, let before, run.assignment.revision < before.revision {
         problem = "an older table"

@@ -172,6 +172,21 @@ import Testing
     #expect(worker.restored(1) == WorkerMessage.Restored(tier: .memory, next: 4))
   }
 
+  @Test("the last source is asked again from where it stopped, a few times, and then left")
+  func lastSourceIsSilent() throws {
+    let worker = try worker(sources: [2])
+    worker.answerState(1, next: 5, from: peer(2))
+    for message in 0..<3 { worker.statePart(1, next: 5, message: message, from: peer(2)) }
+    for _ in 0..<Limits.copyRepeatsMaximum {
+      worker.send(.tick, after: Limits.copyTimeout)
+      #expect(worker.statePulls.map(\.source) == [peer(2)])
+      #expect(worker.statePulls.map(\.pull.messages) == [3..<11])
+      #expect(!worker.asksSlot)
+    }
+    worker.send(.tick, after: Limits.copyTimeout)
+    #expect(worker.statePulls.isEmpty && worker.asksSlot)
+  }
+
   @Test("a copy that changes while it is read is left: its halves don't belong together")
   func changesMeanwhile() throws {
     let worker = try worker(sources: [2, 3])
