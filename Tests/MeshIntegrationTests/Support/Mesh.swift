@@ -40,13 +40,12 @@ final class Mesh {
       coordinatorFlags: ["--store", scratch.file("store")], environment: environment)
   }
 
-  /// A coordinator's first line says where it listens.
+  /// A coordinator says where it listens, after what it found in its store.
   private static func address(of coordinator: Program) throws -> String {
     try eventually("the coordinator's address") {
       guard coordinator.isRunning else { throw HarnessError("coordinator: \(coordinator.errors)") }
-      let line = coordinator.errors.split(separator: "\n", omittingEmptySubsequences: false).first
-      guard coordinator.errors.contains("\n"), let line,
-        let start = line.range(of: "tcp://"), let end = line.range(of: ", data at")
+      let line = coordinator.errorLines.first { $0.contains(", data at ") }
+      guard let line, let start = line.range(of: "tcp://"), let end = line.range(of: ", data at ")
       else { return nil }
       return String(line[start.lowerBound..<end.lowerBound])
     }
