@@ -1639,6 +1639,51 @@ void   mesh__v1__release__free_unpacked
   assert(message->base.descriptor == &mesh__v1__release__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   mesh__v1__drain__init
+                     (Mesh__V1__Drain         *message)
+{
+  static const Mesh__V1__Drain init_value = MESH__V1__DRAIN__INIT;
+  *message = init_value;
+}
+size_t mesh__v1__drain__get_packed_size
+                     (const Mesh__V1__Drain *message)
+{
+  assert(message->base.descriptor == &mesh__v1__drain__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t mesh__v1__drain__pack
+                     (const Mesh__V1__Drain *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &mesh__v1__drain__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t mesh__v1__drain__pack_to_buffer
+                     (const Mesh__V1__Drain *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &mesh__v1__drain__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Mesh__V1__Drain *
+       mesh__v1__drain__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Mesh__V1__Drain *)
+     protobuf_c_message_unpack (&mesh__v1__drain__descriptor,
+                                allocator, len, data);
+}
+void   mesh__v1__drain__free_unpacked
+                     (Mesh__V1__Drain *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &mesh__v1__drain__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   mesh__v1__leave__init
                      (Mesh__V1__Leave         *message)
 {
@@ -2584,7 +2629,7 @@ void   mesh__v1__chunk__free_unpacked
   assert(message->base.descriptor == &mesh__v1__chunk__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
-static const ProtobufCFieldDescriptor mesh__v1__envelope__field_descriptors[17] =
+static const ProtobufCFieldDescriptor mesh__v1__envelope__field_descriptors[18] =
 {
   {
     "version",
@@ -2767,6 +2812,18 @@ static const ProtobufCFieldDescriptor mesh__v1__envelope__field_descriptors[17] 
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
   {
+    "drain",
+    27,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Mesh__V1__Envelope, body_case),
+    offsetof(Mesh__V1__Envelope, drain),
+    &mesh__v1__drain__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
     "call",
     30,
     PROTOBUF_C_LABEL_NONE,
@@ -2795,7 +2852,8 @@ static const unsigned mesh__v1__envelope__field_indices_by_name[] = {
   7,   /* field[7] = alarm */
   11,   /* field[11] = assign */
   10,   /* field[10] = beat */
-  15,   /* field[15] = call */
+  16,   /* field[16] = call */
+  15,   /* field[15] = drain */
   4,   /* field[4] = failed */
   5,   /* field[5] = goodbye */
   3,   /* field[3] = heartbeat */
@@ -2805,7 +2863,7 @@ static const unsigned mesh__v1__envelope__field_indices_by_name[] = {
   6,   /* field[6] = leaving */
   9,   /* field[9] = refused */
   12,   /* field[12] = release */
-  16,   /* field[16] = reply */
+  17,   /* field[17] = reply */
   1,   /* field[1] = sender */
   0,   /* field[0] = version */
   8,   /* field[8] = welcome */
@@ -2815,8 +2873,8 @@ static const ProtobufCIntRange mesh__v1__envelope__number_ranges[4 + 1] =
   { 1, 0 },
   { 10, 2 },
   { 20, 8 },
-  { 30, 15 },
-  { 0, 17 }
+  { 30, 16 },
+  { 0, 18 }
 };
 const ProtobufCMessageDescriptor mesh__v1__envelope__descriptor =
 {
@@ -2826,7 +2884,7 @@ const ProtobufCMessageDescriptor mesh__v1__envelope__descriptor =
   "Mesh__V1__Envelope",
   "mesh.v1",
   sizeof(Mesh__V1__Envelope),
-  17,
+  18,
   mesh__v1__envelope__field_descriptors,
   mesh__v1__envelope__field_indices_by_name,
   4,  mesh__v1__envelope__number_ranges,
@@ -5839,6 +5897,44 @@ const ProtobufCMessageDescriptor mesh__v1__release__descriptor =
   mesh__v1__release__field_indices_by_name,
   1,  mesh__v1__release__number_ranges,
   (ProtobufCMessageInit) mesh__v1__release__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor mesh__v1__drain__field_descriptors[1] =
+{
+  {
+    "term",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__Drain, term),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned mesh__v1__drain__field_indices_by_name[] = {
+  0,   /* field[0] = term */
+};
+static const ProtobufCIntRange mesh__v1__drain__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor mesh__v1__drain__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "mesh.v1.Drain",
+  "Drain",
+  "Mesh__V1__Drain",
+  "mesh.v1",
+  sizeof(Mesh__V1__Drain),
+  1,
+  mesh__v1__drain__field_descriptors,
+  mesh__v1__drain__field_indices_by_name,
+  1,  mesh__v1__drain__number_ranges,
+  (ProtobufCMessageInit) mesh__v1__drain__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor mesh__v1__leave__field_descriptors[1] =

@@ -10,6 +10,9 @@ extension Coordinator {
         .notFound, "no worker named \(name) here; `attnmesh workers` lists those there are")
       return reply(.failure(failure), to: ticket, into: &effects)
     }
+    if !members[place].isLeaving {
+      effects.append(.send(.drain(term: configuration.term), to: members[place].id))
+    }
     startDraining(place, because: "asked by \(client)", at: now, into: &effects)
     reply(.success(.workers(workerList(at: now))), to: ticket, into: &effects)
   }

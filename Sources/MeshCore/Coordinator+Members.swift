@@ -25,11 +25,12 @@ extension Coordinator {
       record(beat, from: worker, at: now, into: &effects)
       effects.append(.send(.beat(term: configuration.term), to: worker))
       assignAgain(to: worker, unless: beat, into: &effects)
-      // It may not have heard that it may go.
-      if beat.job == nil, members.contains(where: { $0.id == worker && $0.isDraining }),
-        !hasRole(worker)
-      {
-        effects.append(.send(.leave(term: configuration.term), to: worker))
+      // It may not have heard that it is drained, or that it may go.
+      if let member = members.first(where: { $0.id == worker }), member.isDraining {
+        if !member.isLeaving { effects.append(.send(.drain(term: configuration.term), to: worker)) }
+        if beat.job == nil, !hasRole(worker) {
+          effects.append(.send(.leave(term: configuration.term), to: worker))
+        }
       }
       if let job = beat.job, !beat.isLast, !isActive(job) {
         let isOver = index(of: job).map { jobs[$0].state.isTerminal } ?? true
@@ -52,7 +53,9 @@ extension Coordinator {
         Observation(
           .checkpointAlarm, job: job, worker: members[member].name, vrank: vrank, detail: reason),
         at: now, into: &effects)
-    case .leaving: startDraining(member, because: "it was told to end", at: now, into: &effects)
+    case .leaving:
+      members[member].isLeaving = true
+      startDraining(member, because: "it was told to end", at: now, into: &effects)
     case .goodbye:
       lose(
         worker, reason: "it said goodbye", kind: .workerLeft, isCrash: false, at: now,

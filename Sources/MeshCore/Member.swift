@@ -8,6 +8,8 @@ struct Member: Sendable {
   var held: [WorkerMessage.HeldCopy] = []
   /// Is to be relieved of what it hosts, and to go.
   var isDraining = false
+  /// It knows that, and has said so.
+  var isLeaving = false
   var computation = WorkerMessage.Computation()
   /// Since when its compute threads have got nothing done although they have work.
   var stuckSince: Duration?

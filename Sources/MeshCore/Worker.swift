@@ -146,8 +146,12 @@ package struct Worker: Sendable {
   private var lastHeard: Duration?
   private var lastHello: Duration?
   private var lastBeat: Duration?
-  /// When it was asked to end.
-  private var leavingSince: Duration?
+  /// It is to be relieved of what it hosts and to go: it says so to every coordinator that welcomes
+  /// it, for one that was started again knows nothing of it.
+  private var isLeaving = false
+  /// When its process was asked to end, which it does in any case after a while. Who is drained by
+  /// its coordinator has time.
+  private var endingSince: Duration?
   /// It has said goodbye, and its process is about to end.
   private var hasLeft = false
 
@@ -204,7 +208,7 @@ package struct Worker: Sendable {
     switch message {
     case .welcome:
       isWelcome = true
-      if leavingSince != nil { effects.append(.send(.leaving)) }
+      if isLeaving { effects.append(.send(.leaving)) }
       beat(at: now, into: &effects)
     case .refused, .beat: break
     case .introduce:
@@ -214,8 +218,12 @@ package struct Worker: Sendable {
     case .assign(let assignment, _): take(assignment, at: now, into: &effects)
     case .release(let job, let isOver, _):
       if run?.job == job { release(isOver: isOver, into: &effects) }
+    case .drain:
+      // Answered each time: the answer may be lost as well.
+      isLeaving = true
+      effects.append(.send(.leaving))
     case .leave:
-      guard leavingSince != nil || run == nil else { return }
+      guard isLeaving || run == nil else { return }
       release(into: &effects)
       sayGoodbye(into: &effects)
     }
@@ -267,7 +275,7 @@ package struct Worker: Sendable {
       lastHello = now
       effects.append(.send(.hello(hello)))
     }
-    if let leavingSince, now - leavingSince >= Limits.drainTimeout {
+    if let endingSince, now - endingSince >= Limits.drainTimeout {
       sayGoodbye(into: &effects)
     }
     run?.expire(at: now, into: &effects)
@@ -298,12 +306,13 @@ package struct Worker: Sendable {
 
   /// Asks to be relieved of what it hosts; a worker that hosts nothing just goes.
   private mutating func leave(at now: Duration, into effects: inout [Effect]) {
-    guard leavingSince == nil else { return }
-    leavingSince = now
+    guard endingSince == nil else { return }
+    endingSince = now
     guard let run, run.assignment.isProtected, !run.ranks.allSatisfy({ $0.isDone }) else {
       sayGoodbye(into: &effects)
       return
     }
+    isLeaving = true
     effects.append(.send(.leaving))
   }
 }
@@ -321,7 +330,7 @@ extension CoordinatorMessage {
   var term: UInt64 {
     switch self {
     case .welcome(let term, _), .beat(let term), .assign(_, let term), .release(_, _, let term),
-      .introduce(let term), .leave(let term):
+      .introduce(let term), .drain(let term), .leave(let term):
       term
     case .refused: .max
     }

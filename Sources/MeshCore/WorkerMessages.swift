@@ -7,7 +7,7 @@ package enum WorkerMessage: Hashable, Sendable {
   case failed(JobID, VRank, step: Int, reason: String)
   /// Protection of a virtual rank is failing; the rank goes on.
   case alarm(JobID, VRank, reason: String)
-  /// The worker was asked to end: it waits to be relieved of what it hosts.
+  /// The worker was asked to end, or is drained: it waits to be relieved of what it hosts.
   case leaving
   /// The worker leaves; it hosts nothing any more.
   case goodbye
@@ -215,6 +215,10 @@ package enum CoordinatorMessage: Hashable, Sendable {
   case release(JobID, isOver: Bool, term: UInt64)
   /// Answers a sign of life of a worker that isn't known, as after a restart: it should say hello.
   case introduce(term: UInt64)
+  /// The worker is to be relieved of what it hosts, and then to go. It answers `leaving`, and says so
+  /// again to every coordinator that welcomes it: a drain outlives the coordinator that was asked for
+  /// it.
+  case drain(term: UInt64)
   /// The worker hosts nothing any more and was asked to end: it may go.
   case leave(term: UInt64)
 }

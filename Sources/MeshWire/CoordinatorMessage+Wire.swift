@@ -36,6 +36,11 @@ extension Arena {
       introduce.pointee.term = term
       envelope.pointee.body_case = MESH__V1__ENVELOPE__BODY_INTRODUCE
       envelope.pointee.introduce = introduce
+    case .drain(let term):
+      let drain = make(mesh__v1__drain__init)
+      drain.pointee.term = term
+      envelope.pointee.body_case = MESH__V1__ENVELOPE__BODY_DRAIN
+      envelope.pointee.drain = drain
     case .leave(let term):
       let leave = make(mesh__v1__leave__init)
       leave.pointee.term = term
@@ -64,6 +69,8 @@ extension CoordinatorMessage {
         try JobID(required: release.job), isOver: release.is_over != 0, term: release.term)
     case MESH__V1__ENVELOPE__BODY_INTRODUCE:
       return .introduce(term: try required(envelope.introduce, "introduce").term)
+    case MESH__V1__ENVELOPE__BODY_DRAIN:
+      return .drain(term: try required(envelope.drain, "drain").term)
     case MESH__V1__ENVELOPE__BODY_LEAVE:
       return .leave(term: try required(envelope.leave, "leave").term)
     default:

@@ -195,6 +195,59 @@ import Testing
     #expect(mesh.dismissed.isEmpty && mesh.workers.isEmpty)
   }
 
+  private func isTold(_ mesh: CoordinatorHarness, _ worker: UInt64) -> Bool {
+    mesh.sent(to: worker).contains { if case .drain = $0 { true } else { false } }
+  }
+
+  @Test("a drained worker is told so until it says that it leaves: a message may be lost")
+  func drainIsRepeated() throws {
+    let (mesh, job, _) = try running()
+    mesh.call(.drain("worker-1"))
+    #expect(isTold(mesh, 1) && !isTold(mesh, 2))
+    for _ in 0..<3 {
+      mesh.report(1, job: job, next: 1)
+      #expect(isTold(mesh, 1))
+      mesh.report(2, job: job, next: 1)
+      #expect(!isTold(mesh, 2))
+    }
+    mesh.send(.message(.leaving, from: WorkerID(incarnation: 1)))
+    mesh.report(1, job: job, next: 1)
+    #expect(!isTold(mesh, 1))
+    mesh.call(.drain("worker-1"))
+    #expect(!isTold(mesh, 1), "it knows")
+    #expect(mesh.observed(.workerDraining).count == 1)
+  }
+
+  @Test("a drain goes on after the coordinator was restarted, by what the worker says")
+  func outlivesTheCoordinator() throws {
+    let (mesh, job, table) = try running()
+    mesh.call(.drain("worker-1"))
+    #expect(mesh.sent(to: 1).contains(.drain(term: 3)))
+    mesh.restart()
+    mesh.join(1, 2)
+    mesh.send(.message(.leaving, from: WorkerID(incarnation: 1)))
+    guard case .success(.workers(let list)) = mesh.call(.workers, as: .viewer) else {
+      Issue.record("no list")
+      return
+    }
+    #expect(list.map(\.standing) == [.draining, .active])
+    let stopping = try #require(mesh.table)
+    #expect(table.ranks(of: 1).allSatisfy { stopping.hosts[$0].duty == .handOver })
+    mesh.report(1, job: job, next: 2, copied: 2, isHandedOver: true)
+    #expect(mesh.table?.ranks(of: 2).count == 6 && mesh.dismissed == [1])
+    mesh.send(.message(.goodbye, from: WorkerID(incarnation: 1)))
+    #expect(mesh.workers == ["worker-2"] && mesh.observed(.workerLost).isEmpty)
+  }
+
+  @Test("a spare, and a worker without a job, are told to drain and may go at once")
+  func idle() throws {
+    let (mesh, _, table) = try running()
+    mesh.join(sampleHello(9, isSpare: true))
+    mesh.call(.drain("worker-9"))
+    #expect(mesh.sent(to: 9) == [.drain(term: 3), .leave(term: 3)])
+    #expect(mesh.table == table)
+  }
+
   @Test("a worker that asks to leave is relieved in the same way")
   func leaving() throws {
     let (mesh, _, table) = try running()

@@ -266,6 +266,7 @@ private struct WorkerFuzz {
     case 4...9: return .coordinator(.welcome(term: 3, storeEndpoint: "s"))
     case 10...14: return .coordinator(.beat(term: 3))
     case 15 where chance(30): return .end
+    case 16 where chance(30): return .coordinator(.drain(term: term))
     default: return chance(8) ? .coordinator(.assign(table(), term: 3)) : .tick
     }
   }

@@ -81,6 +81,46 @@ import Testing
     #expect(worker.words == [.goodbye] && leaves(worker))
   }
 
+  @Test("a drained worker says that it leaves, also to the next coordinator, and goes when it is told")
+  func drainedOverARestart() {
+    let worker = WorkerHarness()
+    worker.assign(plan, hosts: [0, 1, 2], peers: 3)
+    worker.send(.coordinator(.drain(term: 3)))
+    #expect(worker.words == [.leaving] && !leaves(worker))
+    worker.send(.coordinator(.drain(term: 3)))
+    #expect(worker.words == [.leaving], "its first answer was lost")
+    worker.send(.coordinator(.introduce(term: 4)))
+    worker.send(.coordinator(.welcome(term: 4, storeEndpoint: "s")))
+    #expect(worker.words == [.leaving] && worker.core.run != nil)
+    worker.send(.coordinator(.leave(term: 4)))
+    #expect(worker.words == [.goodbye] && leaves(worker) && worker.core.run == nil)
+  }
+
+  @Test("a drained worker has time, until its process is told to end as well")
+  func drainedHasTime() {
+    let worker = WorkerHarness()
+    worker.assign(plan, hosts: [0, 1, 2], peers: 3)
+    worker.send(.coordinator(.drain(term: 3)))
+    worker.send(.tick, after: 10 * Limits.drainTimeout)
+    #expect(!leaves(worker) && worker.core.run != nil)
+    worker.send(.end)
+    #expect(!leaves(worker))
+    worker.send(.tick, after: Limits.drainTimeout)
+    #expect(worker.words.contains(.goodbye) && leaves(worker))
+  }
+
+  @Test("a worker without a job that is drained waits for the word to go")
+  func drainedIdle() {
+    let worker = WorkerHarness()
+    worker.send(.coordinator(.welcome(term: 3, storeEndpoint: "s")))
+    worker.send(.coordinator(.drain(term: 2)))
+    #expect(worker.effects.isEmpty, "of an older coordinator")
+    worker.send(.coordinator(.drain(term: 3)))
+    #expect(worker.words == [.leaving] && !leaves(worker))
+    worker.send(.coordinator(.leave(term: 3)))
+    #expect(worker.words == [.goodbye] && leaves(worker))
+  }
+
   @Test("an older coordinator can't send it away")
   func olderTerm() {
     let worker = WorkerHarness()

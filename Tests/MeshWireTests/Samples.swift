@@ -79,6 +79,7 @@ enum Samples {
       .assign(assignment(peers: 4), term: .max), .release(job, isOver: false, term: 5),
       .release(jobs[1], isOver: true, term: .max),
       .introduce(term: 0), .introduce(term: .max), .leave(term: 0), .leave(term: 6),
+      .drain(term: 0), .drain(term: .max),
     ]
   }
 

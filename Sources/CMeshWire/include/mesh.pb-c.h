@@ -53,6 +53,7 @@ typedef struct Mesh__V1__Assign Mesh__V1__Assign;
 typedef struct Mesh__V1__Assign__Peer Mesh__V1__Assign__Peer;
 typedef struct Mesh__V1__Assign__Host Mesh__V1__Assign__Host;
 typedef struct Mesh__V1__Release Mesh__V1__Release;
+typedef struct Mesh__V1__Drain Mesh__V1__Drain;
 typedef struct Mesh__V1__Leave Mesh__V1__Leave;
 typedef struct Mesh__V1__JobSummary Mesh__V1__JobSummary;
 typedef struct Mesh__V1__JobStatus Mesh__V1__JobStatus;
@@ -374,6 +375,7 @@ typedef enum {
   MESH__V1__ENVELOPE__BODY_RELEASE = 24,
   MESH__V1__ENVELOPE__BODY_INTRODUCE = 25,
   MESH__V1__ENVELOPE__BODY_LEAVE = 26,
+  MESH__V1__ENVELOPE__BODY_DRAIN = 27,
   MESH__V1__ENVELOPE__BODY_CALL = 30,
   MESH__V1__ENVELOPE__BODY_REPLY = 31
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(MESH__V1__ENVELOPE__BODY__CASE)
@@ -403,7 +405,7 @@ struct  Mesh__V1__Envelope
      */
     Mesh__V1__Empty *goodbye;
     /*
-     * It was asked to end, and waits to be relieved of what it hosts: Leave says when.
+     * It was asked to end, or to drain, and waits to be relieved of what it hosts: Leave says when.
      */
     Mesh__V1__Empty *leaving;
     Mesh__V1__ProtectionAlarm *alarm;
@@ -417,6 +419,7 @@ struct  Mesh__V1__Envelope
     Mesh__V1__Release *release;
     Mesh__V1__Introduce *introduce;
     Mesh__V1__Leave *leave;
+    Mesh__V1__Drain *drain;
     /*
      * Calls of services Jobs and Mesh.
      */
@@ -1299,8 +1302,21 @@ struct  Mesh__V1__Release
 
 
 /*
- * The worker hosts nothing any more and was asked to end: it may go. Answers leaving, and follows a
- * Drain.
+ * The worker is to be relieved of what it hosts, and then to go. Repeated until it answers leaving,
+ * which it says again after every Welcome.
+ */
+struct  Mesh__V1__Drain
+{
+  ProtobufCMessage base;
+  uint64_t term;
+};
+#define MESH__V1__DRAIN__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&mesh__v1__drain__descriptor) \
+    , 0 }
+
+
+/*
+ * The worker hosts nothing any more and was asked to end: it may go. Answers leaving.
  */
 struct  Mesh__V1__Leave
 {
@@ -2646,6 +2662,25 @@ Mesh__V1__Release *
 void   mesh__v1__release__free_unpacked
                      (Mesh__V1__Release *message,
                       ProtobufCAllocator *allocator);
+/* Mesh__V1__Drain methods */
+void   mesh__v1__drain__init
+                     (Mesh__V1__Drain         *message);
+size_t mesh__v1__drain__get_packed_size
+                     (const Mesh__V1__Drain   *message);
+size_t mesh__v1__drain__pack
+                     (const Mesh__V1__Drain   *message,
+                      uint8_t             *out);
+size_t mesh__v1__drain__pack_to_buffer
+                     (const Mesh__V1__Drain   *message,
+                      ProtobufCBuffer     *buffer);
+Mesh__V1__Drain *
+       mesh__v1__drain__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   mesh__v1__drain__free_unpacked
+                     (Mesh__V1__Drain *message,
+                      ProtobufCAllocator *allocator);
 /* Mesh__V1__Leave methods */
 void   mesh__v1__leave__init
                      (Mesh__V1__Leave         *message);
@@ -3161,6 +3196,9 @@ typedef void (*Mesh__V1__Assign_Closure)
 typedef void (*Mesh__V1__Release_Closure)
                  (const Mesh__V1__Release *message,
                   void *closure_data);
+typedef void (*Mesh__V1__Drain_Closure)
+                 (const Mesh__V1__Drain *message,
+                  void *closure_data);
 typedef void (*Mesh__V1__Leave_Closure)
                  (const Mesh__V1__Leave *message,
                   void *closure_data);
@@ -3429,6 +3467,7 @@ extern const ProtobufCMessageDescriptor mesh__v1__assign__peer__descriptor;
 extern const ProtobufCMessageDescriptor mesh__v1__assign__host__descriptor;
 extern const ProtobufCEnumDescriptor    mesh__v1__assign__duty__descriptor;
 extern const ProtobufCMessageDescriptor mesh__v1__release__descriptor;
+extern const ProtobufCMessageDescriptor mesh__v1__drain__descriptor;
 extern const ProtobufCMessageDescriptor mesh__v1__leave__descriptor;
 extern const ProtobufCMessageDescriptor mesh__v1__job_summary__descriptor;
 extern const ProtobufCMessageDescriptor mesh__v1__job_status__descriptor;
