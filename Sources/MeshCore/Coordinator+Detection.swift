@@ -64,6 +64,7 @@ extension Coordinator {
     _ member: Member, since: Duration, at now: Duration, into effects: inout [Effect]
   ) {
     let reason = "hung: its compute threads got nothing done for \(tenths(now - since)) s"
+    fenced.add(member.id, because: reason)
     effects.append(.send(.refused(.aborted, reason: reason), to: member.id))
     lose(member.id, reason: reason, isCrash: true, heardAt: since, at: now, into: &effects)
   }

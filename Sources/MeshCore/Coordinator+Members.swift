@@ -3,6 +3,11 @@ extension Coordinator {
   mutating func receive(
     _ message: WorkerMessage, from worker: WorkerID, at now: Duration, into effects: inout [Effect]
   ) {
+    if let reason = fenced.reason(for: worker) {
+      if case .goodbye = message { return }
+      effects.append(.send(.refused(.aborted, reason: reason), to: worker))
+      return
+    }
     if case .hello(let hello) = message {
       guard hello.worker == worker else { return }
       welcome(hello, at: now, into: &effects)

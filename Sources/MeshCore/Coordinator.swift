@@ -80,6 +80,7 @@ package struct Coordinator: Sendable {
   let defect: Defect?
   /// Sorted by id.
   var members: [Member] = []
+  var fenced = FencedWorkers()
   /// In order of submit.
   var jobs: [JobRecord] = []
   var events = EventLog()

@@ -25,6 +25,8 @@ package enum Limits {
   package static let eventsKeptMaximum = 4_096
   package static let eventsPerReplyMaximum = 256
   package static let repliesKeptMaximum = 1_024
+  /// Hung workers that are remembered, so that none of them is taken for a new one.
+  package static let fencedKeptMaximum = 1_024
   package static let mailboxEventsMaximum = 65_536
 
   // Windows.

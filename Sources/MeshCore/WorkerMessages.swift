@@ -205,7 +205,7 @@ package struct Traffic: Hashable, Sendable, Codable {
 package enum CoordinatorMessage: Hashable, Sendable {
   /// Answers a hello. `term` fences messages of an older coordinator.
   case welcome(term: UInt64, storeEndpoint: String)
-  /// Answers a hello that is not accepted.
+  /// Answers a hello that is not accepted, and whatever a worker says that was found hung.
   case refused(StatusCode, reason: String)
   /// Answers a heartbeat, so that a worker knows that its coordinator lives.
   case beat(term: UInt64)

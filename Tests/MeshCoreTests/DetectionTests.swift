@@ -74,6 +74,94 @@ import Testing
     #expect(reason.contains("hung") && sample.mesh.observed(.workerLost).count == 1)
   }
 
+  /// Refusals of a worker with the last event, and whatever else it was sent.
+  private func refusals(_ mesh: CoordinatorHarness, _ worker: UInt64) -> (hung: Int, others: Int) {
+    let sent = mesh.sent(to: worker)
+    let hung = sent.count { message in
+      guard case .refused(.aborted, let reason) = message else { return false }
+      return reason.hasPrefix("hung: ")
+    }
+    return (hung, sent.count - hung)
+  }
+
+  @Test("a hung worker that has not heard it is told again, whatever it says, and is given nothing")
+  func hungWorkerStays() throws {
+    let sample = try #require(BeatingMesh(workers: 2))
+    let (mesh, job) = (sample.mesh, sample.job)
+    sample.workers[2]?.computation = { computation(itemsDone: min($0, 1_000)) }
+    sample.run(until: 3_000)
+    #expect(sample.lost.map(\.worker) == ["worker-2"])
+    sample.workers[2] = nil
+    let table = mesh.table
+    for _ in 0..<3 {
+      mesh.beat(2, job: job, computation: computation(itemsDone: 5_000))
+      #expect(refusals(mesh, 2) == (1, 0) && mesh.effects.count == 1)
+      mesh.join(2)
+      #expect(refusals(mesh, 2) == (1, 0) && mesh.effects.count == 1)
+      mesh.send(.message(.leaving, from: WorkerID(incarnation: 2)))
+      #expect(refusals(mesh, 2) == (1, 0) && mesh.effects.count == 1)
+    }
+    #expect(mesh.workers == ["worker-1"] && mesh.table == table)
+    mesh.send(.message(.goodbye, from: WorkerID(incarnation: 2)))
+    #expect(mesh.effects.isEmpty)
+    mesh.join(2)
+    #expect(refusals(mesh, 2) == (1, 0), "it said goodbye and is there all the same")
+    // Its supervisor starts it again: another process under the same name.
+    mesh.join(sampleHello(22, name: "worker-2"))
+    #expect(mesh.workers == ["worker-1", "worker-2"])
+    #expect(mesh.table?.peer(of: WorkerID(incarnation: 22)) != nil)
+  }
+
+  @Test("only so many fenced workers are remembered, the last ones")
+  func fencedAreBounded() {
+    let mesh = CoordinatorHarness()
+    mesh.step = .zero
+    let first: UInt64 = 100
+    let last = first + UInt64(Limits.fencedKeptMaximum)
+    for worker in first...last {
+      mesh.join(worker)
+      for _ in 0..<20 {
+        mesh.now += .milliseconds(100)
+        mesh.beat(worker, computation: computation(itemsDone: 1))
+        mesh.send(.tick)
+      }
+    }
+    #expect(mesh.workers.isEmpty)
+    mesh.join(last)
+    #expect(refusals(mesh, last).hung == 1)
+    mesh.join(first + 1)
+    #expect(refusals(mesh, first + 1).hung == 1)
+    mesh.join(first)
+    #expect(mesh.workers == ["worker-\(first)"], "forgotten, and found hung again if it is")
+  }
+
+  @Test("a worker that was silent is no hung one: it is taken in again")
+  func silentIsNotFenced() throws {
+    let sample = try #require(BeatingMesh(workers: 2))
+    sample.workers[2]?.silentFrom = 1_000
+    sample.run(until: 3_000)
+    #expect(sample.lost.map(\.worker) == ["worker-2"])
+    sample.mesh.join(2)
+    #expect(sample.mesh.workers == ["worker-1", "worker-2"])
+  }
+
+  @Test("a restarted coordinator takes a hung worker in, under new epochs, and finds it hung again")
+  func fencedIsForgotten() throws {
+    let sample = try #require(BeatingMesh(workers: 2))
+    let mesh = sample.mesh
+    let before = try #require(mesh.table)
+    sample.workers[2]?.computation = { computation(itemsDone: min($0, 1_000)) }
+    sample.run(until: 3_000)
+    mesh.restart()
+    mesh.join(1, 2)
+    #expect(mesh.workers == ["worker-1", "worker-2"])
+    let table = try #require(mesh.table)
+    #expect(before.ranks(of: 2).allSatisfy { table.hosts[$0].epoch > before.hosts[$0].epoch })
+    sample.run(until: 8_000)
+    #expect(sample.lost.map(\.worker) == ["worker-2", "worker-2"])
+    #expect(mesh.state(sample.job) == .running)
+  }
+
   @Test(
     "where tiles are slow a hang is three times the slow tile", arguments: [0.1, 0.6, 0.7, 2.0])
   func slowTiles(seconds: Double) throws {
