@@ -104,6 +104,10 @@ struct CopyRecord: Sendable {
   var isDue = false
   /// The holder took nothing of the last copy.
   var isGivenUp = false
+  /// Times in a row that the connection to the holder broke before it had a copy.
+  var breaks = 0
+  /// Nothing is sent to the holder before this.
+  var holderRetryAt: Duration?
   /// The disk failed: not before this.
   var slotRetryAt: Duration?
   /// The job asked for no protection.
@@ -112,6 +116,24 @@ struct CopyRecord: Sendable {
   var durable: Int { max(slots[0], slots[1]) }
   /// The slot to overwrite: the older one.
   var olderSlot: Int { slots[1] < slots[0] ? 1 : 0 }
+
+  /// A holder that can't be reached breaks every connection at once: without a pause each of them
+  /// would cost a snapshot. The first break alone says nothing.
+  mutating func holderBroke(at now: Duration) {
+    breaks += 1
+    guard breaks > 1 else { return }
+    let doublings = min(breaks - 2, 16)
+    holderRetryAt =
+      now
+      + min(Limits.holderRetryInterval * (1 << doublings), Limits.holderRetryIntervalMaximum)
+    isGivenUp = breaks > Limits.copyRepeatsMaximum
+  }
+
+  mutating func holderAnswered() {
+    breaks = 0
+    holderRetryAt = nil
+    isGivenUp = false
+  }
 }
 
 /// How often a rank is copied: the smallest number of tiles whose copy costs no more than

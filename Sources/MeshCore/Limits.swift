@@ -75,8 +75,13 @@ package enum Limits {
   package static let drainTimeout: Duration = .seconds(60)
   /// A holder that answers nothing for so long is asked again, or another.
   package static let copyTimeout: Duration = .seconds(1)
-  /// Times that the last holder of a copy is asked again.
+  /// Times that the last holder of a copy is asked again, and that one is tried again which can't be
+  /// reached before a checkpoint has to do for a hand-over.
   package static let copyRepeatsMaximum = 3
+  /// A holder whose connection broke again before it had a copy is tried after so long, and after
+  /// twice as long each further time.
+  package static let holderRetryInterval: Duration = .milliseconds(250)
+  package static let holderRetryIntervalMaximum: Duration = .seconds(4)
   /// A disk that failed is tried again after so long.
   package static let slotRetryInterval: Duration = .seconds(10)
   /// A commit that failed is tried again after so long.

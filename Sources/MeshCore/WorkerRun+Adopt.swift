@@ -77,6 +77,7 @@ extension WorkerRun {
     if holder != ranks[index].holder {
       ranks[index].holder = holder
       loseCopy(index, into: &effects)
+      ranks[index].copies.holderAnswered()
     }
     guard host.duty != ranks[index].duty else { return }
     if host.duty == .serve, !ranks[index].isDone {

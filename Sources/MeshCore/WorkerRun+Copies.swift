@@ -45,14 +45,22 @@ extension WorkerRun {
 
   private func isDue(_ rank: HostedRank, at now: Duration) -> Bool {
     guard rank.isFolding, rank.result == nil, rank.dispatched > 0 else { return false }
-    guard rank.holder != nil || mayPersist(rank, at: now) else { return false }
+    let isSendable = maySend(rank, at: now)
+    guard isSendable || mayPersist(rank, at: now) else { return false }
     if rank.duty == .handOver {
       return rank.dispatched == rank.next && !rank.isHandedOver
     }
-    if rank.copies.isDue { return rank.dispatched < rank.needed }
+    // Made anew for a holder that can't be reached now, it would be of no use.
+    if rank.copies.isDue, isSendable || rank.holder == nil {
+      return rank.dispatched < rank.needed
+    }
     let interval = rank.pace.interval(needed: rank.needed)
     // A copy right before the end protects nothing that the result won't.
     return overdue(rank) >= interval && rank.needed - rank.dispatched > interval / 2
+  }
+
+  private func maySend(_ rank: HostedRank, at now: Duration) -> Bool {
+    rank.holder != nil && rank.copies.holderRetryAt.map { now >= $0 } ?? true
   }
 
   /// A copy for another holder may be due before anything more was folded: the disk has that already.
@@ -68,7 +76,7 @@ extension WorkerRun {
     var first = Int.max
     var push: Snapshot.Push?
     var slot: Int?
-    if let holder = rank.holder {
+    if let holder = rank.holder, maySend(rank, at: now) {
       let changed = plan.firstMessage(of: rank.vrank, changedSince: rank.copies.copied)
       push = Snapshot.Push(
         holder: holder, first: changed, sent: changed, acknowledged: changed, deadline: now)
@@ -81,7 +89,7 @@ extension WorkerRun {
     snapshot = Snapshot(
       vrank: rank.vrank, epoch: rank.epoch, next: rank.dispatched, first: first, push: push,
       slot: slot)
-    ranks[index].copies.isDue = false
+    if push != nil || rank.holder == nil { ranks[index].copies.isDue = false }
     ranks[index].copies.lastSnapshot = rank.dispatched
     effects.append(.snapshot(rank.vrank, rank.epoch, next: rank.dispatched, first: first))
   }
@@ -143,7 +151,7 @@ extension WorkerRun {
       let isEarly = defect == .acknowledgeCopyEarly && push.acknowledged == count - 1
       guard push.acknowledged == count || isEarly else { return }
       ranks[index].copies.copied = taken.next
-      ranks[index].copies.isGivenUp = false
+      ranks[index].copies.holderAnswered()
       endPush(into: &effects)
     case .dataLoss:
       resend(at: now, into: &effects)
@@ -166,11 +174,14 @@ extension WorkerRun {
   }
 
   /// The connection to a peer broke.
-  mutating func loseHolder(_ source: Worker.Source, into effects: inout [Worker.Effect]) {
+  mutating func loseHolder(
+    _ source: Worker.Source, at now: Duration, into effects: inout [Worker.Effect]
+  ) {
     for index in ranks.indices where ranks[index].holder.map({ .peer($0) == source }) == true {
-      if ranks[index].copies.copied > 0 || snapshot?.vrank == ranks[index].vrank {
-        loseCopy(index, into: &effects)
-      }
+      let isOnItsWay = snapshot?.vrank == ranks[index].vrank && snapshot?.push != nil
+      guard ranks[index].copies.copied > 0 || isOnItsWay else { continue }
+      loseCopy(index, into: &effects)
+      ranks[index].copies.holderBroke(at: now)
     }
   }
 

@@ -171,7 +171,7 @@ extension WorkerRun {
     _ source: Worker.Source, at now: Duration, into effects: inout [Worker.Effect]
   ) {
     for index in ranks.indices { giveUpSource(source, of: index) }
-    loseHolder(source, into: &effects)
+    loseHolder(source, at: now, into: &effects)
     for tile in requestedTiles {
       guard case .requested(let request) = self[tile], request.source == source else { continue }
       askElsewhere(tile, request, because: "the connection broke", at: now, into: &effects)
