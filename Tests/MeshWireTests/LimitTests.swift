@@ -120,11 +120,11 @@ extension WireTests {
       #expect(Kind.control.error(Array(unknown.prefix(256 << 10))) != nil)
       // 10⁵ empty elements of a repeated field.
       let progress = Array(repeating: Writer.bytes(3, []), count: 100_000).joined()
-      let heartbeat = Writer.number(1, 1) + Writer.bytes(11, Array(progress))
+      let heartbeat = Writer.version + Writer.bytes(11, Array(progress))
       #expect(Kind.control.error(heartbeat) != nil)
       let vranks = [UInt8](repeating: 1, count: 200_000)
       let workers = Writer.bytes(14, Writer.bytes(1, Writer.bytes(12, vranks)))
-      #expect(Kind.control.error(Writer.number(1, 1) + Writer.bytes(31, workers)) != nil)
+      #expect(Kind.control.error(Writer.version + Writer.bytes(31, workers)) != nil)
       // 10⁴ messages, each within the other, in a field that isn't known.
       var nested: [UInt8] = []
       for _ in 0..<10_000 { nested = Writer.bytes(40, nested) }

@@ -28,10 +28,13 @@ extension WireTests {
     @Test("nothing, and messages of no known kind")
     func empty() {
       #expect(Kind.control.error([]) == .unknownVersion(0))
-      #expect(Kind.control.error(Writer.number(1, 1)) == .unknownKind)
-      #expect(Kind.control.error(Writer.number(1, 1) + Writer.bytes(99, [])) == .unknownKind)
-      #expect(Kind.control.error(Writer.number(1, 2) + Writer.bytes(22, [])) == .unknownVersion(2))
-      #expect(Kind.data.error(Writer.number(1, 1)) == .unknownKind)
+      #expect(Kind.control.error(Writer.version) == .unknownKind)
+      #expect(Kind.control.error(Writer.version + Writer.bytes(99, [])) == .unknownKind)
+      for other in [0, protocolVersion - 1, protocolVersion + 1] {
+        let beat = Writer.number(1, UInt64(other)) + Writer.bytes(22, [])
+        #expect(Kind.control.error(beat) == .unknownVersion(other))
+      }
+      #expect(Kind.data.error(Writer.version) == .unknownKind)
       for kind in [Kind.tilePart, .softmaxState, .chunk] {
         #expect(kind.error([]) == .missingField("payload"))
       }
@@ -48,7 +51,7 @@ extension WireTests {
         // A number where a message belongs, and the other way round.
         Writer.number(30, 5), Writer.bytes(1, [1]), Writer.number(2, 5),
         // A version beyond 32 bits.
-        Writer.number(1, 1 << 32 | 1),
+        Writer.number(1, 1 << 32 | UInt64(protocolVersion)),
       ]
       let beat = ControlFrame.coordinator(.beat(term: 1)).encode()
       for bytes in bad {
@@ -64,12 +67,12 @@ extension WireTests {
       }
       let beat = ControlFrame.coordinator(.beat(term: 1)).encode()
       #expect(Kind.control.error(beat + Writer.bytes(13, [])) != nil)
-      let many = (0..<100_000).flatMap { _ in Writer.number(1, 1) }
+      let many = (0..<100_000).flatMap { _ in Writer.version }
       #expect(Kind.control.error(many) == .malformed("version occurs more than 1 times"))
     }
 
     private func welcome(_ endpoint: [UInt8]) -> [UInt8] {
-      Writer.number(1, 1) + Writer.bytes(20, Writer.bytes(2, endpoint))
+      Writer.version + Writer.bytes(20, Writer.bytes(2, endpoint))
     }
 
     @Test("text that is not UTF-8, too long or contains NUL is refused")
@@ -130,7 +133,7 @@ extension WireTests {
     @Test("a status that isn't known is an unknown error")
     func unknownStatus() throws {
       let reply = Writer.fixed64(1, 1) + Writer.number(3, 200) + Writer.bytes(4, [97])
-      let frame = try decodeControl(Writer.number(1, 1) + Writer.bytes(31, reply))
+      let frame = try decodeControl(Writer.version + Writer.bytes(31, reply))
       #expect(
         frame == .reply(RequestID(high: 1, low: 0), .failure(CallFailure(.unknown, "a"))))
     }

@@ -63,7 +63,7 @@ extension WireTests {
     @Test("a hello of another version says its version")
     func helloOfAnotherVersion() throws {
       let hello = WorkerMessage.Hello(
-        worker: Samples.worker, name: "w", processID: 1, version: 7, numerics: "n", level: "l",
+        worker: Samples.worker, name: "w", processID: 1, version: protocolVersion + 5, numerics: "n", level: "l",
         threads: 1, memoryBytes: 1, endpoint: "e")
       let frame = ControlFrame.worker(.hello(hello), from: Samples.worker)
       #expect(try decodeControl(frame.encode()) == frame)
@@ -96,33 +96,34 @@ extension WireTests {
       return (header, failure)
     }
 
-    private func call(_ fields: [[UInt8]], version: UInt64 = 1) -> [UInt8] {
+    private func call(_ fields: [[UInt8]], version: Int) -> [UInt8] {
       let head = [
         Writer.fixed64(1, 1), Writer.fixed64(2, 2), Writer.number(3, 2), Writer.bytes(4, [97]),
         Writer.number(6, 500),
       ]
-      return Writer.number(1, version) + Writer.bytes(30, Array((head + fields).joined()))
+      return Writer.number(1, UInt64(version)) + Writer.bytes(30, Array((head + fields).joined()))
     }
 
     @Test("a call that can't be read says who asked and what to answer")
     func unreadable() throws {
       let job = Writer.bytes(11, Writer.bytes(1, []))
-      let cases: [([[UInt8]], UInt64, StatusCode?)] = [
-        ([Writer.number(5, 3), job], 1, nil),
-        ([Writer.number(5, 99), job], 1, .unimplemented),
-        ([Writer.number(5, 1 << 31), job], 1, .unimplemented),
-        ([job], 1, .unimplemented),
-        ([Writer.number(5, 99), Writer.bytes(55, [1])], 1, .unimplemented),
-        ([Writer.number(5, 10), job], 1, .unimplemented),
-        ([Writer.number(5, 3)], 1, .invalidArgument),
-        ([Writer.number(5, 1), job], 1, .invalidArgument),
-        ([Writer.number(5, 1), Writer.bytes(10, Writer.bytes(1, []))], 1, .invalidArgument),
-        ([Writer.number(5, 3), job], 2, .failedPrecondition),
+      let this = protocolVersion
+      let cases: [([[UInt8]], Int, StatusCode?)] = [
+        ([Writer.number(5, 3), job], this, nil),
+        ([Writer.number(5, 99), job], this, .unimplemented),
+        ([Writer.number(5, 1 << 31), job], this, .unimplemented),
+        ([job], this, .unimplemented),
+        ([Writer.number(5, 99), Writer.bytes(55, [1])], this, .unimplemented),
+        ([Writer.number(5, 10), job], this, .unimplemented),
+        ([Writer.number(5, 3)], this, .invalidArgument),
+        ([Writer.number(5, 1), job], this, .invalidArgument),
+        ([Writer.number(5, 1), Writer.bytes(10, Writer.bytes(1, []))], this, .invalidArgument),
+        ([Writer.number(5, 3), job], this + 1, .failedPrecondition),
       ]
       for (fields, version, expected) in cases {
         let (header, failure) = try answer(call(fields, version: version))
         #expect(header.request == RequestID(high: 1, low: 2))
-        #expect(header.version == Int(version))
+        #expect(header.version == version)
         #expect(failure?.code == expected, "\(failure.debugDescription)")
       }
     }
@@ -149,7 +150,7 @@ extension WireTests {
       let job = Writer.bytes(11, Writer.bytes(1, []))
       let method = Writer.number(5, 3)
       let long =
-        Writer.number(1, 1)
+        Writer.version
         + Writer.bytes(
           30, Writer.number(3, 2) + method + Writer.number(6, .max) + job)
       #expect(try answer(long).0.remaining == Limits.callTimeMaximum)

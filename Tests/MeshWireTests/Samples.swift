@@ -54,7 +54,7 @@ enum Samples {
           endpoint: "ipc:///run/attnmesh/w0", machine: "rack-ü/7", isSpare: true)),
       .hello(
         WorkerMessage.Hello(
-          worker: worker, name: "", processID: 0, version: 2, numerics: "", level: "", threads: 0,
+          worker: worker, name: "", processID: 0, version: 0, numerics: "", level: "", threads: 0,
           memoryBytes: 0, endpoint: "")),
       .heartbeat(
         WorkerMessage.Heartbeat(

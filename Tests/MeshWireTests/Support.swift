@@ -62,6 +62,9 @@ let validFrames: [(kind: Kind, bytes: [UInt8])] =
 struct Writer {
   var bytes: [UInt8] = []
 
+  /// How every envelope begins that this side accepts.
+  static let version = number(1, UInt64(protocolVersion))
+
   static func varint(_ value: UInt64) -> [UInt8] {
     var (bytes, rest): ([UInt8], UInt64) = ([], value)
     while rest > 127 {
