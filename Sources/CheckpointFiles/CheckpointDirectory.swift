@@ -23,6 +23,23 @@ package final class CheckpointDirectory: Sendable {
     try flush(FileDescriptor(number: parent))
   }
 
+  /// Makes a file in the directory and removes it: permissions don't tell, neither to root nor of a
+  /// file system that takes no files. A full disk may have room again when it counts.
+  package func probe() throws(CheckpointError) {
+    let name = ".probe-\(getpid())-\(UInt64.random(in: 0...UInt64.max))"
+    let number = openat(
+      descriptor.number, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
+    guard number >= 0 else {
+      let error = CheckpointError.system(errno, "make a file in \(path)")
+      if case .noSpace = error { return }
+      throw error
+    }
+    close(number)
+    guard unlinkat(descriptor.number, name, 0) == 0 else {
+      throw .system(errno, "remove a file from \(path)")
+    }
+  }
+
   /// Opens a file in the directory, never through a link. O_NONBLOCK: opening a pipe must not wait
   /// for its other end. It means nothing to regular files.
   ///

@@ -106,6 +106,30 @@ struct DiskFailureTests {
     var status = stat()
     #expect(stat(made, &status) == 0 && status.st_mode & 0o777 == 0o700)
   }
+
+  @Test("a directory that takes no files is found out, also by root, and one that does is left as it was")
+  func probe() throws {
+    let scratch = try ScratchDirectory()
+    let before = scratch.names
+    try scratch.checkpoints.probe()
+    #expect(scratch.names == before)
+    let process = try CheckpointDirectory(path: "/proc")
+    let error = #expect(throws: CheckpointError.self) { try process.probe() }
+    #expect(error.map { "\($0)".hasPrefix("cannot make a file in /proc: ") } == true)
+  }
+
+  @Test("a full disk is no reason to refuse a directory", .enabled(if: SmallDisk.isAvailable))
+  func probeOfFullDisk() throws {
+    let disk = try SmallDisk()
+    defer { disk.unmount() }
+    let directory = try CheckpointDirectory(path: disk.path)
+    let file = open("\(disk.path)/ballast", O_WRONLY | O_CREAT, 0o600)
+    defer { close(file) }
+    let bytes = [UInt8](repeating: 1, count: 4_096)
+    while write(file, bytes, bytes.count) > 0 {}
+    #expect(errno == ENOSPC)
+    try directory.probe()
+  }
 }
 
 /// A file system of 64 KiB, where the process may mount one.

@@ -113,6 +113,7 @@ extension Integration {
       (["coordinator", "--stragglers", "x"], "--stragglers x: it is report or rehost"),
       (["worker", "--checkpoints", "missing/c"], "--checkpoints missing/c: "),
       (["worker", "--checkpoints", "/proc/c"], "--checkpoints /proc/c: "),
+      (["worker", "--checkpoints", "/proc"], "--checkpoints /proc: cannot make a file in /proc: "),
       (["worker", "--checkpoints", "/dev/null"], "give a directory that can be written"),
       (["worker", "--checkpoints", ""], "--checkpoints : "),
       (["worker", "--machine", ""], "--machine"),
