@@ -152,7 +152,10 @@ extension Coordinator {
     run.participants[place].residentBytes = max(
       run.participants[place].residentBytes, beat.residentBytes)
     if beat.isLast { run.participants[place].hasReported = true }
+    let isStoryLonger = jobs[index].run?.recoveries != run.recoveries
     jobs[index].run = run
+    // Or a coordinator that is started again would tell it a second time, with its own times.
+    if isStoryLonger { save(index) }
     endIfFinished(index, at: now, into: &effects)
     if jobs[index].foldedAt == nil, run.folded == run.total { jobs[index].foldedAt = now }
     guard jobs[index].state == .running else { return }

@@ -130,6 +130,16 @@ extension JobRun {
       ranks[index].isFinal = image.isFinal[index]
       if image.isFinal[index] { ranks[index].next = ranks[index].needed }
     }
+    // A recovery under way is told to its end. How long there was no coordinator isn't known, and
+    // isn't counted.
+    let startedAt = now - .milliseconds(Int64(image.ageSeconds * 1_000))
+    for recovery in recoveries where recovery.caughtUpSeconds == nil {
+      let place = recovery.vrank.index
+      guard ranks.indices.contains(place), table.hosts[place].epoch == recovery.epoch else {
+        continue
+      }
+      ranks[place].foundAt = startedAt + .milliseconds(Int64(recovery.atSeconds * 1_000))
+    }
     for peer in image.table.peers { awaited[peer.worker] = now + Limits.rejoinTimeout }
   }
 }

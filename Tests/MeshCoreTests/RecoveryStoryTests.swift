@@ -51,6 +51,54 @@ import Testing
     #expect(told.worker == "worker-1" && mesh.observed(.restored).count == 1)
   }
 
+  @Test("a story goes on after the coordinator was restarted; its own absence isn't counted")
+  func overARestart() throws {
+    let (mesh, job, table) = try running()
+    mesh.step = .zero
+    let rank = table.ranks(of: 2)[0]
+    mesh.report(2, job: job, next: 9, copied: 7)
+    mesh.cut(2)
+    mesh.restart(after: .seconds(5))
+    mesh.join(1)
+    mesh.now += .milliseconds(200)
+    let restored = WorkerMessage.Restored(tier: .memory, next: 7)
+    mesh.beat(1, job: job, progress: [mesh.progress(rank, next: 7, restored: restored)])
+    func recovery() throws -> Recovery {
+      try #require(mesh.status(job)?.recoveries.first { $0.vrank.index == rank })
+    }
+    let back = try recovery()
+    #expect(back.restored == restored && back.refolded == 2 && back.worker == "worker-2")
+    #expect(abs((back.restoreSeconds ?? 0) - 0.2) < 0.002 && back.caughtUpSeconds == nil)
+    mesh.now += .milliseconds(300)
+    mesh.beat(1, job: job, progress: [mesh.progress(rank, next: 9, restored: restored)])
+    #expect(abs((try recovery().caughtUpSeconds ?? 0) - 0.5) < 0.002)
+    #expect(mesh.observed(.restored).count == 1)
+  }
+
+  @Test("what was told of a story before a restart is not told again")
+  func toldOnce() throws {
+    let (mesh, job, table) = try running()
+    mesh.step = .zero
+    let rank = table.ranks(of: 2)[0]
+    mesh.report(2, job: job, next: 9, copied: 7)
+    mesh.cut(2)
+    let restored = WorkerMessage.Restored(tier: .memory, next: 7)
+    for (term, next) in [(UInt64(4), 7), (5, 9), (6, 11)] {
+      mesh.now += .milliseconds(250)
+      mesh.beat(1, job: job, progress: [mesh.progress(rank, next: next, restored: restored)])
+      let before = try #require(mesh.status(job)?.recoveries)
+      #expect(mesh.disk[job]?.run?.recoveries == before)
+      mesh.restart(term: term, after: .seconds(1))
+      mesh.join(1)
+      mesh.beat(1, job: job, progress: [mesh.progress(rank, next: next, restored: restored)])
+      #expect(mesh.status(job)?.recoveries == before)
+    }
+    #expect(mesh.observed(.restored).count == 1)
+    let recovery = try #require(mesh.status(job)?.recoveries.first { $0.vrank.index == rank })
+    #expect(recovery.restoreSeconds == 0.25)
+    #expect(abs((recovery.caughtUpSeconds ?? 0) - 0.5) < 0.002)
+  }
+
   @Test("each tier is told", arguments: RestoreTier.allCases)
   func tiers(tier: RestoreTier) throws {
     let (mesh, job, table) = try running()
