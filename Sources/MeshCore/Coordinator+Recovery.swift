@@ -134,6 +134,14 @@ extension Coordinator {
     return copies.sorted { ($1.next, $0.worker) < ($0.next, $1.worker) }.map(\.worker)
   }
 
+  /// Whether the holder itself tells of a copy that the present host of a rank has made: then copies
+  /// of before are of no more use, and whoever isn't named as a source drops them. What the host tells
+  /// may be of another holder.
+  private func holds(_ holder: WorkerID?, _ vrank: VRank, under epoch: Epoch) -> Bool {
+    members.first { $0.id == holder }?.held
+      .contains { $0.vrank == vrank && $0.epoch == epoch } ?? false
+  }
+
   // MARK: The table
 
   private mutating func table(
@@ -167,6 +175,9 @@ extension Coordinator {
       } else if old.isProtected {
         host.holder = peer(
           self.holder(vrank, hostedBy: hosts[vrank.index], among: among, keeping: holder))
+        if host.holder == peer(holder), holds(holder, vrank, under: host.epoch) {
+          host.sources = []
+        }
       }
       return host
     }

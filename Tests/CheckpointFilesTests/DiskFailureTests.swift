@@ -107,7 +107,9 @@ struct DiskFailureTests {
     #expect(stat(made, &status) == 0 && status.st_mode & 0o777 == 0o700)
   }
 
-  @Test("a directory that takes no files is found out, also by root, and one that does is left as it was")
+  @Test(
+    "a directory that takes no files is found out, also by root, and one that does is left as it was"
+  )
   func probe() throws {
     let scratch = try ScratchDirectory()
     let before = scratch.names

@@ -57,6 +57,57 @@ import Testing
     #expect(mesh.table?.sources(of: rank) == [holder, 5 - holder])
   }
 
+  /// The host of a rank has made a copy, and its holder tells of it.
+  private func hold(
+    _ rank: Int, of table: Assignment, at holder: UInt64, in mesh: CoordinatorHarness, _ job: JobID
+  ) throws {
+    let restored = WorkerMessage.Restored(tier: .memory, next: 3)
+    mesh.beat(
+      try #require(table.host(of: rank)), job: job,
+      progress: [mesh.progress(rank, next: 5, copied: 4, restored: restored)])
+    let copy = WorkerMessage.HeldCopy(
+      vrank: VRank(rank), epoch: table.hosts[rank].epoch, next: 4)
+    mesh.beat(holder, job: job, held: [copy])
+  }
+
+  @Test("once its new host has a copy of its own, a rank has no sources in the next table")
+  func sourcesAreLetGo() throws {
+    let (mesh, job, table) = try running(on: [1, 2, 3, 4])
+    let lost = table.ranks(of: 1)
+    for rank in lost {
+      let holder = try #require(table.holder(of: rank))
+      mesh.hold(holder, job: job, [(rank, 3)])
+    }
+    mesh.cut(1)
+    let moved = try #require(mesh.table)
+    let named = lost.filter { !moved.sources(of: $0).isEmpty }
+    try #require(named.count >= 2)
+    let (copied, uncopied) = (named[0], named[1])
+    let holder = try #require(moved.holder(of: copied))
+    try hold(copied, of: moved, at: holder, in: mesh, job)
+    #expect(mesh.assigned == nil, "it waits for a table that is made anyway")
+    mesh.join(5)
+    let next = try #require(mesh.table)
+    #expect(next.holder(of: copied) == holder && next.sources(of: copied) == [])
+    #expect(next.sources(of: uncopied) == moved.sources(of: uncopied))
+  }
+
+  @Test("a rank whose copy is lost with its holder keeps the sources that it has")
+  func sourcesStay() throws {
+    let (mesh, job, table) = try running(on: [1, 2, 3, 4])
+    let rank = try #require(table.ranks(of: 1).first)
+    for worker in UInt64(2)...4 { mesh.hold(worker, job: job, [(rank, 3)]) }
+    mesh.cut(1)
+    let moved = try #require(mesh.table)
+    let holder = try #require(moved.holder(of: rank))
+    try hold(rank, of: moved, at: holder, in: mesh, job)
+    mesh.cut(holder)
+    let next = try #require(mesh.table)
+    #expect(next.holder(of: rank) != holder)
+    #expect(next.sources(of: rank) == moved.sources(of: rank).filter { $0 != holder })
+    #expect(!next.sources(of: rank).isEmpty)
+  }
+
   @Test("lost workers are nobody's source")
   func lostSources() throws {
     let (mesh, job, table) = try running(on: [1, 2, 3])

@@ -81,7 +81,8 @@ import Testing
     #expect(worker.words == [.goodbye] && leaves(worker))
   }
 
-  @Test("a drained worker says that it leaves, also to the next coordinator, and goes when it is told")
+  @Test(
+    "a drained worker says that it leaves, also to the next coordinator, and goes when it is told")
   func drainedOverARestart() {
     let worker = WorkerHarness()
     worker.assign(plan, hosts: [0, 1, 2], peers: 3)
@@ -101,7 +102,7 @@ import Testing
     let worker = WorkerHarness()
     worker.assign(plan, hosts: [0, 1, 2], peers: 3)
     worker.send(.coordinator(.drain(term: 3)))
-    worker.send(.tick, after: 10 * Limits.drainTimeout)
+    worker.send(.tick, after: Limits.drainTimeout * 10)
     #expect(!leaves(worker) && worker.core.run != nil)
     worker.send(.end)
     #expect(!leaves(worker))

@@ -63,7 +63,8 @@ extension WireTests {
     @Test("a hello of another version says its version")
     func helloOfAnotherVersion() throws {
       let hello = WorkerMessage.Hello(
-        worker: Samples.worker, name: "w", processID: 1, version: protocolVersion + 5, numerics: "n", level: "l",
+        worker: Samples.worker, name: "w", processID: 1, version: protocolVersion + 5,
+        numerics: "n", level: "l",
         threads: 1, memoryBytes: 1, endpoint: "e")
       let frame = ControlFrame.worker(.hello(hello), from: Samples.worker)
       #expect(try decodeControl(frame.encode()) == frame)
