@@ -31,6 +31,29 @@ extension Integration {
       }
     }
 
+    /// A drain that waits for somebody to take over goes on: the worker itself says so.
+    @Test func drainGoesOn() throws {
+      try withScratch { scratch in
+        let slow = try SlowJob(scratch)
+        let mesh = try Mesh.withStore(scratch, workers: 1, environment: SlowJob.slowness(5))
+        let job = try mesh.submit(slow.flags)
+        try mesh.waitUntilFolding(job)
+        func isDraining() throws -> Bool {
+          try mesh.worker("w1")?["standing"] as? String == "draining"
+        }
+        try mesh.output(["drain", "w1", "--no-wait"])
+        try eventually("the drain") { try isDraining() }
+        try mesh.killCoordinator()
+        try mesh.restartCoordinator()
+        try eventually("the drain after the restart") { try isDraining() }
+        try mesh.startWorker("w2")
+        #expect(try mesh.workers["w1"]?.wait() == .code(0))
+        #expect(try mesh.result(job) == slow.alone)
+        let recoveries = try mesh.recoveries(job)
+        #expect(!recoveries.isEmpty && recoveries.allSatisfy { $0.refolded == 0 })
+      }
+    }
+
     /// Jobs in every state.
     @Test func jobsSurvive() throws {
       try withScratch { scratch in
