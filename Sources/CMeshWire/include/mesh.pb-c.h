@@ -1140,7 +1140,8 @@ struct  Mesh__V1__Welcome
 
 
 /*
- * Answers a Hello that is not accepted. Keeps its meaning in all versions.
+ * Answers a Hello that is not accepted, and with ABORTED whatever a worker says that was found hung: it
+ * ends. Keeps its meaning in all versions.
  */
 struct  Mesh__V1__Refused
 {
