@@ -4,27 +4,28 @@ import Testing
 
 /// Events of all kinds, in no order, about jobs and workers that exist or don't.
 @Suite struct CoordinatorFuzzTests {
-  @Test(
-    "a hundred thousand random events: no trap, one job at a time, ends are final",
-    arguments: 1...4)
-  func randomEvents(seed: Int) {
-    var fuzz = Fuzz(seed: UInt64(seed))
-    for step in 0..<25_000 {
-      fuzz.step()
-      if step % 50 == 0 {
-        let problem = fuzz.table ?? fuzz.problem()
-        #expect(problem == nil, "seed \(seed), step \(step)")
-        if problem != nil { return }
+  @Test("a hundred thousand random events: no trap, one job at a time, ends are final")
+  func randomEvents() {
+    var kinds: Set<Observation.Kind> = []
+    for seed in UInt64(1)...4 {
+      var fuzz = Fuzz(seed: seed)
+      for step in 0..<25_000 {
+        fuzz.step()
+        if step % 50 == 0 {
+          let problem = fuzz.table ?? fuzz.problem()
+          #expect(problem == nil, "seed \(seed), step \(step)")
+          if problem != nil { return }
+        }
       }
+      kinds.formUnion(fuzz.mesh.observed.map(\.kind))
     }
-    // The walk must have been somewhere.
-    let kinds = Set(fuzz.mesh.observed.map(\.kind))
-    #expect(
-      kinds.isSuperset(of: [
-        .jobDone, .jobFailed, .jobCancelled, .workerLost, .jobDiscarded, .rehosted, .handOver,
-        .restored, .coordinatorRestarted, .storeAlarm, .workerDraining,
-      ]),
-      "seed \(seed): \(kinds.map(\.name).sorted())")
+    // The walks must have been somewhere.
+    let wanted: [Observation.Kind] = [
+      .jobDone, .jobFailed, .jobCancelled, .workerLost, .jobDiscarded, .rehosted, .handOver,
+      .restored, .coordinatorRestarted, .storeAlarm, .workerDraining,
+    ]
+    let missing = wanted.filter { !kinds.contains($0) }.map(\.name)
+    #expect(missing.isEmpty)
   }
 }
 
@@ -35,6 +36,8 @@ private struct Fuzz {
   private var tables: [Assignment] = []
   private var ended: [JobID: JobState] = [:]
   private var term: UInt64 = 3
+  /// How often each worker was started again.
+  private var starts = [UInt64](repeating: 0, count: 8)
   /// What is wrong with a table that left.
   private(set) var table: String?
 
@@ -46,7 +49,13 @@ private struct Fuzz {
       ? random.below(usual) : [Int.min, -1, Int.max, usual, 1 << 40][random.below(5)]
   }
 
-  private mutating func worker() -> WorkerID { WorkerID(incarnation: UInt64(random.below(8))) }
+  /// Of one of eight workers the process that runs.
+  private mutating func number() -> UInt64 {
+    let place = random.below(8)
+    return UInt64(place) + 8 * starts[place]
+  }
+
+  private mutating func worker() -> WorkerID { WorkerID(incarnation: number()) }
 
   /// Mostly a recent one.
   private mutating func job() -> JobID {
@@ -69,6 +78,11 @@ private struct Fuzz {
     case 8 where random.below(40) == 0: restart()
     case 8: disk()
     default: mesh.send(.tick)
+    }
+    // One that is told to end mostly does, and is started again.
+    for case .send(.refused(.aborted, _), let worker) in mesh.effects where random.below(4) > 0 {
+      let place = Int(worker.incarnation % 8)
+      if worker.incarnation / 8 == starts[place] { starts[place] += 1 }
     }
     if let table = mesh.assigned {
       if let problem = table.problem { self.table = problem }
@@ -128,7 +142,7 @@ private struct Fuzz {
     case 13..<26: report()
     case 2..<12:
       let hello = sampleHello(
-        UInt64(random.below(8)), name: "w\(random.below(9))",
+        number(), name: "w\(random.below(9))",
         version: random.below(9) == 0 ? number(3) : protocolVersion,
         numerics: random.below(9) == 0 ? "other" : "fma",
         memory: random.below(9) == 0 ? 1 << 20 : .max, machine: "m\(random.below(2))",
@@ -141,7 +155,7 @@ private struct Fuzz {
       }
       let isLast = random.below(4) == 0
       mesh.beat(
-        UInt64(random.below(8)), job: job(), progress: progress, computation: computation(),
+        number(), job: job(), progress: progress, computation: computation(),
         computeSeconds: strange(), isLast: isLast)
     }
   }
@@ -161,7 +175,7 @@ private struct Fuzz {
   /// What a host might really say: progress under its epochs, copies, hand-overs.
   private mutating func report() {
     guard let table = tables.last else { return }
-    let worker = UInt64(random.below(8))
+    let worker = number()
     let next = random.below(4)
     let tier = RestoreTier.allCases[random.below(4)]
     let restored = random.below(3) == 0 ? nil : WorkerMessage.Restored(tier: tier, next: next)
@@ -180,8 +194,9 @@ private struct Fuzz {
   }
 
   private mutating func store() {
-    if let table = tables.last, random.below(3) > 0 {
-      if random.below(8) == 0 {
+    // Rarely enough that something befalls a job before it is done.
+    if let table = tables.last, random.below(10) == 0 {
+      if random.below(4) == 0 {
         let event = StoreEvent.finished(
           table.job, output: sampleDigest(1), logSumExp: sampleDigest(2))
         return _ = mesh.send(.store(event))
