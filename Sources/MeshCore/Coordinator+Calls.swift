@@ -9,6 +9,13 @@ extension Coordinator {
       return
     }
     if request.method.isKept {
+      // Their replies would wait for the disk, and who knows how many of them.
+      if commits.isFailing, !replies.holds(ticket.request) {
+        let failure = CallFailure(
+          .unavailable, "the coordinator's state can't be written at the moment; try again")
+        effects.append(.reply(.failure(failure), to: ticket))
+        return
+      }
       switch replies.admit(request, ticket: ticket) {
       case .new: break
       case .repeated(let outcome):
@@ -41,9 +48,11 @@ extension Coordinator {
     case .start(let job):
       start(job, ticket: ticket, at: now, into: &effects)
     case .status(let job):
-      reply(withJob(job) { .success(.status(status(of: $0, at: now))) }, to: ticket, into: &effects)
+      reply(
+        withJob(job) { .success(.status(status(of: $0, at: now, isAsked: true))) }, to: ticket,
+        into: &effects)
     case .list:
-      let summaries = jobs.reversed().prefix(200).map { summary(of: $0, at: now) }
+      let summaries = jobs.reversed().prefix(200).map { summary(of: $0, at: now, isAsked: true) }
       reply(.success(.jobs(summaries)), to: ticket, into: &effects)
     case .cancel(let job):
       cancel(job, by: header.client, ticket: ticket, at: now, into: &effects)

@@ -100,7 +100,7 @@ extension Coordinator {
     var effects: [Effect] = []
     if let next = commits.next(at: now) {
       let images = next.jobs.compactMap { job in
-        self.index(of: job).map { jobs[$0].image(at: now) }
+        self.index(of: job).map { jobs[$0].image(at: now, writtenAt: wallSeconds(at: now)) }
       }
       effects.append(.commit(next.number, images, removing: next.removed))
     }
@@ -126,6 +126,13 @@ extension Coordinator {
       }
     case .reply(_, let ticket): replies.holds(ticket.request)
     case .store: true
+    }
+  }
+
+  /// Ends that are on disk may be told from now on.
+  mutating func noteEndsOnDisk() {
+    for index in jobs.indices where jobs[index].state.isTerminal && !jobs[index].isEndOnDisk {
+      jobs[index].isEndOnDisk = commits.isSettled(jobs[index].id)
     }
   }
 

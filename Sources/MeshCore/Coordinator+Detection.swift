@@ -8,14 +8,12 @@ extension Coordinator {
     lastTick = now
     guard lag > Limits.loopLagMaximum, defect != .noSelfDoubt else { return }
     for index in members.indices {
-      members[index].lastHeard = now
-      members[index].stuckSince = nil
-      members[index].gotOnAt = nil
+      members[index].lastHeard = min(now, members[index].lastHeard + lag)
+      members[index].stuckSince = members[index].stuckSince.map { min(now, $0 + lag) }
+      members[index].gotOnAt = members[index].gotOnAt.map { min(now, $0 + lag) }
     }
     if let index = activeIndex, let run = jobs[index].run {
-      for worker in run.awaited.keys.sorted() {
-        jobs[index].run?.awaited[worker] = now + Limits.rejoinTimeout
-      }
+      for (worker, end) in run.awaited { jobs[index].run?.awaited[worker] = end + lag }
     }
     observe(
       Observation(.coordinatorLate, detail: "own loop late by \(lag); doubting itself first"),

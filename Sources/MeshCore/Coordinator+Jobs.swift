@@ -3,19 +3,34 @@ extension Coordinator {
   /// Gives the workers to the next job, if they are free. Fair by client: the client served longest
   /// ago goes first, and within a client the job submitted first.
   mutating func startNextJob(at now: Duration, into effects: inout [Effect]) {
-    guard activeIndex == nil, let index = nextInQueue else { return }
+    guard activeIndex == nil else { return }
+    let queue = queueInOrder
+    guard !queue.isEmpty else { return }
     let workers = workersOfOneArithmetic
-    guard !workers.isEmpty, let inputs = jobs[index].inputs else {
-      jobs[index].wait("waits for workers")
+    // Those that were here before a restart are counted before a job is cut into ranks for them.
+    guard !workers.isEmpty, now >= gathersUntil else {
+      for index in queue { jobs[index].wait("waits for workers") }
       return
     }
-    let spec = jobs[index].spec
-    let plan = Plan(job: spec, vrankCount: vrankCount(spec, workers: workers.count))
-    let used = Array(workers.prefix(plan.vrankCount))
+    // One that is too large for those who are here doesn't keep the others waiting.
+    for index in queue where start(index, on: workers, at: now, into: &effects) { return }
+  }
+
+  /// - Returns: false, with the reason in the job, if it needs more memory than there is.
+  private mutating func start(
+    _ index: Int, on workers: [Member], at now: Duration, into effects: inout [Effect]
+  ) -> Bool {
+    guard let inputs = jobs[index].inputs else { return false }
     let isProtected = jobs[index].isProtected
-    let estimate = MemoryEstimate(plan: plan, workers: used.count, isProtected: isProtected)
-    if let failure = memoryRefusal(estimate, workers: used.map(\.hello)) {
-      return fail(index, failure.message, at: now, into: &effects)
+    guard let (plan, used) = fit(jobs[index].spec, isProtected: isProtected, on: workers) else {
+      let shape = shape(jobs[index].spec, isProtected: isProtected, on: workers)
+      let lack = memoryRefusal(shape.estimate, workers: shape.used.map(\.hello))?.message ?? ""
+      if configuration.isClosed {
+        fail(index, lack, at: now, into: &effects)
+      } else {
+        jobs[index].wait("waits for workers with memory: \(lack)")
+      }
+      return false
     }
     let table = firstTable(jobs[index].id, plan, inputs, used, isProtected: isProtected)
     jobs[index].run = JobRun(plan: plan, table: table, workers: used.map(\.hello))
@@ -35,6 +50,33 @@ extension Coordinator {
           table.job, plan: plan, planHash: table.planHash, epochs: table.hosts.map(\.epoch),
           isFinal: [Bool](repeating: false, count: plan.vrankCount))))
     announce(index, into: &effects)
+    return true
+  }
+
+  /// How a job would be cut for these workers, and what it would take of each that is used.
+  private func shape(
+    _ spec: AttentionJob, isProtected: Bool, on workers: [Member]
+  ) -> (plan: Plan, used: [Member], estimate: MemoryEstimate) {
+    let plan = Plan(job: spec, vrankCount: vrankCount(spec, workers: workers.count))
+    let used = Array(workers.prefix(plan.vrankCount))
+    return (
+      plan, used, MemoryEstimate(plan: plan, workers: used.count, isProtected: isProtected)
+    )
+  }
+
+  /// The workers that have the memory for their share. Without those that haven't the others' shares
+  /// are larger; nil when nobody is left.
+  private func fit(
+    _ spec: AttentionJob, isProtected: Bool, on workers: [Member]
+  ) -> (plan: Plan, used: [Member])? {
+    var able = workers
+    while !able.isEmpty {
+      let (plan, used, estimate) = shape(spec, isProtected: isProtected, on: able)
+      func fits(_ member: Member) -> Bool { member.hello.memoryBytes >= estimate.workerBytes }
+      if used.allSatisfy(fits) { return (plan, used) }
+      able = able.filter(fits)
+    }
+    return nil
   }
 
   /// Tells everybody in a job's table who hosts what.
@@ -45,14 +87,17 @@ extension Coordinator {
     }
   }
 
-  /// Index of the queued job whose turn it is.
-  var nextInQueue: Int? {
+  /// Indices of queued jobs, the one whose turn it is first.
+  private var queueInOrder: [Int] {
     let queued = jobs.indices.filter { jobs[$0].state == .queued }
-    return queued.min { left, right in
+    return queued.sorted { left, right in
       let (a, b) = (lastServed(jobs[left].client), lastServed(jobs[right].client))
       return (a, left) < (b, right)
     }
   }
+
+  /// Index of the queued job whose turn it is.
+  var nextInQueue: Int? { queueInOrder.first }
 
   /// 0 for a client never served, then in the order of service.
   private func lastServed(_ client: String) -> Int {
@@ -88,9 +133,14 @@ extension Coordinator {
     let placement = Plan.hosts(vranks: plan.vrankCount, workers: workers.count)
     let places = workers.map { $0.place(load: 0) }
     let peers = workers.map { Assignment.Peer(worker: $0.id, endpoint: $0.hello.endpoint) }
+    var kept: [WorkerID: Int] = [:]
+    let room = MemoryEstimate.copies(vranks: plan.vrankCount, workers: workers.count)
     let hosts = plan.vranks.map { vrank in
       let peer = placement[vrank.index]
-      let holder = isProtected ? self.holder(vrank, peer, places, keeping: nil) : nil
+      let holder =
+        isProtected
+        ? self.holder(vrank, peer, places, keeping: nil) { kept[$0, default: 0] >= room } : nil
+      if let holder { kept[holder, default: 0] += 1 }
       return Assignment.Host(
         peer: peer, epoch: mintEpoch(),
         holder: holder.flatMap { holder in peers.firstIndex { $0.worker == holder } })

@@ -111,7 +111,10 @@ extension Coordinator {
           .workerJoined, worker: hello.name,
           detail: "process \(hello.processID), \(hello.threads) threads, \(hello.level)"),
         at: now, into: &effects)
-      if let index = activeIndex { jobs[index].run?.awaited[hello.worker] = nil }
+      if let index = activeIndex {
+        jobs[index].run?.awaited[hello.worker] = nil
+        jobs[index].run?.takeBackStrikes(at: hello.worker)
+      }
       share(with: hello.worker, at: now, into: &effects)
     }
     effects.append(
@@ -297,10 +300,12 @@ extension Coordinator {
       }
       rank.struckAt = now
       let point = max(rank.copied, rank.durable)
-      rank.strikes = point > rank.strikePoint ? 1 : rank.strikes + 1
+      let before = point > rank.strikePoint ? [] : rank.struck
+      let worker = departure.worker.worker
+      rank.struck = before.filter { $0 != worker } + [worker]
       rank.strikePoint = max(point, rank.strikePoint)
       jobs[index].run?.ranks[vrank.index] = rank
-      if rank.strikes >= Limits.strikesMaximum { poisoned = poisoned ?? vrank }
+      if rank.struck.count >= Limits.strikesMaximum { poisoned = poisoned ?? vrank }
     }
     return poisoned
   }

@@ -26,9 +26,12 @@ extension Coordinator {
     let places = self.places(for: run, without: moving)
     let given = place(vacant, of: run, on: places)
     if given == nil {
-      jobs[index].wait(
-        places.isEmpty
-          ? "waits for workers" : "waits for workers with memory for the ranks of those lost")
+      let lack = places.isEmpty ? "workers" : "workers with memory for the ranks of those lost"
+      if configuration.isClosed, run.awaited.isEmpty {
+        return fail(
+          index, "there are no \(lack), and nobody can join this mesh", at: now, into: &effects)
+      }
+      jobs[index].wait("waits for \(lack)")
     } else {
       jobs[index].wait("")
     }
@@ -157,9 +160,14 @@ extension Coordinator {
       worker.flatMap { worker in peers.firstIndex { $0.worker == worker } }
     }
     let among = places.filter { peer($0.worker) != nil }
+    var kept: [WorkerID: Int] = [:]
+    for case let holder? in old.hosts.map({ old.worker($0.holder) }) {
+      kept[holder, default: 0] += 1
+    }
+    let room = MemoryEstimate.copies(vranks: run.plan.vrankCount, workers: max(1, among.count))
     let entries = run.plan.vranks.map { vrank in
       var host = old.hosts[vrank.index]
-      let holder = old.worker(host.holder)
+      let current = old.worker(host.holder)
       let sources = host.sources.compactMap { old.worker($0) }
       host.peer = peer(hosts[vrank.index])
       host.sources = sources.compactMap { peer($0) }
@@ -170,12 +178,16 @@ extension Coordinator {
           holders(of: vrank, run).compactMap { peer($0) }.prefix(Assignment.Host.sourcesMaximum))
         if host.duty == .handOver { host.duty = .fold }
       }
+      if let current { kept[current, default: 1] -= 1 }
       if run.ranks[vrank.index].isFinal {
         (host.duty, host.sources, host.holder) = (.serve, [], nil)
       } else if old.isProtected {
-        host.holder = peer(
-          self.holder(vrank, hostedBy: hosts[vrank.index], among: among, keeping: holder))
-        if host.holder == peer(holder), holds(holder, vrank, under: host.epoch) {
+        let holder = self.holder(
+          vrank, hostedBy: hosts[vrank.index], among: among, keeping: current
+        ) { kept[$0, default: 0] >= room }
+        if let holder { kept[holder, default: 0] += 1 }
+        host.holder = peer(holder)
+        if holder == current, holds(holder, vrank, under: host.epoch) {
           host.sources = []
         }
       }
@@ -191,23 +203,26 @@ extension Coordinator {
   /// hosts, and only a copy lets it hand over.
   private func holder(
     _ vrank: VRank, hostedBy host: WorkerID?, among places: [Placement.Place],
-    keeping current: WorkerID?
+    keeping current: WorkerID?, isFull: (WorkerID) -> Bool
   ) -> WorkerID? {
     guard let host else { return current }
     if let place = places.firstIndex(where: { $0.worker == host }) {
-      return holder(vrank, place, places, keeping: current)
+      return holder(vrank, place, places, keeping: current, isFull: isFull)
     }
     guard let member = members.first(where: { $0.id == host }) else {
       return host == current ? nil : current
     }
-    return holder(vrank, places.count, places + [member.place(load: 0)], keeping: current)
+    return holder(
+      vrank, places.count, places + [member.place(load: 0)], keeping: current, isFull: isFull)
   }
 
   func holder(
-    _ vrank: VRank, _ host: Int, _ places: [Placement.Place], keeping current: WorkerID?
+    _ vrank: VRank, _ host: Int, _ places: [Placement.Place], keeping current: WorkerID?,
+    isFull: (WorkerID) -> Bool
   ) -> WorkerID? {
     if defect == .copyOnSameWorker, places.count > 1, vrank.index % 2 == 0 { return current }
-    return Placement.holder(of: vrank, host: host, among: places, keeping: current)
+    return Placement.holder(
+      of: vrank, host: host, among: places, keeping: current, isFull: isFull)
   }
 
   /// Who is named in the table: those that were and are still here, in the same order, and then those

@@ -4,7 +4,9 @@ extension Coordinator {
   /// Reads the jobs of earlier coordinators.
   mutating func restore(_ images: [JobImage], at now: Duration) {
     for image in images {
-      jobs.append(JobRecord(image, at: now))
+      // A clock that was set must not end a job at once, or never.
+      let gap = min(max(0, configuration.wallSeconds - image.writtenAt), 30 * 86_400)
+      jobs.append(JobRecord(image, gap: .milliseconds(Int64(gap * 1_000)), at: now))
       nextNumber = max(nextNumber, image.number + 1)
       let request = SubmitRequest(
         spec: image.spec, deadlineSeconds: image.deadlineSeconds, isProtected: image.isProtected)
@@ -23,6 +25,7 @@ extension Coordinator {
   /// Goes on with every job from where it was: its workers may have folded all the while.
   mutating func takeUpJobs(at now: Duration, into effects: inout [Effect]) {
     let open = jobs.count { !$0.state.isTerminal }
+    if open > 0 { gathersUntil = now + Limits.rejoinTimeout }
     observe(
       Observation(
         .coordinatorRestarted,
@@ -72,7 +75,7 @@ extension Coordinator {
       guard !run.table.isProtected, let place = run.participant(worker) else { continue }
       let departure = Departure(
         worker: run.participants[place].identity, joinedAt: .zero, cause: "it did not come back",
-        detectionSeconds: Limits.rejoinTimeout.seconds)
+        detectionSeconds: run.rejoinTimeout.seconds)
       return recover(index, from: departure, isCrash: false, at: now, into: &effects)
     }
     rehost(index, at: now, into: &effects)

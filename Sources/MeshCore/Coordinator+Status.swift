@@ -1,15 +1,31 @@
 /// What is told about jobs.
 extension Coordinator {
-  func summary(of record: JobRecord, at now: Duration) -> JobSummary {
+  /// - Parameter isAsked: by a call that doesn't wait for the disk: what isn't there yet is not told.
+  func summary(
+    of record: JobRecord, at now: Duration, isAsked: Bool = false
+  ) -> JobSummary {
     let end = record.foldedAt ?? record.endedAt ?? now
+    let (state, reason) = isAsked ? onDisk(record) : (record.state, record.reason)
     return JobSummary(
-      job: record.id, client: record.client, state: record.state, reason: record.reason,
+      job: record.id, client: record.client, state: state, reason: reason,
       spec: record.spec, folded: record.run?.folded ?? 0, total: record.run?.total ?? 0,
       ageSeconds: (now - record.submittedAt).seconds,
       wallSeconds: record.startedAt.map { (end - $0).seconds } ?? 0)
   }
 
-  func status(of record: JobRecord, at now: Duration) -> JobStatus {
+  /// An end that is not on disk is not told: after a crash it would not have happened.
+  private func onDisk(_ record: JobRecord) -> (state: JobState, reason: String) {
+    let state =
+      record.state.isTerminal && !record.isEndOnDisk ? record.stateBefore : record.state
+    guard commits.isFailing, !state.isTerminal else {
+      return (state, state == record.state ? record.reason : "")
+    }
+    return (state, "waits until the coordinator's state can be written")
+  }
+
+  func status(
+    of record: JobRecord, at now: Duration, isAsked: Bool = false
+  ) -> JobStatus {
     let run = record.run
     let ranks = run.map { run in
       run.plan.vranks.map { vrank in
@@ -29,7 +45,8 @@ extension Coordinator {
         residentBytes: participant.residentBytes)
     }
     return JobStatus(
-      summary: summary(of: record, at: now), queuePosition: queuePosition(of: record),
+      summary: summary(of: record, at: now, isAsked: isAsked),
+      queuePosition: queuePosition(of: record),
       vrankCount: run?.plan.vrankCount ?? 0, planHash: run?.table.planHash,
       ranks: ranks ?? [], workers: workers?.suffix(Limits.workersMaximum) ?? [],
       protection: run?.protection ?? (record.isProtected ? .none : .off),

@@ -29,10 +29,6 @@ extension Coordinator {
 
   private func refusal(of spec: AttentionJob, client: String) -> CallFailure? {
     if let problem = spec.problem { return CallFailure(.invalidArgument, problem) }
-    if commits.isFailing {
-      return CallFailure(
-        .unavailable, "the coordinator's state can't be written at the moment; try again")
-    }
     // Tombstones of old jobs make room; live ones don't.
     if jobs.count(where: { !$0.state.isTerminal || !$0.isDiscarded }) >= Limits.jobsMaximum {
       return CallFailure(

@@ -62,10 +62,14 @@ package struct Coordinator: Sendable {
     package var retention: Duration
     package var stragglers: StragglerPolicy
     package var seed: UInt64
+    /// Whether nobody can join any more: what waits for other workers would wait for ever.
+    package var isClosed = false
+    /// Seconds since 1970 when it was started.
+    package var wallSeconds: Double
 
     package init(
       term: UInt64, storeEndpoint: String, diskQuotaBytes: Int, retention: Duration,
-      stragglers: StragglerPolicy = .report, seed: UInt64
+      stragglers: StragglerPolicy = .report, seed: UInt64, wallSeconds: Double
     ) {
       self.term = term
       self.storeEndpoint = storeEndpoint
@@ -73,10 +77,12 @@ package struct Coordinator: Sendable {
       self.retention = retention
       self.stragglers = stragglers
       self.seed = seed
+      self.wallSeconds = wallSeconds
     }
   }
 
   let configuration: Configuration
+  private let startedAt: Duration
   let defect: Defect?
   /// Sorted by id.
   var members: [Member] = []
@@ -93,6 +99,8 @@ package struct Coordinator: Sendable {
   var nextNumber = 1
   var random: SplitMix64
   var lastTick: Duration?
+  /// After a restart no job begins before: its workers come back one by one.
+  var gathersUntil = Duration.zero
   /// Whether the jobs of an earlier coordinator wait to be taken up.
   private var isRestart: Bool
 
@@ -103,6 +111,7 @@ package struct Coordinator: Sendable {
     defect: Defect? = nil
   ) {
     self.configuration = configuration
+    startedAt = now
     self.defect = defect
     random = SplitMix64(seed: configuration.seed)
     isRestart = !images.isEmpty
@@ -127,6 +136,7 @@ package struct Coordinator: Sendable {
       receive(event, at: now, into: &effects)
     case .committed(let number):
       released = commits.finish(number)
+      noteEndsOnDisk()
     case .commitFailed(let number, let reason):
       commitFailed(number, reason: reason, at: now, into: &effects)
     case .tick:
@@ -143,6 +153,10 @@ package struct Coordinator: Sendable {
     expireAwaited(at: now, into: &effects)
     expireJobs(at: now, into: &effects)
     letGoDrained(at: now, into: &effects)
+  }
+
+  func wallSeconds(at now: Duration) -> Double {
+    configuration.wallSeconds + (now - startedAt).seconds
   }
 
   mutating func mintEpoch() -> Epoch {

@@ -16,6 +16,8 @@ package struct JobImage: Sendable, Codable, Hashable {
   package var deadlineSeconds: Double
   /// Since submit, when this was written.
   package var ageSeconds: Double
+  /// When this was written, in seconds since 1970: deadlines go on while no coordinator runs.
+  package var writtenAt: Double
   package var state: JobState
   package var reason: String
   package var workerBytes: Int

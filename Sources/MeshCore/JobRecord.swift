@@ -15,6 +15,10 @@ struct JobRecord: Sendable {
   let submittedAt: Duration
 
   private(set) var state = JobState.uploading
+  /// Before it became what it is.
+  private(set) var stateBefore = JobState.uploading
+  /// Whether its terminal state is on disk.
+  var isEndOnDisk = false
   private(set) var reason = ""
   var lastUpload: Duration
   /// Waits for `create` or `seal` to be done.
@@ -57,7 +61,7 @@ struct JobRecord: Sendable {
   mutating func advance(to next: JobState, reason: String = "") {
     precondition(!state.isTerminal, "job \(id) is \(state.name) and can't become \(next.name)")
     precondition(next.rawValue > state.rawValue, "job \(id): \(state.name) to \(next.name)")
-    state = next
+    (stateBefore, state) = (state, next)
     self.reason = reason
   }
 
@@ -77,18 +81,20 @@ struct JobRecord: Sendable {
 // MARK: On disk
 
 extension JobRecord {
-  func image(at now: Duration) -> JobImage {
+  func image(at now: Duration, writtenAt: Double) -> JobImage {
     JobImage(
       job: id, number: number, client: client, request: request, spec: spec,
       isProtected: isProtected, deadlineSeconds: deadlineSeconds,
-      ageSeconds: (now - submittedAt).seconds, state: state, reason: reason,
+      ageSeconds: (now - submittedAt).seconds, writtenAt: writtenAt, state: state, reason: reason,
       workerBytes: estimate.workerBytes, inputs: inputs,
       run: run?.image(ageSeconds: startedAt.map { (now - $0).seconds } ?? 0),
       outputDigest: outputDigest, logSumExpDigest: logSumExpDigest, isDiscarded: isDiscarded)
   }
 
   /// The job as it was when the image was written.
-  init(_ image: JobImage, at now: Duration) {
+  ///
+  /// - Parameter gap: since then.
+  init(_ image: JobImage, gap: Duration, at now: Duration) {
     id = image.job
     number = image.number
     client = image.client
@@ -97,18 +103,19 @@ extension JobRecord {
     isProtected = image.isProtected
     deadlineSeconds = image.deadlineSeconds
     estimate = MemoryEstimate(workerBytes: image.workerBytes, diskBytes: image.spec.storeBytes)
-    submittedAt = now - .milliseconds(Int64(image.ageSeconds * 1_000))
+    submittedAt = now - gap - .milliseconds(Int64(image.ageSeconds * 1_000))
     lastUpload = now
-    state = image.state
+    (stateBefore, state) = (image.state, image.state)
+    isEndOnDisk = image.state.isTerminal
     reason = image.reason
     inputs = image.inputs
     run = image.run.map { run in
       JobRun(run, plan: Plan(job: image.spec, vrankCount: run.table.vrankCount), at: now)
     }
-    startedAt = image.run.map { now - .milliseconds(Int64($0.ageSeconds * 1_000)) }
-    foldedAt = image.state.isTerminal || image.state == .finishing ? now : nil
+    startedAt = image.run.map { now - gap - .milliseconds(Int64($0.ageSeconds * 1_000)) }
+    foldedAt = image.state.isTerminal ? now - gap : image.state == .finishing ? now : nil
     finishingAt = image.state == .finishing ? now : nil
-    endedAt = image.state.isTerminal ? now : nil
+    endedAt = image.state.isTerminal ? now - gap : nil
     outputDigest = image.outputDigest
     logSumExpDigest = image.logSumExpDigest
     isDiscarded = image.isDiscarded

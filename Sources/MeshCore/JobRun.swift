@@ -39,8 +39,8 @@ struct JobRun: Sendable {
     var isFinal = false
     /// When the loss of its host was found; nil once it is where it was.
     var foundAt: Duration?
-    /// Workers lost in a row since it was further than `strikePoint`.
-    var strikes = 0
+    /// Workers lost in a row since it was further than `strikePoint`, without those that came back.
+    var struck: [WorkerID] = []
     var strikePoint = -1
     var struckAt: Duration?
 
@@ -70,9 +70,13 @@ struct JobRun: Sendable {
   }
 
   mutating func admit(_ hello: WorkerMessage.Hello) {
-    if participant(hello.worker) == nil {
-      participants.append(Participant(identity: hello.participant))
+    guard participant(hello.worker) == nil else { return }
+    if participants.count >= Limits.participantsMaximum,
+      let gone = participants.firstIndex(where: { table.peer(of: $0.identity.worker) == nil })
+    {
+      participants.remove(at: gone)
     }
+    participants.append(Participant(identity: hello.participant))
   }
 
   /// The host of a rank; nil while it has none.
@@ -95,6 +99,16 @@ struct JobRun: Sendable {
     if open.contains(where: { max($0.copied, $0.durable) == 0 }) { return .none }
     if open.contains(where: { $0.copied == 0 }) { return .diskOnly }
     return open.contains { $0.durable == 0 } ? .peerOnly : .peerAndDisk
+  }
+
+  /// A process that says hello again was cut off: no job has killed it.
+  mutating func takeBackStrikes(at worker: WorkerID) {
+    for index in ranks.indices { ranks[index].struck.removeAll { $0 == worker } }
+  }
+
+  /// What its workers have to come back to a coordinator that was restarted.
+  var rejoinTimeout: Duration {
+    table.isProtected ? Limits.rejoinTimeout : Limits.quietRejoinTimeout
   }
 
   mutating func note(_ recovery: Recovery) {
@@ -140,6 +154,6 @@ extension JobRun {
       }
       ranks[place].foundAt = startedAt + .milliseconds(Int64(recovery.atSeconds * 1_000))
     }
-    for peer in image.table.peers { awaited[peer.worker] = now + Limits.rejoinTimeout }
+    for peer in image.table.peers { awaited[peer.worker] = now + rejoinTimeout }
   }
 }

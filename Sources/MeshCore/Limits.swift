@@ -47,6 +47,8 @@ package enum Limits {
   package static let copyMessagesOutstanding = 8
   /// Losses and recoveries of a job that are told.
   package static let recoveriesKeptMaximum = 256
+  /// Workers of a job that are told; beyond it those that are gone are forgotten, the first first.
+  package static let participantsMaximum = 2 * workersMaximum
   /// Commits of the coordinator's state that may wait for the disk.
   package static let effectsHeldMaximum = 65_536
 
@@ -62,6 +64,8 @@ package enum Limits {
 
   // Time.
   package static let heartbeatInterval: Duration = .milliseconds(100)
+  /// Workers of a job without protection send a sign of life this often.
+  package static let quietBeatInterval: Duration = .seconds(5)
   /// A worker silent for so long is lost.
   package static let heartbeatTimeout: Duration = .milliseconds(900)
   /// Compute threads that have work and get nothing done for so long hang; three times what a slow
@@ -71,6 +75,8 @@ package enum Limits {
   package static let slowTileMaximum: Duration = .seconds(600)
   /// What workers have to come back to a coordinator that was restarted.
   package static let rejoinTimeout: Duration = .seconds(3)
+  /// The same for workers that say a word only every `quietBeatInterval`.
+  package static let quietRejoinTimeout: Duration = quietBeatInterval + rejoinTimeout
   /// What a worker that was told to end waits to be relieved.
   package static let drainTimeout: Duration = .seconds(60)
   /// A holder that answers nothing for so long is asked again, or another.

@@ -21,7 +21,7 @@ package struct MemoryEstimate: Hashable, Sendable {
     for vrank in plan.vranks {
       shard[hosts[vrank.index]] += Self.vrankBytes(plan: plan, vrank: vrank)
     }
-    let copies = isProtected && workers > 1 ? Self.copyBytes(plan: plan, hosts: hosts) : 0
+    let copies = isProtected && workers > 1 ? Self.copyBytes(plan: plan, workers: workers) : 0
     workerBytes =
       (shard.max() ?? 0) + copies + Self.windowBytes(plan: plan) + Self.processBytes
     diskBytes = job.storeBytes
@@ -46,12 +46,15 @@ package struct MemoryEstimate: Hashable, Sendable {
     return state + frames
   }
 
-  /// Copies of others' ranks, as many as one hosts itself and one more; one of them in two
-  /// generations, and a snapshot of an own rank.
-  static func copyBytes(plan: Plan, hosts: [Int]) -> Int {
+  /// Copies of others' ranks that a worker keeps: as many as one hosts itself, and one more.
+  static func copies(vranks: Int, workers: Int) -> Int {
+    (vranks + workers - 1) / max(1, min(workers, vranks)) + 1
+  }
+
+  /// Copies of others' ranks, one of them in two generations, and a snapshot of an own rank.
+  static func copyBytes(plan: Plan, workers: Int) -> Int {
     let states = plan.vranks.map { plan.stateBytes(of: $0) + 256 * plan.messageCount(of: $0) }
-    let most = Dictionary(grouping: hosts, by: { $0 }).values.map(\.count).max() ?? 0
-    return (most + 3) * (states.max() ?? 0)
+    return (copies(vranks: plan.vrankCount, workers: workers) + 2) * (states.max() ?? 0)
   }
 
   /// Packed tiles and frames of the windows, and messages in flight: independent of the sequence.

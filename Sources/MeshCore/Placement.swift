@@ -52,15 +52,22 @@ package enum Placement {
   }
 
   /// The worker in whose memory a host keeps the copies of a rank: on another machine where there is
-  /// one, and not the same for all ranks of a host, so that they come back from several memories at
-  /// once.
+  /// one with room, and not the same for all ranks of a host, so that they come back from several
+  /// memories at once.
+  ///
+  /// - Parameter isFull: whether a worker keeps as many copies as it was estimated to.
   package static func holder(
-    of vrank: VRank, host: Int, among places: [Place], keeping current: WorkerID?
+    of vrank: VRank, host: Int, among places: [Place], keeping current: WorkerID?,
+    isFull: (WorkerID) -> Bool = { _ in false }
   ) -> WorkerID? {
     let others = (1..<max(1, places.count)).map { places[(host + $0) % places.count] }
-    let elsewhere = others.filter { $0.machine != places[host].machine || $0.machine.isEmpty }
-    let candidates = elsewhere.isEmpty ? others : elsewhere
-    guard !candidates.isEmpty else { return nil }
+    func isElsewhere(_ place: Place) -> Bool {
+      place.machine != places[host].machine || place.machine.isEmpty
+    }
+    let roomy = others.filter { !isFull($0.worker) }
+    // When all are full a copy is still better than none: the rank couldn't be handed over.
+    let choices = [roomy.filter(isElsewhere), roomy, others.filter(isElsewhere), others]
+    guard let candidates = choices.first(where: { !$0.isEmpty }) else { return nil }
     if let current, candidates.contains(where: { $0.worker == current }) { return current }
     return candidates[vrank.index % candidates.count].worker
   }

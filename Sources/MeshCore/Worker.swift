@@ -284,7 +284,8 @@ package struct Worker: Sendable {
   /// A job without protection has no heartbeats either: a sign of life now and then keeps the
   /// connection's state known.
   private var beatInterval: Duration {
-    run?.assignment.isProtected == false ? .seconds(5) : Limits.heartbeatInterval
+    run?.assignment.isProtected == false
+      ? Limits.quietBeatInterval : Limits.heartbeatInterval
   }
 
   /// A coordinator answers heartbeats: where they are rare, so are its signs of life.

@@ -19,11 +19,14 @@ package final class CoordinatorService: Sendable {
     package var diskQuotaBytes: Int
     package var retention: Duration
     package var stragglers: StragglerPolicy
+    /// Whether nobody joins once a job was submitted.
+    package var isClosed: Bool
     package var log: ObservationLog
 
     package init(
       controlEndpoint: String, dataEndpoint: String, advertisedData: String?, store: String?,
       diskQuotaBytes: Int, retention: Duration, stragglers: StragglerPolicy = .report,
+      isClosed: Bool = false,
       log: ObservationLog
     ) {
       self.controlEndpoint = controlEndpoint
@@ -33,6 +36,7 @@ package final class CoordinatorService: Sendable {
       self.diskQuotaBytes = diskQuotaBytes
       self.retention = retention
       self.stragglers = stragglers
+      self.isClosed = isClosed
       self.log = log
     }
   }
@@ -60,12 +64,14 @@ package final class CoordinatorService: Sendable {
       let orders = try Mailbox<StoreLoop.Order>(capacity: Limits.mailboxEventsMaximum)
       let background = try BackgroundQueue(name: "store-io")
       var generator = SystemRandomNumberGenerator()
+      var rules = Coordinator.Configuration(
+        term: directory.term, storeEndpoint: configuration.advertisedData ?? dataEndpoint,
+        diskQuotaBytes: configuration.diskQuotaBytes, retention: configuration.retention,
+        stragglers: configuration.stragglers, seed: generator.next(),
+        wallSeconds: ObservationLog.wallSeconds)
+      rules.isClosed = configuration.isClosed
       let core = Coordinator(
-        configuration: Coordinator.Configuration(
-          term: directory.term, storeEndpoint: configuration.advertisedData ?? dataEndpoint,
-          diskQuotaBytes: configuration.diskQuotaBytes, retention: configuration.retention,
-          stragglers: configuration.stragglers, seed: generator.next()),
-        images: images, at: MonotonicClock.now)
+        configuration: rules, images: images, at: MonotonicClock.now)
       let log = configuration.log
       let journal = try directory.journal.map { journal throws(ZeroMQError) in
         JournalQueue(journal, queue: try BackgroundQueue(name: "journal"))

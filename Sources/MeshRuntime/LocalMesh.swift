@@ -57,6 +57,7 @@ package final class LocalMesh: Sendable {
         CoordinatorService.Configuration(
           controlEndpoint: "ipc://\(directory)/control", dataEndpoint: "ipc://\(directory)/store",
           advertisedData: nil, store: nil, diskQuotaBytes: .max, retention: .seconds(3_600),
+          isClosed: true,
           log: configuration.log))
     } catch {
       removeRunDirectory(directory)

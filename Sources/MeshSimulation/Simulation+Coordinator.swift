@@ -7,7 +7,8 @@ extension Simulation {
     lastTerm += 1
     let configuration = Coordinator.Configuration(
       term: lastTerm, storeEndpoint: "store", diskQuotaBytes: .max, retention: .seconds(3_600),
-      stragglers: options.seed % 2 == 0 ? .report : .rehost, seed: options.seed &+ lastTerm)
+      stragglers: options.seed % 2 == 0 ? .report : .rehost, seed: options.seed &+ lastTerm,
+      wallSeconds: clock.seconds)
     let core = Coordinator(
       configuration: configuration, images: journal.images, at: clock, defect: options.defect)
     let process = CoordinatorProcess(term: lastTerm, core: core)

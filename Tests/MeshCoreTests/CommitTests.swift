@@ -106,13 +106,15 @@ import Testing
   func replies() throws {
     let (mesh, job, _) = try slow()
     #expect(mesh.call(.cancel(job), id: 7) == nil)
-    #expect(mesh.call(.status(job), id: 8)?.status?.summary.state == .cancelled)
+    // An end that isn't on disk would not have happened after a crash: it isn't told.
+    #expect(mesh.call(.status(job), id: 8)?.status?.summary.state == .running)
     // A retry waits as well.
     #expect(mesh.call(.cancel(job), id: 7) == nil)
     mesh.commit()
     let replies = mesh.effects.count { if case .reply = $0 { true } else { false } }
     #expect(mesh.reply(to: 7)?.status?.summary.state == .cancelled && replies == 2)
     #expect(mesh.released(job) == [1, 2])
+    #expect(mesh.state(job) == .cancelled)
   }
 
   @Test("while the disk fails nothing leaves, submits are UNAVAILABLE, and the alarm is told once")
@@ -128,6 +130,8 @@ import Testing
       mesh.failCommit()
       #expect(telling(mesh.effects).isEmpty && mesh.pending == nil)
       #expect(mesh.call(refused, id: 9)?.code == .unavailable)
+      #expect(mesh.call(.cancel(job))?.code == .unavailable, "its reply would wait, too")
+      #expect(mesh.reason(job) == "waits until the coordinator's state can be written")
       // Not before its time, and then with all of it again.
       mesh.now += Limits.commitRetryInterval - .milliseconds(1)
       mesh.beat(1, job: job)
@@ -142,6 +146,7 @@ import Testing
     #expect(mesh.observed(.storeAlarm).count == 1)
     mesh.commit()
     #expect(mesh.assigned == written?.first?.run?.table)
+    #expect(mesh.state(job) == .running && mesh.reason(job) == "")
     // Now it is let in, under the id that was refused.
     mesh.commitsAtOnce = true
     #expect(mesh.call(refused, id: 9) == nil && mesh.commands.count == 1)

@@ -31,12 +31,14 @@ final class CoordinatorHarness {
 
   init(
     quota: Int = .max, retention: Duration = .seconds(3_600),
-    stragglers: StragglerPolicy = .report, defect: Defect? = nil
+    stragglers: StragglerPolicy = .report, isClosed: Bool = false, defect: Defect? = nil
   ) {
-    configuration = Coordinator.Configuration(
+    var configuration = Coordinator.Configuration(
       term: 3, storeEndpoint: "tcp://store", diskQuotaBytes: quota, retention: retention,
-      stragglers: stragglers, seed: 5)
-    core = Coordinator(configuration: configuration, defect: defect)
+      stragglers: stragglers, seed: 5, wallSeconds: now.seconds)
+    configuration.isClosed = isClosed
+    self.configuration = configuration
+    core = Coordinator(configuration: configuration, at: now, defect: defect)
   }
 
   @discardableResult
@@ -98,6 +100,7 @@ final class CoordinatorHarness {
     var configuration = configuration
     configuration.term = term
     configuration.seed = term + 2
+    configuration.wallSeconds = now.seconds
     let images = disk.values.sorted { $0.number < $1.number }
     core = Coordinator(configuration: configuration, images: images, at: now)
   }

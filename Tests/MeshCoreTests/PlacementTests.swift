@@ -117,6 +117,20 @@ import Testing
     }
   }
 
+  @Test("who keeps as many copies as it has room for keeps another's only when all are full")
+  func fullHolders() {
+    let places = [("a", UInt64(1)), ("a", 2), ("b", 3)].map {
+      Placement.Place(worker: WorkerID(incarnation: $1), machine: $0, load: 0)
+    }
+    func holder(full: Set<UInt64>) -> UInt64? {
+      Placement.holder(of: VRank(0), host: 0, among: places, keeping: nil) {
+        full.contains($0.incarnation)
+      }?.incarnation
+    }
+    #expect(holder(full: []) == 3 && holder(full: [2]) == 3)
+    #expect(holder(full: [3]) == 2 && holder(full: [2, 3]) == 3)
+  }
+
   @Test("the ranks of one host are held by all that may hold them")
   func holdersSpread() {
     let places = (1...5).map {

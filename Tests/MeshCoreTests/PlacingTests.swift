@@ -205,12 +205,40 @@ import Testing
     #expect(mesh.state(job) == .failed && mesh.reason(job).contains("deadline"))
   }
 
+  private static let large = sampleJob(queries: 65_536, dimension: 64, mask: .full, vranks: 16)
+  private static var halves: Int {
+    MemoryEstimate(plan: Plan(job: large, vrankCount: 16), workers: 2).workerBytes
+  }
+
+  @Test("where nobody can join and nobody has the memory the job ends, and says so")
+  func memoryOfAClosedMesh() throws {
+    let mesh = CoordinatorHarness(isClosed: true)
+    mesh.join(sampleHello(1, memory: Self.halves))
+    mesh.join(sampleHello(2, memory: Self.halves))
+    let job = try #require(mesh.queue(Self.large))
+    mesh.cut(1)
+    #expect(mesh.state(job) == .failed)
+    #expect(mesh.reason(job).hasPrefix("there are no workers with memory for the ranks of those"))
+  }
+
+  @Test(
+    "of many ranks on one machine the worker of another keeps as many copies as it has room for")
+  func roomForCopies() throws {
+    let mesh = CoordinatorHarness()
+    for worker in UInt64(1)...7 { mesh.join(sampleHello(worker, machine: "a")) }
+    mesh.join(sampleHello(8, machine: "b"))
+    _ = try #require(mesh.queue(sampleJob(queries: 128 * 24, mask: .full, vranks: 24)))
+    let table = try #require(mesh.table)
+    let kept = Dictionary(grouping: table.hosts.compactMap(\.holder)) { $0 }.mapValues(\.count)
+    #expect(kept[7] == 4 && kept.values.allSatisfy { $0 <= 4 }, "\(kept)")
+    #expect(table.hosts.allSatisfy { $0.holder != nil })
+  }
+
   @Test("where nobody has the memory the ranks wait for somebody who has")
   func memory() throws {
-    let spec = sampleJob(queries: 65_536, dimension: 64, mask: .full, vranks: 16)
-    let plan = Plan(job: spec, vrankCount: 16)
-    let halves = MemoryEstimate(plan: plan, workers: 2).workerBytes
-    try #require(MemoryEstimate(plan: plan, workers: 1).workerBytes > halves)
+    let (spec, halves) = (Self.large, Self.halves)
+    try #require(
+      MemoryEstimate(plan: Plan(job: spec, vrankCount: 16), workers: 1).workerBytes > halves)
     let mesh = CoordinatorHarness()
     mesh.join(sampleHello(1, memory: halves))
     mesh.join(sampleHello(2, memory: halves))
@@ -243,7 +271,12 @@ import Testing
           return true
         }
         let present = Set(table.peers.map(\.worker.incarnation))
-        let isElsewhere = present.contains { machines[$0] != machines[host] }
+        let room = (table.vrankCount + present.count - 1) / present.count + 1
+        // Who is elsewhere keeps as many as it has room for.
+        let isElsewhere = present.contains { other in
+          let kept = table.hosts.indices.count { table.holder(of: $0) == other }
+          return machines[other] != machines[host] && kept < room
+        }
         return host == holder || (isElsewhere && machines[host] == machines[holder])
       }
     }

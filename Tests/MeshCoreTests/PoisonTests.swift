@@ -44,6 +44,27 @@ import Testing
     #expect(mesh.state(job) == .failed)
   }
 
+  @Test("a worker whose connection breaks again and again, and who comes back, is no strike")
+  func flappingLink() throws {
+    let (mesh, job) = try running()
+    for _ in 0..<10 {
+      mesh.report(1, job: job, next: 0)
+      mesh.cut(1)
+      mesh.now += .seconds(2)
+      mesh.join(1)
+    }
+    #expect(mesh.state(job) == .running)
+    // Nor do the same few of them count for more than they are.
+    mesh.cut(1)
+    mesh.join(2)
+    mesh.report(2, job: job, next: 0)
+    mesh.cut(2)
+    mesh.join(1)
+    mesh.report(1, job: job, next: 0)
+    mesh.cut(1)
+    #expect(mesh.state(job) == .running)
+  }
+
   @Test("hung workers count as well", arguments: [true, false])
   func hangs(isHung: Bool) throws {
     let (mesh, job) = try running()

@@ -62,9 +62,40 @@ import Testing
     #expect(message.contains("2 workers") && message.contains("needs up to"), "\(message)")
   }
 
-  @Test("a job that no longer fits when its turn comes fails, and the next one runs")
+  @Test("a job too large for those who are here waits, with the numbers, for others")
   func memoryLater() throws {
     let mesh = CoordinatorHarness()
+    let job = try #require(mesh.queue())
+    mesh.join(sampleHello(2, memory: 1 << 20))
+    #expect(mesh.state(job) == .queued)
+    #expect(mesh.reason(job).hasPrefix("waits for workers with memory: "))
+    #expect(mesh.reason(job).contains("worker-2 has 1.00 MiB"))
+    // The small one is left out.
+    mesh.join(3)
+    #expect(mesh.state(job) == .running && mesh.reason(job) == "")
+    #expect(mesh.table?.peers.map(\.worker.incarnation) == [3])
+  }
+
+  @Test("one that doesn't fit doesn't keep those behind it waiting, and keeps its turn")
+  func memoryOfTheFirst() throws {
+    let mesh = CoordinatorHarness()
+    let spec = sampleJob(queries: 600)
+    let large = try #require(mesh.queue(sampleJob(queries: 200_000, keys: 200_000)))
+    let small = try #require(mesh.queue(spec))
+    let least = MemoryEstimate(plan: Plan(job: spec, vrankCount: 3), workers: 1)
+    mesh.join(sampleHello(1, memory: least.workerBytes))
+    #expect(mesh.state(large) == .queued && mesh.state(small) == .running)
+    let table = try #require(mesh.table)
+    mesh.storeAll(table)
+    mesh.send(.store(.finished(small, output: sampleDigest(4), logSumExp: sampleDigest(5))))
+    mesh.beat(1, job: small, isLast: true)
+    mesh.join(2)
+    #expect(mesh.state(small) == .done && mesh.state(large) == .running)
+  }
+
+  @Test("where nobody can join a job that doesn't fit fails at once")
+  func memoryOfAClosedMesh() throws {
+    let mesh = CoordinatorHarness(isClosed: true)
     let job = try #require(mesh.queue())
     mesh.join(sampleHello(2, memory: 1 << 20))
     #expect(mesh.state(job) == .failed)

@@ -198,8 +198,29 @@ import Testing
     #expect(mesh.commands.count == 3)
     #expect(jobs.map { mesh.status($0)?.queuePosition } == [1, 2, 3])
     mesh.join(1)
-    #expect(mesh.assigned?.job == jobs[0])
-    #expect(mesh.assigned?.hosts.allSatisfy { $0.epoch.term == 4 } == true)
+    #expect(mesh.assigned == nil, "the others may still come, and it is cut for all of them")
+    mesh.join(2)
+    mesh.now += Limits.rejoinTimeout
+    for worker in UInt64(1)...2 { mesh.beat(worker) }
+    #expect(mesh.table?.job == jobs[0] && mesh.table?.peers.count == 2)
+    #expect(mesh.table?.hosts.allSatisfy { $0.epoch.term == 4 } == true)
+  }
+
+  @Test("without protection, workers that speak every 5 s have the time for it")
+  func awaitedWithoutProtection() throws {
+    let (mesh, job, _) = try #require(CoordinatorHarness.running(isProtected: false))
+    mesh.restart()
+    for _ in 0..<60 {
+      mesh.now += .milliseconds(100)
+      mesh.send(.tick)
+    }
+    #expect(mesh.state(job) == .running)
+    mesh.join(1, 2)
+    for _ in 0..<60 {
+      mesh.now += .milliseconds(100)
+      mesh.send(.tick)
+    }
+    #expect(mesh.state(job) == .running)
   }
 
   @Test("a finishing job is finished, without its workers if they don't come back")
@@ -250,17 +271,34 @@ import Testing
     let mesh = CoordinatorHarness()
     let job = try #require(mesh.queue(deadline: 10))
     for term in UInt64(4)...6 {
-      mesh.now += .seconds(3)
-      // A change has to be written for its age to be known.
-      let other = mesh.submit()
-      #expect(other != nil)
-      mesh.restart(term: term)
+      // Nothing is written while it waits, and it goes on while no coordinator runs.
+      mesh.restart(term: term, after: .seconds(3))
       mesh.send(.tick)
       #expect(mesh.state(job) == .queued, "term \(term)")
     }
-    mesh.now += .seconds(20)
+    mesh.now += .milliseconds(900)
+    mesh.send(.tick)
+    #expect(mesh.state(job) == .queued)
+    mesh.now += .milliseconds(100)
     mesh.send(.tick)
     #expect(mesh.state(job) == .failed)
+  }
+
+  @Test("a result is kept for its time, over restarts")
+  func retention() throws {
+    let mesh = CoordinatorHarness(retention: .seconds(10))
+    mesh.join(1, 2)
+    let job = try #require(mesh.queue())
+    mesh.storeAll(try #require(mesh.table))
+    mesh.finish(job)
+    for term in UInt64(4)...5 {
+      mesh.restart(term: term, after: .seconds(4))
+      mesh.send(.tick)
+      #expect(mesh.call(.result(job))?.code == .ok)
+    }
+    mesh.now += .seconds(2)
+    mesh.send(.tick)
+    #expect(mesh.call(.result(job))?.code == .notFound)
   }
 
   @Test("results stored under committed epochs count; those of older epochs don't")

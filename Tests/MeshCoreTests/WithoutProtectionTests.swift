@@ -81,7 +81,7 @@ import Testing
     let (mesh, job, _) = try running()
     mesh.restart()
     mesh.join(1)
-    for _ in 0..<40 {
+    for _ in 0..<81 {
       mesh.now += .milliseconds(100)
       mesh.send(.tick)
     }
