@@ -144,6 +144,8 @@ package struct Worker: Sendable {
   private var newest = Epoch.lowest
   private var isWelcome = false
   private var lastHeard: Duration?
+  /// Since when only a coordinator of a lower term speaks, and whether that was told.
+  private var outdated: (since: Duration, isTold: Bool)?
   private var lastHello: Duration?
   private var lastBeat: Duration?
   /// It is to be relieved of what it hosts and to go: it says so to every coordinator that welcomes
@@ -202,8 +204,9 @@ package struct Worker: Sendable {
       return
     }
     // A coordinator that another has replaced is not listened to.
-    guard message.term >= term else { return }
+    guard message.term >= term else { return ignore(message, at: now, into: &effects) }
     lastHeard = now
+    outdated = nil
     term = message.term
     switch message {
     case .welcome:
@@ -227,6 +230,24 @@ package struct Worker: Sendable {
       release(into: &effects)
       sayGoodbye(into: &effects)
     }
+  }
+
+  /// A few words of the coordinator before are nothing. Where nobody else speaks, this worker was sent to
+  /// the wrong one, or that one's clock goes wrong, and somebody has to see that.
+  private mutating func ignore(
+    _ message: CoordinatorMessage, at now: Duration, into effects: inout [Effect]
+  ) {
+    let since = outdated?.since ?? now
+    let isTold = outdated?.isTold ?? false
+    let isTime = !isTold && now - since >= silenceTimeout
+    outdated = (since, isTold || isTime)
+    guard isTime else { return }
+    effects.append(
+      .observe(
+        Observation(
+          .staleRefused, worker: hello.name,
+          detail: "the coordinator has term \(message.term), older than \(term) of the last one: it"
+            + " is not listened to; restart this worker to follow it")))
   }
 
   private mutating func take(

@@ -125,12 +125,15 @@ extension Journal {
       case .int64(let checksum) = (row[1] as DatabaseValue).storage,
       checksum == JournalChecksum.term(last), (0..<Int64.max).contains(last)
     else { throw JournalError.damaged("its term isn't what was written") }
-    // A worker may come from a coordinator without a store, whose term was the time.
-    let term = max(last + 1, Int64(time(nil)))
+    // A worker may come from a coordinator without a store, whose term was the time in the same unit.
+    let term = max(last + 1, now())
     try db.execute(
       sql: "UPDATE state SET term = ?, checksum = ?", arguments: [term, JournalChecksum.term(term)])
     return UInt64(term)
   }
+
+  /// Milliseconds since 1970.
+  private static func now() -> Int64 { Int64(Date().timeIntervalSince1970 * 1_000) }
 
   private static func entry(_ row: Row) throws -> Entry {
     guard case .string(let id) = (row[0] as DatabaseValue).storage,

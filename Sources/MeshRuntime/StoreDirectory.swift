@@ -14,7 +14,7 @@ package struct StoreDirectory: Sendable {
 
   /// Files without names, in a directory that exists.
   package static func unnamed(in path: String) -> StoreDirectory {
-    // In milliseconds: one that is started at once again must not have the same.
+    // In milliseconds, as a journal's: one that is started at once again must not have the same.
     var now = timespec()
     clock_gettime(CLOCK_REALTIME, &now)
     let term = UInt64(max(1, now.tv_sec * 1_000 + now.tv_nsec / 1_000_000))

@@ -76,6 +76,28 @@ import Testing
     #expect(worker.core.run?.job == worker.job)
   }
 
+  @Test("where only an older coordinator speaks, that is told once")
+  func onlyOlderTerm() {
+    let worker = WorkerHarness()
+    worker.assign(plan(), hosts: [0, 1, 2], peers: 3)
+    var told: [String] = []
+    func hear(_ term: UInt64) {
+      worker.send(.coordinator(.beat(term: term)), after: Limits.heartbeatInterval)
+      for case .observe(let observation) in worker.effects { told.append(observation.detail) }
+    }
+    // As long as the newer one is heard as well, the older one is just late.
+    for _ in 0..<20 {
+      hear(2)
+      hear(3)
+    }
+    #expect(told == [])
+    for _ in 0..<20 { hear(2) }
+    #expect(told.count == 1 && told.first?.contains("term 2, older than 3") == true, "\(told)")
+    hear(3)
+    for _ in 0..<20 { hear(1) }
+    #expect(told.count == 2)
+  }
+
   @Test("an assignment without this worker, or that no coordinator makes, starts nothing")
   func notMine() {
     let worker = WorkerHarness()
