@@ -12,13 +12,15 @@ package enum CheckpointError: Error, Sendable, Equatable, CustomStringConvertibl
   case stale(Epoch)
   /// The stored bytes aren't the ones that were written.
   case corrupt(String)
+  /// The file can't take this state: it would overwrite its newest one, or build upon one it hasn't got.
+  case unfit(String)
 
   package var description: String {
     switch self {
     case .noSpace(let operation): "cannot \(operation): no space is left"
     case .io(let operation, let code): "cannot \(operation): \(String(cString: strerror(code)))"
     case .stale(let epoch): "this epoch is over; the highest known is \(epoch)"
-    case .corrupt(let problem): "\(problem)"
+    case .corrupt(let problem), .unfit(let problem): "\(problem)"
     }
   }
 

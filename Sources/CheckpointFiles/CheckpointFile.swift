@@ -64,8 +64,8 @@ package final class CheckpointFile: Sendable {
   ///     written again; 0 in a slot without one.
   ///   - payload: the bytes of a part, asked once for each part from `first` on. They must stay as
   ///     they are until this returns: they are written from where they are.
-  /// - Throws: `.stale` before anything is written. After any other failure of the write or the flush
-  ///   this file takes no more: create another one, which replaces it.
+  /// - Throws: `.stale` and `.unfit` before anything is written. After any other failure of the write
+  ///   or the flush this file takes no more: create another one, which replaces it.
   package func write(
     slot: CheckpointSlot, next: Int, generation: UInt64, first: Int,
     payload: (Int) -> UnsafeRawBufferPointer
@@ -76,13 +76,9 @@ package final class CheckpointFile: Sendable {
       }
       let others = try admittedNames()
       let previous = state.slots[slot.rawValue]
-      precondition(slot == state.nextSlot, "\(name): slot \(slot) has the newest state")
-      precondition(
-        state.slots.allSatisfy { $0.map { $0.generation < generation } ?? true },
-        "\(name): generation \(generation) is not a new one")
-      precondition(
-        first == 0 || (previous != nil && 0...layout.partBytes.count ~= first),
-        "\(name): slot \(slot) has no state to keep \(first) parts of")
+      if let problem = problem(with: slot, generation, first: first, state) {
+        throw .unfit(problem)
+      }
       guard
         let header = UInt32(exactly: next).map({
           SlotHeader(epoch: epoch, generation: generation, next: $0)
@@ -107,6 +103,22 @@ package final class CheckpointFile: Sendable {
         try? directory.remove(other)
       }
     }
+  }
+
+  /// Why a state may not be written there: whoever asks for it may have lost sight of the file in a
+  /// failure, and what is in it stays good.
+  private func problem(
+    with slot: CheckpointSlot, _ generation: UInt64, first: Int, _ state: State
+  ) -> String? {
+    if slot != state.nextSlot { return "slot \(slot) of \(name) has the newest state" }
+    guard state.slots.allSatisfy({ $0.map { $0.generation < generation } ?? true }) else {
+      return "\(name) has a state as new as \(generation)"
+    }
+    let parts = state.slots[slot.rawValue]?.entries.count ?? 0
+    guard (0...parts).contains(first) else {
+      return "slot \(slot) of \(name) has no state to keep \(first) parts of"
+    }
+    return nil
   }
 
   /// All files of the virtual rank.

@@ -11,8 +11,15 @@ final class CheckpointWriter: Sendable {
   private let planHash: Digest
   private let plan: Plan
   private let numerics: String
+  private struct OwnFile {
+    let file: CheckpointFile
+    /// Files of earlier hosts may be there, and are of more use than nothing until this one has a
+    /// state.
+    var mayHaveOlder = true
+  }
+
   /// The file of each rank that is hosted here, made when it is first written.
-  private let files = Mutex<[VRank: CheckpointFile]>([:])
+  private let files = Mutex<[VRank: OwnFile]>([:])
 
   init(_ directory: CheckpointDirectory, job: WorkerJob, numerics: String) {
     self.directory = directory
@@ -37,8 +44,8 @@ final class CheckpointWriter: Sendable {
     _ snapshot: StateSnapshot, slot: Int, next: Int, first: Int
   ) throws(CheckpointError) {
     Failpoint.pass("write-slot")
-    let file = try file(snapshot.vrank, snapshot.epoch)
     do throws(CheckpointError) {
+      let file = try file(snapshot.vrank, snapshot.epoch)
       try file.write(
         slot: slot == 0 ? .a : .b, next: next, generation: UInt64(next), first: first
       ) { snapshot.payload(of: $0) }
@@ -47,14 +54,25 @@ final class CheckpointWriter: Sendable {
       throw error
     }
     Failpoint.pass("slot-written")
-    // What an earlier host left is of no more use.
-    try directory.remove(job: job, vrank: snapshot.vrank, olderThan: snapshot.epoch)
+  }
+
+  /// Removes what earlier hosts left of a rank that was written: it is of no more use.
+  ///
+  /// - Throws: once. What can't be removed harms nobody, and goes with the job.
+  func removeOlder(_ vrank: VRank) throws(CheckpointError) {
+    let epoch = files.withLock { files -> Epoch? in
+      guard let own = files[vrank], own.mayHaveOlder else { return nil }
+      files[vrank]?.mayHaveOlder = false
+      return own.file.epoch
+    }
+    guard let epoch else { return }
+    try directory.remove(job: job, vrank: vrank, olderThan: epoch)
   }
 
   private func file(_ vrank: VRank, _ epoch: Epoch) throws(CheckpointError) -> CheckpointFile {
-    if let known = files.withLock({ $0[vrank] }), known.epoch == epoch { return known }
+    if let known = files.withLock({ $0[vrank]?.file }), known.epoch == epoch { return known }
     let file = try directory.create(identity(vrank), epoch: epoch)
-    files.withLock { $0[vrank] = file }
+    files.withLock { $0[vrank] = OwnFile(file: file) }
     return file
   }
 

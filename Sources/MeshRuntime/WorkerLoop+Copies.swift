@@ -77,6 +77,13 @@ extension WorkerLoop {
           .done(.persisted(id, vrank, epoch, slot: slot, next: next, cost: cost)))
       } catch {
         _ = notices.post(.done(.persistFailed(id, vrank, epoch, reason: "\(error)")))
+        return
+      }
+      do throws(CheckpointError) {
+        try checkpoints.removeOlder(vrank)
+      } catch {
+        // The state is on disk all the same.
+        _ = notices.post(.alarm(id, vrank, reason: "an old checkpoint stays: \(error)"))
       }
     }
   }

@@ -83,6 +83,10 @@ extension Integration {
         #expect(
           alarms.allSatisfy { ($0["detail"] as? String)?.isEmpty == false && $0["vrank"] != nil },
           "\(alarms)")
+        let details = alarms.compactMap { $0["detail"] as? String }
+        // What can't be removed doesn't keep new ones from being written.
+        #expect(!details.contains { $0.contains("no checkpoint can be written") }, "\(details)")
+        #expect(details.contains { $0.contains("stays") } == (damage == .directories), "\(details)")
       }
     }
 
