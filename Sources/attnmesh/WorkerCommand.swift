@@ -61,6 +61,7 @@ struct WorkerCommand: ParsableCommand {
   var modelLinkBytesPerSecond: Double?
 
   func run() throws {
+    CrashSignals.endAtOnce()
     try checkListen(listen, insecure: insecure)
     ProcessMemory.keepNoLargeBlocks()
     let interruption = Interruption()
