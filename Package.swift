@@ -137,7 +137,10 @@ let package = Package(
       name: "MeshJournalTests", dependencies: ["MeshJournal"], swiftSettings: strict),
     .testTarget(
       name: "MeshRuntimeTests",
-      dependencies: ["MeshRuntime", "MeshCore", "MeshJournal", "ElementTypes", "ZeroMQ"],
+      dependencies: [
+        "MeshRuntime", "MeshCore", "MeshJournal", "FoldEngine", "AttentionKernels", "Checksums",
+        "ElementTypes", "ZeroMQ",
+      ],
       swiftSettings: strict),
     .testTarget(
       name: "MeshWireTests", dependencies: ["Checksums", "ElementTypes", "MeshCore", "MeshWire"],

@@ -69,9 +69,22 @@ package final class RankResult: Sendable {
     return UnsafeRawBufferPointer(rebasing: payload(message)[start..<start + bytes])
   }
 
-  /// Digests the result, once every message is normalised. Slow: done where folds are done.
-  package func seal() {
-    let digest = SHA256.hash(output.bytes)
+  /// Bytes digested between two calls of `goOn`: some milliseconds.
+  private static let pieceBytes = 4 << 20
+
+  /// Digests the result, once every message is normalised. Slow, a second for a gigabyte or two: done
+  /// where folds are done.
+  ///
+  /// - Parameter goOn: asked before every piece; the result stays unsealed once it says no.
+  package func seal(_ goOn: () -> Bool) {
+    let hasher = SHA256()
+    let bytes = output.bytes
+    for start in stride(from: 0, to: bytes.count, by: Self.pieceBytes) {
+      guard goOn() else { return }
+      hasher.update(
+        UnsafeRawBufferPointer(rebasing: bytes[start..<min(start + Self.pieceBytes, bytes.count)]))
+    }
+    let digest = hasher.finish()
     sealed.withLock { $0 = digest }
   }
 

@@ -72,7 +72,7 @@ package final class ComputePool: Sendable {
   }
 
   /// Skips all items that haven't begun; completions still run, in order. Waits until the queue is
-  /// empty: at most as long as one item takes.
+  /// empty: at most as long as one item takes, or one step of a completion.
   package func cancel() {
     isCancelled.store(true, ordering: .relaxed)
     state.wait {
@@ -80,6 +80,15 @@ package final class ComputePool: Sendable {
     } then: { _ in
     }
     isCancelled.store(false, ordering: .relaxed)
+  }
+
+  /// Counts a step of a completion that takes long, like an item: who watches `itemsDone` sees that
+  /// its thread gets on.
+  ///
+  /// - Returns: whether to go on; false while items are being skipped.
+  package func countStep() -> Bool {
+    done.add(1, ordering: .relaxed)
+    return !isCancelling
   }
 
   /// Whether items are being skipped: what completes then has no result.

@@ -201,7 +201,7 @@ extension WorkerLoop {
     pool.submit(itemCount: result.itemCount) { item, _ in
       result.perform(item)
     } completion: { [pool] _ in
-      if !pool.isCancelling { result.seal() }
+      result.seal { pool.countStep() }
       _ = notices.post(.done(.finished(id, vrank, epoch)))
     }
   }
