@@ -115,9 +115,12 @@ extension CheckpointDirectory {
     try remove(beginningWith: CheckpointName.prefix(job)) { _ in true }
   }
 
-  /// Removes the checkpoints of all jobs but these.
-  package func removeAll(except jobs: Set<JobID>) throws(CheckpointError) {
-    try remove(beginningWith: "") { !jobs.contains($0.job) }
+  /// Removes what other jobs left: all of lower epochs than this one, which is the job's own.
+  ///
+  /// One job runs at a time, and epochs rise from one to the next: those of lower epochs are over. A
+  /// worker that is late with a job that has ended can't touch the files of the one that runs.
+  package func remove(olderThan epoch: Epoch, except job: JobID) throws(CheckpointError) {
+    try remove(beginningWith: "") { $0.job != job && $0.epoch < epoch }
   }
 
   /// Tries all of them, then reports the first failure.

@@ -93,6 +93,13 @@ extension WorkerLoop {
     return CheckpointWriter(directory, job: job, numerics: core.hello.numerics)
   }
 
+  /// What jobs before this one left: of workers that were killed or relieved while they had checkpoints
+  /// nobody else may be there to remove them. What can't be removed is tried with the next job.
+  func removeCheckpoints(before assignment: Assignment) {
+    guard let directory = configuration.checkpoints else { return }
+    disk.run { try? directory.remove(olderThan: assignment.revision, except: assignment.job) }
+  }
+
   func removeCheckpoints(of vrank: VRank, _ job: WorkerJob) {
     guard let checkpoints = job.checkpoints else { return }
     disk.run { checkpoints.remove(vrank) }

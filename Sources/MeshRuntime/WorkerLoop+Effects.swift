@@ -79,6 +79,7 @@ extension WorkerLoop {
       assignment, worker: core.hello.worker, kernel: configuration.kernel,
       busySeconds: pool.busySeconds)
     job.checkpoints = checkpoints(for: job)
+    removeCheckpoints(before: assignment)
     self.job = job
     isPollerStale = true
   }

@@ -68,7 +68,7 @@ struct FencingTests {
     #expect(throws: CheckpointError.stale(States.epoch)) { try states.write(4, to: file) }
   }
 
-  @Test("removal takes older epochs, whole jobs, or all jobs but some")
+  @Test("removal takes older epochs, whole jobs, or what jobs before left")
   func removal() throws {
     let scratch = try ScratchDirectory()
     let other = JobID(high: 1, low: 1)
@@ -81,9 +81,15 @@ struct FencingTests {
     try scratch.checkpoints.remove(
       job: states.identity.job, vrank: states.identity.vrank, olderThan: States.epoch)
     #expect(scratch.names == ([mine[1], mine[2], mine[3], mine[5], "lock"] + theirs).sorted())
-    try scratch.checkpoints.removeAll(except: [other])
-    #expect(scratch.names == (theirs + ["lock"]).sorted())
-    try scratch.checkpoints.remove(job: other)
+    // A worker that is late with the other job leaves what is newer alone.
+    try scratch.checkpoints.remove(olderThan: Epoch(term: 1, counter: 1), except: other)
+    #expect(scratch.names == ([mine[1], mine[2], mine[3], mine[5], "lock"] + theirs).sorted())
+    try scratch.checkpoints.remove(olderThan: Epoch(term: 3, counter: 9), except: other)
+    #expect(scratch.names == ([mine[1], mine[2], mine[3], "lock"] + theirs).sorted())
+    try scratch.checkpoints.remove(
+      olderThan: Epoch(term: 4, counter: 1), except: states.identity.job)
+    #expect(scratch.names == [mine[1], mine[2], mine[3], "lock"].sorted())
+    try scratch.checkpoints.remove(job: states.identity.job)
     #expect(scratch.names == ["lock"])
   }
 

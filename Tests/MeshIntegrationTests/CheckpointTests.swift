@@ -39,6 +39,31 @@ extension Integration {
       }
     }
 
+    /// Nobody else can remove the checkpoints of a worker that was killed and had a directory for
+    /// itself: it does that when its next job begins.
+    @Test func leftByAKilledWorker() throws {
+      try withScratch { scratch in
+        let slow = try SlowJob(scratch)
+        let mesh = try Mesh(scratch, workers: 1, environment: SlowJob.environment)
+        let flags = ["--checkpoints", directory(scratch)]
+        try mesh.startWorker("w2", flags)
+        let job = try mesh.submit(slow.flags)
+        try eventually("checkpoints") { !scratch.names(in: directory(scratch)).isEmpty }
+        try mesh.kill("w2")
+        #expect(try mesh.result(job) == slow.alone)
+        let left = scratch.names(in: directory(scratch))
+        #expect(!left.isEmpty)
+        let file = "\(directory(scratch))/\(left[0])"
+        #expect(
+          link(file, file + ".partial") == 0 && link(file, directory(scratch) + "/notes") == 0)
+        try mesh.startWorker("w2", flags)
+        try expectNextJobIsRight(mesh, workers: 2)
+        try eventually("only what is no checkpoint") {
+          scratch.names(in: directory(scratch)) == ["notes"]
+        }
+      }
+    }
+
     /// What happens to the files while nobody has them open.
     enum Damage: String, CaseIterable {
       /// One bit in the newer state of each file.
