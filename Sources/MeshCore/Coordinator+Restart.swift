@@ -36,26 +36,23 @@ extension Coordinator {
 
   private mutating func takeUp(_ index: Int, at now: Duration, into effects: inout [Effect]) {
     let job = jobs[index]
-    let reopen = StoreCommand.reopen(job.id, job.spec, needsInputs: !job.state.isTerminal)
+    if let needsInputs = job.state.needsInputs(isDiscarded: job.isDiscarded) {
+      effects.append(.store(.reopen(job.id, job.spec, needsInputs: needsInputs)))
+    }
     switch job.state {
     case .uploading, .sealing:
-      effects.append(.store(.reopen(job.id, job.spec, needsInputs: false)))
       fail(
         index, "the coordinator was restarted before all its tensors had arrived; submit it again",
         at: now, into: &effects)
-    case .queued: effects.append(.store(reopen))
+    case .queued, .done, .failed, .cancelled: break
     case .running, .finishing:
       guard let run = job.run else { return }
-      effects.append(.store(reopen))
       effects.append(
         .store(
           .begin(
             job.id, plan: run.plan, planHash: run.table.planHash, epochs: run.epochs,
             isFinal: run.ranks.map(\.isFinal))))
       if job.state == .finishing { effects.append(.store(.finish(job.id))) }
-    case .done:
-      if !job.isDiscarded { effects.append(.store(reopen)) }
-    case .failed, .cancelled: break
     }
   }
 
@@ -79,5 +76,23 @@ extension Coordinator {
       return recover(index, from: departure, isCrash: false, at: now, into: &effects)
     }
     rehost(index, at: now, into: &effects)
+  }
+}
+
+extension JobImage {
+  /// Whether a coordinator that takes the job up needs its inputs, or only what is there of its result;
+  /// nil when it needs no files.
+  package var needsInputs: Bool? { state.needsInputs(isDiscarded: isDiscarded) }
+}
+
+extension JobState {
+  fileprivate func needsInputs(isDiscarded: Bool) -> Bool? {
+    switch self {
+    // It fails, and its files go.
+    case .uploading, .sealing: false
+    case .queued, .running, .finishing: true
+    case .done: isDiscarded ? nil : false
+    case .failed, .cancelled: nil
+    }
   }
 }

@@ -51,7 +51,7 @@ package final class CoordinatorService: Sendable {
 
   /// Binds the sockets and starts the threads.
   package init(_ configuration: Configuration) throws(MeshError) {
-    let (directory, images) = try Self.store(configuration.store)
+    let (directory, images, reopened) = try Self.store(configuration.store)
     do throws(ZeroMQError) {
       let control = try Context()
       let data = try Context()
@@ -84,7 +84,8 @@ package final class CoordinatorService: Sendable {
       }
       let storeThread = try DedicatedThread(name: "store") {
         let loop = StoreLoop(
-          router: dataSocket.take(), orders: orders, directory: directory, background: background
+          router: dataSocket.take(), orders: orders, directory: directory, reopened: reopened,
+          background: background
         ) {
           _ = notices.post(.store($0))
         }
@@ -104,16 +105,17 @@ package final class CoordinatorService: Sendable {
   /// Opens the store, and reads what an earlier coordinator left in it.
   private static func store(
     _ path: String?
-  ) throws(MeshError) -> (StoreDirectory, images: [JobImage]) {
+  ) throws(MeshError) -> (StoreDirectory, [JobImage], ReopenedJobs) {
     guard let path else {
       let temporary = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
-      return (.unnamed(in: temporary), [])
+      return (.unnamed(in: temporary), [], ReopenedJobs())
     }
     let directory = try StoreDirectory.open(path)
     var images: [JobImage] = []
     for entry in try directory.entries() { images.append(try JobImage(entry)) }
+    let reopened = try directory.reopen(images)
     directory.removeJobs(except: Set(images.map(\.job)))
-    return (directory, images)
+    return (directory, images, reopened)
   }
 
   /// Tells that the process of a local worker ended, before its connection does.

@@ -23,7 +23,7 @@ package final class JobDirectory: Sendable {
   init(reopening path: String) throws(CallFailure) {
     self.path = path
     descriptor = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
-    guard descriptor >= 0 else { throw lost("\(path): \(reason(errno))") }
+    guard descriptor >= 0 else { throw unopened(path, errno) }
   }
 
   deinit { if descriptor >= 0 { close(descriptor) } }
@@ -43,22 +43,31 @@ package final class JobDirectory: Sendable {
   }
 
   /// Opens a file that must be as it was left: of this user, no link, and so long.
+  ///
+  /// - Throws: data loss when it isn't, another failure when that can't be told.
   func reopen(_ name: String, bytes: Int) throws(CallFailure) -> Int32 {
     // Not waiting, should it be a pipe by now.
     let file = openat(descriptor, name, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
-    guard file >= 0 else { throw lost("\(path)/\(name): \(reason(errno))") }
-    var status = stat()
-    guard fstat(file, &status) == 0, status.st_mode & S_IFMT == S_IFREG,
-      status.st_uid == geteuid()
-    else {
+    guard file >= 0 else { throw unopened("\(path)/\(name)", errno) }
+    if let problem = problem(with: file, "\(path)/\(name)", bytes: bytes) {
       close(file)
-      throw lost("\(path)/\(name) isn't a file of this user")
-    }
-    guard status.st_size == bytes else {
-      close(file)
-      throw lost("\(path)/\(name) has \(status.st_size) bytes instead of \(bytes)")
+      throw problem
     }
     return file
+  }
+
+  private func problem(with file: Int32, _ path: String, bytes: Int) -> CallFailure? {
+    var status = stat()
+    guard fstat(file, &status) == 0 else { return storeFailure("inspect \(path)", errno) }
+    guard status.st_mode & S_IFMT == S_IFREG else { return lost("\(path) isn't a regular file") }
+    // Left by a coordinator that somebody else started: it isn't this one's to call lost.
+    guard status.st_uid == geteuid() else {
+      return CallFailure(.permissionDenied, "\(path) belongs to another user")
+    }
+    guard status.st_size == bytes else {
+      return lost("\(path) has \(status.st_size) bytes instead of \(bytes)")
+    }
+    return nil
   }
 
   func remove(_ name: String) { unlinkat(descriptor, name, 0) }
@@ -93,9 +102,9 @@ package final class JobDirectory: Sendable {
     let file = try reopen(name, bytes: bytes)
     defer { close(file) }
     var contents = [UInt8](repeating: 0, count: bytes)
-    guard pread(file, &contents, bytes, 0) == bytes else {
-      throw lost("\(path)/\(name) can't be read: \(reason(errno))")
-    }
+    let count = pread(file, &contents, bytes, 0)
+    guard count >= 0 else { throw storeFailure("read \(path)/\(name)", errno) }
+    guard count == bytes else { throw lost("\(path)/\(name) has only \(count) bytes") }
     return contents
   }
 }
@@ -105,4 +114,11 @@ func lost(_ what: String) -> CallFailure {
   CallFailure(.dataLoss, "\(what); submit the job again")
 }
 
-private func reason(_ code: Int32) -> String { String(cString: strerror(code)) }
+/// Only where nothing, or something else, is in a file's place it is lost. A limit, missing rights or a
+/// disk with errors say nothing about it.
+private func unopened(_ path: String, _ code: Int32) -> CallFailure {
+  guard [ENOENT, ENOTDIR, EISDIR, ELOOP, ENXIO].contains(code) else {
+    return storeFailure("open \(path)", code)
+  }
+  return lost("\(path): \(String(cString: strerror(code)))")
+}

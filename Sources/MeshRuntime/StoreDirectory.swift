@@ -54,7 +54,7 @@ package struct StoreDirectory: Sendable {
 
   /// Opens the files of a job that was sealed, and its checksums where inputs are needed.
   ///
-  /// - Throws: data loss, telling what is missing or damaged.
+  /// - Throws: data loss, telling what is missing or damaged; another failure when that can't be told.
   package func reopen(
     _ job: JobID, _ spec: AttentionJob, needsInputs: Bool
   ) throws(CallFailure) -> (JobFiles, TileChecksums?) {

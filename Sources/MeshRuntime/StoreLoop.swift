@@ -19,6 +19,7 @@ package final class StoreLoop {
   private let orders: Mailbox<Order>
   private let tell: @Sendable (StoreEvent) -> Void
   let directory: StoreDirectory
+  let reopened: ReopenedJobs
   let background: BackgroundQueue
   var jobs: [JobID: StoredJob] = [:]
   private var droppedMessages = 0
@@ -26,14 +27,17 @@ package final class StoreLoop {
 
   /// - Parameters:
   ///   - router: bound.
+  ///   - reopened: what was found of an earlier coordinator's jobs.
   ///   - tell: posts to the coordinator's core.
   package init(
     router: OwnedSocket, orders: Mailbox<Order>, directory: StoreDirectory,
-    background: BackgroundQueue, tell: @escaping @Sendable (StoreEvent) -> Void
+    reopened: ReopenedJobs = ReopenedJobs(), background: BackgroundQueue,
+    tell: @escaping @Sendable (StoreEvent) -> Void
   ) {
     self.router = router
     self.orders = orders
     self.directory = directory
+    self.reopened = reopened
     self.background = background
     self.tell = tell
   }

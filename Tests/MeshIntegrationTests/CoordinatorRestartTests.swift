@@ -96,6 +96,30 @@ extension Integration {
       }
     }
 
+    /// What a coordinator may not read it doesn't call lost: it refuses to start and leaves all as it is.
+    @Test(.enabled(if: geteuid() == 0, "only root may give files away"))
+    func filesOfAnotherUser() throws {
+      try withScratch { scratch in
+        let slow = try SlowJob(scratch, tokens: 1_201)
+        let mesh = try Mesh.withStore(scratch, workers: 1, environment: SlowJob.environment)
+        let job = try mesh.submit(slow.flags)
+        try mesh.waitUntilFolding(job)
+        try mesh.killCoordinator()
+        let directory = scratch.file("store/\(job)")
+        let names = scratch.names(in: directory)
+        chown(directory + "/query", 1, 1)
+        expectRefusal(
+          try scratch.run([
+            "coordinator", "--listen", mesh.endpoint, "--store", scratch.file("store"),
+          ]), code: 2, "job \(job) can't be taken up", "query belongs to another user",
+          "nothing was changed")
+        #expect(scratch.names(in: directory) == names)
+        chown(directory + "/query", 0, 0)
+        try mesh.restartCoordinator()
+        #expect(try mesh.result(job) == slow.alone)
+      }
+    }
+
     /// Killed at its commits: before one is on disk, and right after.
     @Test(arguments: ["commit:kill:4", "committed:kill:4", "commit:kill:7", "committed:kill:9"])
     func killedAtACommit(point: String) throws {
