@@ -87,8 +87,8 @@ package struct HostedRank: Sendable {
     case idle
     /// A peer was asked; `received` messages of its copy are there.
     case pulling(WorkerID, next: Int?, received: Int, asked: Int, deadline: Duration)
-    /// The shell reads a copy in memory, or a checkpoint.
-    case loading
+    /// The shell reads a copy in memory, or a checkpoint, which is waited for until the deadline.
+    case loading(deadline: Duration?)
   }
 }
 

@@ -90,6 +90,11 @@ package enum Limits {
   package static let holderRetryIntervalMaximum: Duration = .seconds(4)
   /// A disk that failed is tried again after so long.
   package static let slotRetryInterval: Duration = .seconds(10)
+  /// A checkpoint that a disk hasn't written or read after so long, and what its bytes take at
+  /// `slotRateMinimum`, isn't waited for: a disk may block for ever without an error.
+  package static let slotTimeout: Duration = .seconds(10)
+  /// Bytes a second; a slower disk is as good as none.
+  package static let slotRateMinimum = 16 << 20
   /// A commit that failed is tried again after so long.
   package static let commitRetryInterval: Duration = .milliseconds(500)
   /// A coordinator whose own loop was late by so much doubts itself before it doubts a worker.

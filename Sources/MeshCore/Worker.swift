@@ -106,10 +106,13 @@ package struct Worker: Sendable {
     case stateAnswer(StateAnswer, to: Link)
     case serveCopy(CopyHeader, to: Link)
 
-    /// Load the state from the copy in this worker's memory.
+    /// Load the state from the copy in this worker's memory, whatever the disk does.
     case restoreHeld(VRank, Epoch)
     /// Load the state from the best checkpoint.
     case restoreSlot(VRank, Epoch)
+    /// The checkpoint is not waited for any more: from now on nothing that is still read of it may get
+    /// into the state.
+    case endLoad(VRank, Epoch)
     case pullState(StatePull, from: Source)
     /// Load the message of a copy that has just arrived into the rank's state.
     case loadState(CopyHeader)

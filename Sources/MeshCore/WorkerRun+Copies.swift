@@ -10,8 +10,9 @@ struct Snapshot: Sendable {
   var isTaken = false
   /// On its way to the holder.
   var push: Push?
-  /// The slot it is being written to.
+  /// The slot it is being written to, and until when that is waited for.
   var slot: Int?
+  var slotDeadline: Duration?
   var cost = Duration.zero
 
   /// Messages `first ..< sent` have been sent, `first ..< acknowledged` have arrived.
@@ -65,7 +66,7 @@ extension WorkerRun {
 
   /// A copy for another holder may be due before anything more was folded: the disk has that already.
   private func mayPersist(_ rank: HostedRank, at now: Duration) -> Bool {
-    hasSlots && rank.dispatched > rank.copies.durable
+    hasSlots && lateWrite == nil && rank.dispatched > rank.copies.durable
       && rank.copies.slotRetryAt.map { now >= $0 } ?? true
   }
 
@@ -108,6 +109,7 @@ extension WorkerRun {
     taken.isTaken = true
     taken.cost += cost
     taken.push?.deadline = now + Limits.copyTimeout
+    if taken.slot != nil { taken.slotDeadline = now + slotPatience(of: vrank) }
     snapshot = taken
     if let slot = taken.slot {
       effects.append(
@@ -209,10 +211,12 @@ extension WorkerRun {
     _ vrank: VRank, _ epoch: Epoch, slot: Int, next: Int, cost: Duration,
     into effects: inout [Worker.Effect]
   ) {
-    guard let index = rank(of: vrank, epoch), snapshot?.vrank == vrank, snapshot?.slot == slot
-    else { return }
+    let isLate = endLateWrite(vrank, epoch, slot: slot, next: next)
+    let isAwaited = snapshot?.vrank == vrank && snapshot?.slot == slot && snapshot?.next == next
+    guard let index = rank(of: vrank, epoch), isLate || isAwaited else { return }
     ranks[index].copies.slots[slot] = next
     ranks[index].copies.slotRetryAt = nil
+    guard !isLate else { return tellSoon() }
     snapshot?.cost += cost
     snapshot?.slot = nil
     tellSoon()
@@ -223,6 +227,7 @@ extension WorkerRun {
     _ vrank: VRank, _ epoch: Epoch, reason: String, at now: Duration,
     into effects: inout [Worker.Effect]
   ) {
+    if let late = lateWrite, late.vrank == vrank, late.epoch == epoch { lateWrite = nil }
     guard let index = rank(of: vrank, epoch) else { return }
     ranks[index].copies.slots = [0, 0]
     ranks[index].copies.slotRetryAt = now + Limits.slotRetryInterval
@@ -240,7 +245,7 @@ extension WorkerRun {
     endSnapshotIfDone(into: &effects)
   }
 
-  private mutating func endSnapshotIfDone(into effects: inout [Worker.Effect]) {
+  mutating func endSnapshotIfDone(into effects: inout [Worker.Effect]) {
     guard let taken = snapshot, taken.isTaken, taken.push == nil, taken.slot == nil else { return }
     if let index = rank(of: taken.vrank, taken.epoch) { ranks[index].pace.copied(taken.cost) }
     endSnapshot(into: &effects)

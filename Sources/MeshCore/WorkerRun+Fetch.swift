@@ -190,7 +190,9 @@ extension WorkerRun {
     }
     expireResults(at: now, into: &effects)
     expireRestoring(at: now, into: &effects)
+    expireLoads(at: now, into: &effects)
     expireCopies(at: now, into: &effects)
+    expireWrite(at: now, into: &effects)
   }
 
   /// Ring, then owner, then store, and then in turn the owner and the store again, for as long as it

@@ -17,7 +17,8 @@ extension WorkerRun {
       ranks[index].restoring?.sources.removeFirst()
       if source == worker {
         guard held.contains(where: { $0.vrank == vrank && $0.whole != nil }) else { continue }
-        ranks[index].restoring?.stage = .loading
+        // Memory answers: only a disk may not.
+        ranks[index].restoring?.stage = .loading(deadline: nil)
         return effects.append(.restoreHeld(vrank, epoch))
       }
       guard assignment.peer(of: source) != nil else { continue }
@@ -26,8 +27,9 @@ extension WorkerRun {
     guard hasSlots, ranks[index].restoring?.hasTriedSlots == false else {
       return begin(index, with: nil, into: &effects)
     }
+    let deadline = now + slotPatience(of: vrank)
     ranks[index].restoring?.hasTriedSlots = true
-    ranks[index].restoring?.stage = .loading
+    ranks[index].restoring?.stage = .loading(deadline: deadline)
     effects.append(.restoreSlot(vrank, epoch))
   }
 

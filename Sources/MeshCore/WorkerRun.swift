@@ -30,6 +30,7 @@ package struct WorkerRun: Sendable {
   var resultTrip = RoundTrip()
   /// The rank of which a snapshot is being taken, copied or written: one at a time.
   var snapshot: Snapshot?
+  var lateWrite: LateWrite?
   /// Copies of others' ranks, sorted by virtual rank.
   var held: [HeldRank] = []
   private var isUrgent = false

@@ -78,9 +78,13 @@ final class CheckpointWriter: Sendable {
 
   /// Loads the best checkpoint of a rank into its state.
   ///
-  /// - Parameter reject: told of each checkpoint that can't be used, and why.
-  /// - Returns: nil when there is none.
-  func read(into state: RankState, reject: (String) -> Void) -> WorkerMessage.Restored? {
+  /// - Parameters:
+  ///   - gate: where every write to the state has to pass.
+  ///   - reject: told of each checkpoint that can't be used, and why.
+  /// - Returns: nil when there is none, or when the gate was closed.
+  func read(
+    into state: RankState, through gate: LoadGate, reject: (String) -> Void
+  ) -> WorkerMessage.Restored? {
     let found: StoredCheckpoints
     do throws(CheckpointError) {
       found = try directory.candidates(identity(state.vrank))
@@ -93,7 +97,7 @@ final class CheckpointWriter: Sendable {
     var isFirst = damaged.isEmpty
     for slot in found.slots {
       do throws(CheckpointError) {
-        try load(slot, into: state)
+        guard try load(slot, into: state, through: gate) else { return nil }
         return WorkerMessage.Restored(tier: isFirst ? .slot : .otherSlot, next: slot.next)
       } catch {
         reject("\(slot.location): \(error)")
@@ -103,7 +107,10 @@ final class CheckpointWriter: Sendable {
     return nil
   }
 
-  private func load(_ slot: StoredSlot, into state: RankState) throws(CheckpointError) {
+  /// - Returns: whether the gate was open all the time.
+  private func load(
+    _ slot: StoredSlot, into state: RankState, through gate: LoadGate
+  ) throws(CheckpointError) -> Bool {
     let buffer = UnsafeMutableRawBufferPointer.allocate(
       byteCount: Limits.payloadBytesMaximum, alignment: 64)
     defer { buffer.deallocate() }
@@ -115,8 +122,11 @@ final class CheckpointWriter: Sendable {
       let payload = UnsafeMutableRawBufferPointer(
         rebasing: buffer[..<state.byteCount(message)])
       try slot.read(part: message, into: payload)
-      state.write(message, from: UnsafeRawBufferPointer(payload))
+      guard gate.pass({ state.write(message, from: UnsafeRawBufferPointer(payload)) }) else {
+        return false
+      }
     }
+    return true
   }
 
   /// The result of a rank is final: its checkpoints are of no more use.

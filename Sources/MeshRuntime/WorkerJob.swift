@@ -18,6 +18,8 @@ final class WorkerJob {
   var spareMemory: SnapshotMemory?
   /// What checkpoints of the job have to be, and where they are written; nil without a directory.
   var checkpoints: CheckpointWriter?
+  /// Of checkpoints that are being read, the last one of each rank.
+  var loads: [VRank: LoadGate] = [:]
   var links: [Worker.Source: PullLink] = [:]
   var results: [VRank: RankResult] = [:]
   var traffic = Traffic()

@@ -25,6 +25,7 @@ extension WorkerLoop {
       sendToPeer(.statePart(header), frame, link, for: .copies)
     case .restoreHeld(let vrank, let epoch): restoreHeld(vrank, epoch, job)
     case .restoreSlot(let vrank, let epoch): restoreSlot(vrank, epoch, job)
+    case .endLoad(let vrank, _): job.loads[vrank]?.close()
     case .pullState(let pull, let source): ask(pull, of: source, job)
     case .loadState(let header): load(header, job)
     default: break
@@ -125,7 +126,7 @@ extension WorkerLoop {
       copy.frames.count == state.messageCount
     else { return perform(.restored(job.id, vrank, epoch, nil)) }
     let (id, notices) = (job.id, notices)
-    disk.run {
+    memory.run {
       for (message, frame) in copy.frames.enumerated() { state.load(frame, message: message) }
       _ = notices.post(
         .done(
@@ -139,8 +140,11 @@ extension WorkerLoop {
       return perform(.restored(job.id, vrank, epoch, nil))
     }
     let (id, notices) = (job.id, notices)
+    let gate = LoadGate()
+    job.loads[vrank] = gate
     disk.run {
-      let restored = checkpoints.read(into: state) { reason in
+      Failpoint.pass("read-slot")
+      let restored = checkpoints.read(into: state, through: gate) { reason in
         _ = notices.post(.alarm(id, vrank, reason: reason))
       }
       _ = notices.post(.done(.restored(id, vrank, epoch, restored)))

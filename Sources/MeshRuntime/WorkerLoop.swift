@@ -38,20 +38,24 @@ final class WorkerLoop {
   private var endingSoon = WorkerService.Ending.stopped
   /// A message of a copy that the core is being told of.
   var arriving: StoredFrame?
+  /// Its work may be blocked by a disk for as long as the disk likes.
   let disk: BackgroundQueue
+  /// Copies from memory to memory that take too long for this thread.
+  let memory: BackgroundQueue
   var pacer: LinkPacer
   let foldPacer = FoldPacer()
   private var shim = MessageShim(1)
 
   init(
     core: Worker, configuration: WorkerService.Configuration, pool: ComputePool,
-    disk: BackgroundQueue, notices: Mailbox<Notice>, control: OwnedSocket, data: OwnedSocket,
-    dataContext: Context
+    disk: BackgroundQueue, memory: BackgroundQueue, notices: Mailbox<Notice>,
+    control: OwnedSocket, data: OwnedSocket, dataContext: Context
   ) {
     self.core = core
     self.configuration = configuration
     self.pool = pool
     self.disk = disk
+    self.memory = memory
     self.notices = notices
     self.control = control
     self.data = data

@@ -76,6 +76,7 @@ package final class WorkerService: Sendable {
   private let thread: Mutex<DedicatedThread?> = Mutex(nil)
   private let pool: ComputePool
   private let disk: BackgroundQueue
+  private let memory: BackgroundQueue
 
   /// Binds the data socket, connects to the coordinator and starts the threads.
   package init(_ configuration: Configuration) throws(MeshError) {
@@ -99,14 +100,16 @@ package final class WorkerService: Sendable {
         memoryBytes: configuration.memoryBytes, endpoint: configuration.advertised ?? bound,
         machine: configuration.machine, isSpare: configuration.isSpare)
       let disk = try BackgroundQueue(name: "checkpoints")
+      let memory = try BackgroundQueue(name: "restore")
       self.notices = notices
       self.pool = pool
       self.disk = disk
+      self.memory = memory
       let ending = self.ending
       let started = try DedicatedThread(name: "mesh") {
         let loop = WorkerLoop(
           core: Worker(hello: hello, hasSlots: configuration.checkpoints != nil),
-          configuration: configuration, pool: pool, disk: disk, notices: notices,
+          configuration: configuration, pool: pool, disk: disk, memory: memory, notices: notices,
           control: control.take(), data: data.take(), dataContext: dataContext)
         end("worker loop") { () throws(ZeroMQError) in
           let reason = try loop.run()
@@ -134,6 +137,8 @@ package final class WorkerService: Sendable {
     }
     pool.cancel()
     pool.stop()
-    disk.stop()
+    memory.stop()
+    // What it removes and writes is worth a moment. A disk that blocks is not waited for.
+    _ = disk.stop(upTo: .seconds(5))
   }
 }

@@ -29,6 +29,7 @@ extension Simulation {
         ledger.restored(header.vrank, next: header.next, by: worker)
       }
     case .restoreHeld(let vrank, let epoch): restoreHeld(vrank, epoch, worker, job)
+    case .endLoad(let vrank, let epoch): job.rank(vrank, epoch)?.isLoadEnded = true
     case .restoreSlot(let vrank, let epoch):
       let time = options.timing.slotWrite + processChance.below(options.timing.slotWrite)
       queue.add(.restoreSlot(worker.index, vrank, epoch), at: now + time)
@@ -131,7 +132,7 @@ extension Simulation {
       worker.backlog.append(.restoreSlot(worker.index, vrank, epoch))
       return
     }
-    guard let job = worker.job, job.rank(vrank, epoch) != nil else { return }
+    guard let job = worker.job, job.rank(vrank, epoch)?.isLoadEnded == false else { return }
     var restored: WorkerMessage.Restored?
     if let best = worker.slots.best(of: vrank, upTo: epoch) {
       for (message, state) in best.slot.messages.enumerated() {

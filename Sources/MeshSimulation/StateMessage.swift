@@ -17,6 +17,8 @@ final class SimulatedRank {
   let epoch: Epoch
   /// Of each message, the tiles that were folded into it: 0 ..< this.
   var folded: [Int]
+  /// Nothing that is still read of a checkpoint may get into the state.
+  var isLoadEnded = false
   /// Of each message, its query tile, its part, and the tiles that its rows see.
   let places: [(queryTile: Int, part: Int, needed: Int)]
 

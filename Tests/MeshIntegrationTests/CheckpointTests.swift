@@ -154,6 +154,44 @@ extension Integration {
       }
     }
 
+    /// A disk that blocks without an error keeps nobody from copying to memory, handing over and ending.
+    @Test func diskBlocksWhenWritten() throws {
+      try withScratch { scratch in
+        let slow = try SlowJob(scratch)
+        let mesh = try meshWithCheckpoints(scratch, workers: 1)
+        let blocked = try mesh.startWorker(
+          "w2", [], SlowJob.slowness(60, "write-slot:hang:1"))
+        let job = try mesh.submit(slow.flags)
+        try mesh.waitUntil(job, "the alarm") { _ in
+          try mesh.events("checkpoint-alarm").contains {
+            ($0["detail"] as? String)?.contains("isn't written after 10.") == true
+          }
+        }
+        try mesh.waitUntilCopied(job)
+        blocked.signal(SIGTERM)
+        #expect(try blocked.wait() == .code(0))
+        #expect(try mesh.result(job) == slow.alone)
+        #expect(try mesh.recoveries(job).allSatisfy { $0.refolded ?? 0 == 0 })
+      }
+    }
+
+    /// One that can't be read doesn't keep a rank for ever: it begins again.
+    @Test func diskBlocksWhenRead() throws {
+      try withScratch { scratch in
+        let slow = try SlowJob(scratch)
+        let mesh = try meshWithCheckpoints(scratch, workers: 2)
+        let job = try mesh.submit(slow.flags)
+        try waitUntilDurable(mesh, job)
+        try killAll(mesh)
+        let blocked = try mesh.startWorker("w9", [], SlowJob.slowness(5, "read-slot:hang:1"))
+        #expect(try mesh.result(job) == slow.alone)
+        let tiers = Set(try mesh.recoveries(job).filter { $0.host == "w9" }.compactMap(\.tier))
+        #expect(tiers == ["recomputed"])
+        blocked.signal(SIGTERM)
+        #expect(try blocked.wait() == .code(0))
+      }
+    }
+
     @Test(.enabled(if: geteuid() == 0, "only root may mount"))
     func readOnlyDirectory() throws {
       try withScratch { scratch in
