@@ -109,8 +109,8 @@ final class SlotDirectory {
     return files.count - 1
   }
 
-  /// The best slot of an epoch no higher than `epoch` whose digests hold, and whether a better one
-  /// was damaged.
+  /// The best slot of an epoch no higher than `epoch` whose digests hold, and whether another one was
+  /// damaged: nobody can tell then whether that was a better one.
   func best(of vrank: VRank, upTo epoch: Epoch) -> (slot: Slot, epoch: Epoch, isOther: Bool)? {
     if hasErrors { return nil }
     var found: [(slot: Slot, epoch: Epoch)] = []
@@ -122,7 +122,8 @@ final class SlotDirectory {
         ($0.epoch, UInt64($0.slot.generation)), than: ($1.epoch, UInt64($1.slot.generation)))
     }
     guard let place = found.firstIndex(where: { !$0.slot.isDamaged }) else { return nil }
-    return (found[place].slot, found[place].epoch, place > 0)
+    let isOther = found.contains { $0.slot.isDamaged }
+    return (found[place].slot, found[place].epoch, isOther)
   }
 
   /// Flips a bit of the newest state of each rank.
