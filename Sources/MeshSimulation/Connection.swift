@@ -102,6 +102,7 @@ enum FaultEnd {
   case healDisk(Int)
   case unblock(from: Node, to: Node)
   case block(from: Node, to: Node)
+  case die(Int)
   /// The process has said goodbye.
   case leave(Int)
 }

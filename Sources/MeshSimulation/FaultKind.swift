@@ -35,6 +35,11 @@ package enum FaultKind: String, Sendable, CaseIterable, Comparable {
   case failedSync = "failed-sync"
   case tornWrite = "torn-write"
   case bitFlip = "bit-flip"
+  // Several things at once.
+  /// All workers die at the same moment; some find what they wrote last damaged.
+  case blackout
+  /// A worker comes and goes, and only one of the others hears of it from the coordinator.
+  case missedTable = "missed-table"
 
   /// Goes on for the whole safety phase instead of happening at a time.
   package var isContinuous: Bool {
@@ -44,11 +49,16 @@ package enum FaultKind: String, Sendable, CaseIterable, Comparable {
     }
   }
 
+  /// Several things at once. Seeds draw these from a branch of their own, so that all they drew before
+  /// there were any stays as it was.
+  package var isCompound: Bool { self == .blackout || self == .missedTable }
+
   /// Keeps messages from arriving as they were sent.
   package var isOfNetwork: Bool {
     switch self {
     case .loss, .duplication, .reordering, .longDelays, .corruption, .partition,
-      .oneWayPartition, .coordinatorPartition, .isolation, .flapping, .clog, .brokenConnection:
+      .oneWayPartition, .coordinatorPartition, .isolation, .flapping, .clog, .brokenConnection,
+      .missedTable:
       true
     default: false
     }

@@ -5,6 +5,9 @@ internal import Synchronization
 /// The jobs that simulations run: a few dozen shapes, so that inputs and oracles are made once.
 package final class JobShapes: Sendable {
   package static let count = 48
+  /// Further ones, with nearly as many rows as keys: the first rows of a rank are done long before the
+  /// last ones, and copies leave them out.
+  package static let longCount = 6
 
   private let known = Mutex<[Int: SimulatedJob]>([:])
   private let kernel = AttentionKernel()
@@ -26,6 +29,7 @@ package final class JobShapes: Sendable {
 
   /// Twelve K/V tiles or more, four virtual ranks or more, few heads and a tiny head dimension.
   package static func spec(_ index: Int) -> AttentionJob {
+    if index >= count { return longSpec(index - count) }
     var chance = Chance(seed: UInt64(index), branch: 11)
     let vranks = chance.between(4, 8)
     // Some ranks have several query tiles, so that their state is several messages.
@@ -38,6 +42,13 @@ package final class JobShapes: Sendable {
       headDimension: [4, 5, 8][chance.below(3)], element: .float32,
       mask: index % 2 == 0 ? .full : .causal, scale: 0.5,
       layout: index % 3 == 0 ? .contiguous : .zigzag, vranks: vranks)
+  }
+
+  private static func longSpec(_ index: Int) -> AttentionJob {
+    AttentionJob(
+      batch: 1, queryHeads: 1, keyValueHeads: 1, queryTokens: 2_000 + 90 * index,
+      keyTokens: 3_072 + 100 * index, headDimension: 4, element: .float32, mask: .causal,
+      scale: 0.5, layout: .zigzag, vranks: 4 + index % 4)
   }
 
   /// Of crash-point enumeration: four virtual ranks, eight tiles.

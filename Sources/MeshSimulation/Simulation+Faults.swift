@@ -28,9 +28,15 @@ extension Simulation {
   }
 
   func strike(_ number: Int) {
-    guard !isCalm, let kind = faultChance.choose(faults.filter { !$0.isContinuous }) else { return }
+    guard !isCalm, let kind = drawKind() else { return }
     say { "fault: \(kind.rawValue)" }
     if strike(kind) { coverage.add(.fault(kind)) }
+  }
+
+  private func drawKind() -> FaultKind? {
+    // Few of these do any harm: it takes an owner that copies just then.
+    if faults.contains(.missedTable), faultChance.below(3) == 0 { return .missedTable }
+    return faultChance.choose(faults.filter { !$0.isContinuous })
   }
 
   /// - Returns: false when there was nobody to whom it could happen.
@@ -44,6 +50,8 @@ extension Simulation {
     case .coordinatorCrash, .coordinatorPowerLoss, .coordinatorPause, .storeStall, .journalFailure:
       return strikeCoordinator(kind)
     case .diskFull, .diskError, .failedSync, .bitFlip: return strikeDisk(kind)
+    case .blackout: return blackOut()
+    case .missedTable: return missTable()
     case .loss, .duplication, .reordering, .longDelays, .corruption, .tornWrite: return false
     }
   }
@@ -172,6 +180,35 @@ extension Simulation {
       conditions.block(from, to)
       end(.unblock(from: from, to: to), after: time)
     }
+  }
+
+  // MARK: Several things at once
+
+  /// All workers die. Disks that were writing may have damaged what they wrote last.
+  private func blackOut() -> Bool {
+    let victims = workers.filter(\.isAlive)
+    let isDamaging = options.hasSlots && faultChance.below(2) == 0
+    for worker in victims {
+      if isDamaging { worker.slots.flipBits() }
+      crash(worker, restartAfter: restartDelay(), keepsDisk: true, isSilent: false)
+    }
+    return !victims.isEmpty
+  }
+
+  /// A worker from another machine becomes everybody's holder and dies, so that the holders before it
+  /// are holders again. Only one of them hears of it in between, and has dropped its copies; owners
+  /// that hear of it at the end don't know.
+  private func missTable() -> Bool {
+    guard ledger.latest != nil, lineageCount < options.workers + 2, let holder = drawWorker() else {
+      return false
+    }
+    let owners = workers.filter { $0.isAlive && $0.index != holder.index }
+    lineageCount += 1
+    startWorker(lineageCount - 1, keepsDisk: true)
+    let life = 2 * options.timing.commit + 6 * options.network.delay + duration(10, 80)
+    queue.add(.endOfFault(.die(workers.count - 1)), at: now + life)
+    block(owners.map { (.coordinator, $0.node) }, for: life + duration(50, 150))
+    return true
   }
 
   // MARK: Disks

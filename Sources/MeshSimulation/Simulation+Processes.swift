@@ -75,6 +75,8 @@ extension Simulation {
     case .healDisk(let index): heal(workers[index].slots)
     case .block(let from, let to): if !isCalm { conditions.block(from, to) }
     case .unblock(let from, let to): conditions.unblock(from, to)
+    case .die(let index):
+      crash(workers[index], restartAfter: nil, keepsDisk: true, isSilent: false)
     case .leave(let index):
       let worker = workers[index]
       guard worker.isAlive else { return }

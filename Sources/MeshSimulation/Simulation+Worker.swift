@@ -18,7 +18,7 @@ extension Simulation {
       worker: WorkerID(incarnation: Self.firstIncarnation + UInt64(index)), name: name,
       processID: index, version: protocolVersion, numerics: job.kernel.level.arithmeticClass,
       level: job.kernel.level.name, threads: 1, memoryBytes: .max, endpoint: "\(index)",
-      machine: options.hasSharedSlots ? "machine-\(lineage / 2)" : "", isSpare: isSpare)
+      machine: options.machine(ofLineage: lineage), isSpare: isSpare)
     let core = Worker(hello: hello, hasSlots: options.hasSlots, defect: options.defect)
     let process = WorkerProcess(
       index: index, lineage: lineage, name: name, core: core,

@@ -87,7 +87,8 @@ package struct SimulationOptions: Sendable {
     // One seed in sixteen has no fault at all; the others use a handful of kinds.
     guard chance.below(16) != 0 else { return }
     let share = [0.1, 0.2, 0.35][chance.below(3)]
-    faults = FaultKind.allCases.filter { _ in chance.happens(share) }
+    faults = FaultKind.allCases.filter { !$0.isCompound && chance.happens(share) }
+    drawCompound(share: share)
     // Something to recover from, more often than not.
     let losses: [FaultKind] = [.crash, .crashLosingDisk, .hostLost, .drain, .pause]
     if chance.below(8) != 0, let kind = chance.choose(losses), !faults.contains(kind) {
@@ -101,6 +102,22 @@ package struct SimulationOptions: Sendable {
     // Writes that take long are more often cut short.
     if faults.contains(.tornWrite) { timing.slotWrite = chance.between(10, 40) * Time.millisecond }
     network.isReordering = faults.contains(.reordering)
+  }
+
+  private mutating func drawCompound(share: Double) {
+    var chance = Chance(seed: seed, branch: 7)
+    faults += FaultKind.allCases.filter { $0.isCompound && chance.happens(share) }
+    // A copy builds upon the one before only where rows are done early.
+    if faults.contains(.missedTable) {
+      shape = JobShapes.count + chance.below(JobShapes.longCount)
+    }
+  }
+
+  /// The label of a worker's machine.
+  func machine(ofLineage lineage: Int) -> String {
+    // Who comes from another machine is the better holder, and is made one at once.
+    if faults.contains(.missedTable) { return "machine-\(lineage / workers)" }
+    return hasSharedSlots ? "machine-\(lineage / 2)" : ""
   }
 }
 
