@@ -194,7 +194,9 @@ extension WorkerRun {
     resend(at: now, into: &effects)
   }
 
-  /// Sends again what wasn't acknowledged; a holder that takes nothing is given up for this copy.
+  /// Sends again what wasn't acknowledged; after a second time without an answer all of the copy: the
+  /// holder may have dropped what it had of it, when for a while it wasn't the holder. One that takes
+  /// nothing is given up for this copy.
   private mutating func resend(at now: Duration, into effects: inout [Worker.Effect]) {
     guard let taken = snapshot, var push = taken.push else { return }
     push.attempts += 1
@@ -202,6 +204,7 @@ extension WorkerRun {
       if let index = rank(of: taken.vrank, taken.epoch) { ranks[index].copies.isGivenUp = true }
       return endPush(into: &effects)
     }
+    if push.attempts > 1 { push.acknowledged = push.first }
     push.sent = push.acknowledged
     push.deadline = now + Limits.copyTimeout
     snapshot?.push = push

@@ -203,7 +203,8 @@ import Testing
     for _ in 0..<40 {
       worker.send(.tick, after: Limits.copyTimeout)
       guard let again = worker.copies.first else { break }
-      #expect(again.header.message == 1 && again.header.next == first.next)
+      // It may have dropped what it had: the second time it gets all of it.
+      #expect(again.header.message == (tries == 1 ? 1 : 0) && again.header.next == first.next)
       tries += 1
     }
     #expect(tries == Limits.refusalsMaximum && worker.progress()?.copied == 0)
