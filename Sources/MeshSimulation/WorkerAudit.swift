@@ -43,7 +43,10 @@ package struct WorkerAudit: Sendable {
   /// Where the next fold of a rank begins, once the first was asked for.
   private var next: [VRank: Int] = [:]
   private var storeBytes = 0
-  private var results: [VRank: Set<Int>] = [:]
+  /// Messages of results that nobody acknowledged, and when each was sent last.
+  private var results: [VRank: [Int: Int]] = [:]
+  /// The same of the copy that is on its way.
+  private var copies: [Int: Int] = [:]
 
   package init() {}
 
@@ -68,9 +71,13 @@ package struct WorkerAudit: Sendable {
         folds.remove(at: index)
       }
     case .receipt(let receipt):
-      if hosted[receipt.vrank] == receipt.epoch {
-        results[receipt.vrank]?.remove(receipt.message)
-      }
+      guard hosted[receipt.vrank] == receipt.epoch else { return }
+      // What is refused is sent again, with all after it.
+      results[receipt.vrank] = receipt.status == .ok ? results[receipt.vrank] : nil
+      results[receipt.vrank]?[receipt.message] = nil
+    case .copyReceipt(let receipt, _):
+      if receipt.status == .dataLoss { copies = [:] }
+      if receipt.status == .ok { copies[receipt.message] = nil }
     default: break
     }
   }
@@ -96,10 +103,12 @@ package struct WorkerAudit: Sendable {
       if received[tile, default: 0] <= part {
         fail(.sources, "serves part \(part) of \(tile) without it")
       }
-    case .sendResult(let vrank, _, let message): results[vrank, default: []].insert(message)
+    case .sendResult(let vrank, _, let message): results[vrank, default: [:]][message] = now
+    case .sendCopy(let header, _): copies[header.message] = now
+    case .dropSnapshot: copies = [:]
     default: return
     }
-    checkBounds()
+    checkBounds(at: now)
   }
 
   /// A tile that was asked for and of which nothing was heard for longer than the core waits.
@@ -197,9 +206,13 @@ package struct WorkerAudit: Sendable {
     folds.append((vrank, tiles))
   }
 
-  private mutating func checkBounds() {
+  private mutating func checkBounds(at now: Int) {
     guard let plan else { return }
-    let results = results.values.reduce(0) { $0 + $1.count }
+    // What nobody answered for longer may be taken for lost, and something else be sent.
+    let limit = now - Int(Limits.answerTimeoutMinimum / .nanoseconds(1))
+    let results = results.values.reduce(0) { $0 + $1.values.count { $0 > limit } }
+    let copyLimit = now - Int(Limits.copyTimeout / .nanoseconds(1))
+    let copies = copies.values.count { $0 > copyLimit }
     let foreign = foreign.count - formerlyOwn.count
     peaks.packed = max(peaks.packed, packed.count)
     peaks.foreign = max(peaks.foreign, foreign)
@@ -213,9 +226,11 @@ package struct WorkerAudit: Sendable {
     if folds.count > Limits.foldsOutstanding {
       fail(.bounds, "has \(folds.count) folds outstanding")
     }
-    // What is sent again because nobody answered may still be under way.
-    if results > 2 * Limits.resultMessagesOutstanding {
+    if results > Limits.resultMessagesOutstanding {
       fail(.bounds, "has \(results) results outstanding")
+    }
+    if copies > Limits.copyMessagesOutstanding {
+      fail(.bounds, "has \(copies) messages of a copy outstanding")
     }
     let tile = plan.payloadBytes(of: .keyValue(0)) + plan.payloadBytes(of: .query(0))
     if storeBytes > Limits.storeCreditBytes + tile {
