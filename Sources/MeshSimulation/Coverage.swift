@@ -73,6 +73,7 @@ package struct Coverage: Sendable {
     case restoredFromOwnMemory = "a state was in its new host's own memory"
     case sourceChanged = "a tile was asked of another source"
     case noise = "a core was told nonsense"
+    case coordinatorNoise = "a coordinator was told nonsense"
     case straggler = "a straggler was told"
   }
 

@@ -12,6 +12,7 @@ package enum Invariant: String, Sendable, CaseIterable {
   case bits = "I10: the output is that of one worker, bit for bit"
   case nothingLeft = "I11: after the end nothing of the job is left in a worker"
   case sources = "I13: every tile that is needed has a live source"
+  case totality = "I17: whatever a core is told, it goes on"
   case statistics = "I15: maxima don't fall, sums are finite"
   case credit = "I16: no more is sent than was asked for"
   case repeatable = "I19: a seed gives the same run twice"

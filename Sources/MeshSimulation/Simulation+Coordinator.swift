@@ -25,6 +25,7 @@ extension Simulation {
     }
     queue.add(.coordinatorTick(term: coordinator.term), at: now + options.timing.tick)
     tell(coordinator, .tick)
+    disturb(coordinator)
   }
 
   func tell(_ coordinator: CoordinatorProcess, _ event: Coordinator.Event) {
