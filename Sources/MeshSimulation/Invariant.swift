@@ -10,7 +10,7 @@ package enum Invariant: String, Sendable, CaseIterable {
   case liveness = "I8: with faults over, the job ends in bounded time"
   case bounds = "I9: queues and buffers keep their bounds"
   case bits = "I10: the output is that of one worker, bit for bit"
-  case nothingLeft = "I11: after the end nothing of the job is left in a worker"
+  case nothingLeft = "I11: after the end nothing of the job is left in a worker or on its disk"
   case sources = "I13: every tile that is needed has a live source"
   case totality = "I17: whatever a core is told, it goes on"
   case statistics = "I15: maxima don't fall, sums are finite"

@@ -106,6 +106,8 @@ extension Ledger {
         "a checkpoint of rank \(write.vrank) was written under \(write.epoch) after \(highest)")
     }
     checkpoints.insert(Protected(vrank: write.vrank, next: write.next))
+    // The rank is final, or its job over: nobody will read it.
+    if worker.slots.isUnlinked(write, by: worker.index) { return }
     // What rots unnoticed is known as bad when it is read.
     if worker.slots.isDamaged(write, by: worker.index) { return }
     guard let best = worker.slots.best(of: write.vrank, upTo: write.epoch),

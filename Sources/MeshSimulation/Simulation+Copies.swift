@@ -98,8 +98,10 @@ extension Simulation {
     guard let snapshot = job.snapshot, snapshot.vrank == vrank else { return }
     let write = SlotDirectory.Write(
       vrank: vrank, epoch: epoch, slot: slot, next: next, first: first,
-      messages: snapshot.messages)
+      messages: snapshot.messages,
+      isIntoFile: worker.slots.hasFile(of: vrank, epoch, by: worker.index))
     worker.writing = write
+    worker.writesUnderWay += 1
     let time = options.timing.slotWrite + diskChance.below(options.timing.slotWrite)
     queue.add(.persisted(worker.index, write, started: now), at: now + time)
   }
@@ -111,6 +113,10 @@ extension Simulation {
     let known = ledger.slotEpoch(of: write.vrank, in: worker.slots)
     let failure = worker.slots.write(
       write, by: worker.index, checksEpoch: options.defect != .skipEpochCheckAtSlot)
+    defer {
+      worker.writesUnderWay -= 1
+      removeWhatWaits(by: worker)
+    }
     guard let job = worker.job else { return }
     let event: Worker.Event
     if let failure {
@@ -124,6 +130,22 @@ extension Simulation {
         cost: .nanoseconds(now - started))
     }
     tell(worker, event)
+  }
+
+  func remove(_ removal: SlotRemoval, by worker: WorkerProcess) {
+    worker.removals.append(removal)
+    removeWhatWaits(by: worker)
+  }
+
+  private func removeWhatWaits(by worker: WorkerProcess) {
+    guard worker.writesUnderWay == 0 else { return }
+    for removal in worker.removals {
+      switch removal {
+      case .of(let vrank, let epoch): worker.slots.remove(vrank, upTo: epoch)
+      case .all: worker.slots.removeAll()
+      }
+    }
+    worker.removals = []
   }
 
   func restoreSlot(_ worker: WorkerProcess, _ vrank: VRank, _ epoch: Epoch) {

@@ -132,7 +132,7 @@ extension Simulation {
       send(.final(vrank, epoch, payloads: payloads), by: worker, to: .store)
     case .retire(let vrank, let epoch):
       abandon(vrank, job)
-      worker.slots.remove(vrank, upTo: epoch)
+      remove(.of(vrank, upTo: epoch), by: worker)
     case .abandon(let vrank, _): abandon(vrank, job)
     case .fold, .finish, .snapshot: compute(effect, by: worker, job)
     default: copy(effect, by: worker, job)
@@ -164,7 +164,10 @@ extension Simulation {
   }
 
   private func release(_ worker: WorkerProcess, isOver: Bool) {
-    if isOver { worker.slots.removeAll() }
+    if isOver {
+      worker.wasToldOfEnd = true
+      remove(.all, by: worker)
+    }
     worker.job = nil
     worker.work = []
     worker.workNumber += 1

@@ -57,11 +57,23 @@ extension Simulation {
     }
   }
 
+  /// I11: who heard that the job is over has removed its checkpoints.
+  private func checkDisks() {
+    for worker in workers where worker.isAlive && worker.wasToldOfEnd {
+      if let file = worker.slots.files.first {
+        ledger.fail(
+          .nothingLeft,
+          "\(worker.name) left a checkpoint of rank \(file.vrank), by process \(file.writer)")
+      }
+    }
+  }
+
   /// I10: the bits; I7: only for the reason that there is may a job fail.
   func checkEnd() {
     guard let status = client.status, status.summary.state.isTerminal else {
       return ledger.fail(.liveness, "the mesh came to rest and the job isn't over")
     }
+    if isOver { checkDisks() }
     guard let oracle = job.oracle else { return }
     if !oracle.isSound { ledger.fail(.statistics, "the oracle's maxima fall or a sum is infinite") }
     guard status.summary.state == .done else {

@@ -43,6 +43,8 @@ final class SlotDirectory {
     let next: Int
     let first: Int
     let messages: [StateMessage?]
+    /// It goes into a file that was there when it began.
+    let isIntoFile: Bool
   }
 
   /// Epochs of which the directory has files.
@@ -50,13 +52,14 @@ final class SlotDirectory {
     files.filter { $0.vrank == vrank }.map(\.epoch)
   }
 
-  /// Writes and syncs; nil when that succeeded.
+  /// Writes and syncs; nil when that succeeded, also into a file that was removed meanwhile.
   ///
   /// - Parameter checksEpoch: false for a shell with a defect.
   func write(_ write: Write, by writer: Int, checksEpoch: Bool) -> Failure? {
     if checksEpoch, !CheckpointRules.admits(write.epoch, existing: epochs(of: write.vrank)) {
       return .stale
     }
+    if isUnlinked(write, by: writer) { return nil }
     if isFull, file(of: write, writer) == nil { return .noSpace }
     if hasErrors {
       damage(write, writer)
@@ -90,7 +93,9 @@ final class SlotDirectory {
   }
 
   /// The process died in a write: what was being overwritten is half of each.
-  func tear(_ write: Write, by writer: Int) { damage(write, writer, isDead: false) }
+  func tear(_ write: Write, by writer: Int) {
+    if !isUnlinked(write, by: writer) { damage(write, writer, isDead: false) }
+  }
 
   private func damage(_ write: Write, _ writer: Int, isDead: Bool = true) {
     let place = file(of: write, writer) ?? create(write, writer)
@@ -99,9 +104,22 @@ final class SlotDirectory {
   }
 
   private func file(of write: Write, _ writer: Int) -> Int? {
+    file(of: write.vrank, write.epoch, writer)
+  }
+
+  private func file(of vrank: VRank, _ epoch: Epoch, _ writer: Int) -> Int? {
     files.firstIndex {
-      $0.vrank == write.vrank && $0.epoch == write.epoch && $0.writer == writer && !$0.isDead
+      $0.vrank == vrank && $0.epoch == epoch && $0.writer == writer && !$0.isDead
     }
+  }
+
+  func hasFile(of vrank: VRank, _ epoch: Epoch, by writer: Int) -> Bool {
+    file(of: vrank, epoch, writer) != nil
+  }
+
+  /// Somebody removed the file that is being written: what is written has no name any more.
+  func isUnlinked(_ write: Write, by writer: Int) -> Bool {
+    write.isIntoFile && file(of: write, writer) == nil
   }
 
   private func create(_ write: Write, _ writer: Int) -> Int {

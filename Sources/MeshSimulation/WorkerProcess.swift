@@ -40,6 +40,11 @@ final class WorkerProcess {
   /// The message of a copy or state that is being handled.
   var arrived: StateMessage?
   var writing: SlotDirectory.Write?
+  /// Writes that the disk hasn't finished; what is removed waits for them, as in one queue.
+  var writesUnderWay = 0
+  var removals: [SlotRemoval] = []
+  /// It was told that its job is over, and to remove the checkpoints.
+  var wasToldOfEnd = false
 
   init(
     index: Int, lineage: Int, name: String, core: Worker, slots: SlotDirectory, at now: Int
@@ -54,6 +59,12 @@ final class WorkerProcess {
 
   var id: WorkerID { core.hello.worker }
   var node: Node { .worker(index) }
+}
+
+/// Checkpoints that are of no more use.
+enum SlotRemoval {
+  case of(VRank, upTo: Epoch)
+  case all
 }
 
 /// What a worker's loop holds of its present job.
