@@ -49,6 +49,11 @@ extension Ledger {
 
   // MARK: Progress
 
+  /// I6: what was told of ranks isn't taken back.
+  func told(_ status: JobStatus, term: UInt64) {
+    if let breach = toldRanks.note(status, term: term) { fail(.progress, breach) }
+  }
+
   /// What the coordinator knows of ranks before it hears of them from a host of a stale epoch.
   struct Probe {
     let job: JobID

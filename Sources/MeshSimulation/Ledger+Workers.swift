@@ -70,9 +70,7 @@ extension Ledger {
       }
     case .beat(let beat): check(beat, worker)
     case .observe(let observation) where observation.kind == .restored:
-      if observation.detail.hasPrefix(RestoreTier.recompute.name), let vrank = observation.vrank {
-        checkLoss(of: vrank, worker, simulation)
-      }
+      if let vrank = observation.vrank { checkLoss(of: vrank, worker, simulation) }
     default: break
     }
   }
@@ -105,22 +103,27 @@ extension Ledger {
     }
   }
 
-  /// I6: where messages arrive, what is folded again was in no memory that is left and on no disk.
+  /// I6: what is folded again was in no memory that is left, as far as messages arrive, and where it
+  /// all begins again, on no disk.
   private func checkLoss(of vrank: VRank, _ worker: WorkerProcess, _ simulation: Simulation) {
-    guard simulation.isNetworkSound else { return }
-    if let best = worker.slots.best(of: vrank, upTo: latest?.hosts[vrank.index].epoch ?? .lowest),
-      simulation.options.hasSlots
-    {
+    guard let rank = worker.core.run?.ranks.first(where: { $0.vrank == vrank }) else { return }
+    func lost(_ next: Int, _ place: String) {
       fail(
         .progress,
-        "rank \(vrank) begins again in \(worker.name), and a checkpoint has \(best.slot.next) tiles"
-      )
+        "rank \(vrank) goes on at \(rank.next) in \(worker.name), and \(place) has \(next) tiles")
     }
+    if rank.next == 0, simulation.options.hasSlots,
+      let best = worker.slots.best(of: vrank, upTo: rank.epoch)
+    {
+      lost(best.slot.next, "a checkpoint")
+    }
+    guard let since = owners[rank.epoch]?.since, simulation.isSound(since: since) else { return }
     for other in simulation.workers where other.isAlive {
-      guard let held = other.job?.held[vrank.index], held.next > 0 else { continue }
-      fail(
-        .progress,
-        "rank \(vrank) begins again in \(worker.name), and \(other.name) has \(held.next) tiles")
+      // The coordinator has to have heard of it before it gave the rank to another.
+      guard let held = other.job?.held[vrank.index], held.next > rank.next,
+        held.since < since - 250 * Time.millisecond
+      else { continue }
+      lost(held.next, other.name)
     }
   }
 

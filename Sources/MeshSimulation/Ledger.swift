@@ -12,7 +12,7 @@ final class Ledger {
   var tables: [Epoch: Assignment] = [:]
   var latest: Assignment?
   /// Who was given what under an epoch; nobody, while a rank has no host.
-  var owners: [Epoch: (vrank: VRank, worker: WorkerID?)] = [:]
+  var owners: [Epoch: (vrank: VRank, worker: WorkerID?, since: Int)] = [:]
   var finals: [Bool] = []
   var committedState: JobState?
 
@@ -27,6 +27,7 @@ final class Ledger {
 
   // As told to the client.
   var told: JobStatus?
+  var toldRanks = ToldRanks()
 
   struct Protected: Hashable {
     let vrank: VRank
@@ -54,6 +55,7 @@ final class Ledger {
     finals = []
     committedState = nil
     told = nil
+    toldRanks = ToldRanks()
     copies = []
     checkpoints = []
   }
@@ -67,7 +69,7 @@ final class Ledger {
 
   // MARK: The client
 
-  /// I7: what is terminal stays; I6: under one epoch nothing goes back.
+  /// I7: what is terminal stays.
   func note(_ status: JobStatus) {
     defer { told = status }
     guard let told else { return }
@@ -124,7 +126,7 @@ final class Ledger {
           fail(.oneOwner, "epoch \(host.epoch) was given twice, the second time for rank \(rank)")
         }
       } else {
-        owners[host.epoch] = (VRank(rank), worker)
+        owners[host.epoch] = (VRank(rank), worker, now)
       }
     }
     tables[table.revision] = table

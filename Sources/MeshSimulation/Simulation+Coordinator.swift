@@ -69,6 +69,9 @@ extension Simulation {
       guard let process = process(of: worker), let control = process.control else { return }
       send(.order(message), on: control, isForward: false)
     case .reply(let outcome, _):
+      if case .success(.status(let status)) = outcome {
+        ledger.told(status, term: coordinator.term)
+      }
       queue.add(.clientReply(outcome), at: now + options.network.delay)
     case .store(let command):
       queue.add(

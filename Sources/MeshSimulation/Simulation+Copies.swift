@@ -54,6 +54,7 @@ extension Simulation {
     guard var held = job.held[vrank.index] else { return }
     for message in first..<held.whole.count { held.whole[message] = held.staged[message] }
     held.staged = [StateMessage?](repeating: nil, count: held.whole.count)
+    held.since = min(held.since, now)
     held.next = held.stagedNext
     held.epoch = held.stagedEpoch
     job.held[vrank.index] = held

@@ -21,15 +21,27 @@ extension Simulation {
       + 200 * Time.millisecond
   }
 
-  /// Messages between processes that live arrive, in time.
-  var isNetworkSound: Bool {
-    let deaf: Set<FaultKind> = [.pause, .coordinatorPause, .storeStall, .journalFailure]
-    return !options.faults.contains { $0.isOfNetwork || deaf.contains($0) }
+  /// Whether messages between processes that live have arrived, in time, from a second before `start`
+  /// on.
+  func isSound(since start: Int) -> Bool {
+    if !isCalm, faults.contains(where: { $0.isOfNetwork && $0.isContinuous }) { return false }
+    return start - troubledUntil >= Time.second
+  }
+
+  /// A fault keeps messages from arriving for a while.
+  private func trouble(by kind: FaultKind) {
+    switch kind {
+    case .pause, .coordinatorPause, .storeStall, .journalFailure: break
+    default: guard kind.isOfNetwork else { return }
+    }
+    // None of them lasts longer.
+    troubledUntil = max(troubledUntil, now + 7 * Time.second)
   }
 
   func strike(_ number: Int) {
     guard !isCalm, let kind = drawKind() else { return }
     say { "fault: \(kind.rawValue)" }
+    trouble(by: kind)
     if strike(kind) { coverage.add(.fault(kind)) }
   }
 

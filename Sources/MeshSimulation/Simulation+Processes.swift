@@ -139,6 +139,10 @@ extension Simulation {
     say { "faults are over" }
     isCalm = true
     healedAt = now
+    // What is under way may still be late.
+    if faults.contains(where: \.isOfNetwork) || troubledUntil > now {
+      troubledUntil = now + 4 * Time.second
+    }
     ledger.isCalm = true
     conditions.heal()
     journal.isFailing = false

@@ -37,6 +37,8 @@ package final class Simulation {
   var coverage = Coverage()
   var faults: [FaultKind]
   var isCalm = false
+  /// Until when messages between processes that live may be lost or late.
+  var troubledUntil = -Time.second
   var healedAt: Int?
   var terminalAt: Int?
   /// Effects carried out so far: the places where a process can die.

@@ -36,6 +36,8 @@ struct HeldState: Sendable {
   /// What the whole copy says it is; 0 for none.
   var next = 0
   var epoch = Epoch.lowest
+  /// Since when there has been a whole one.
+  var since = Int.max
   /// What has arrived of the next one.
   var staged: [StateMessage?]
   var stagedNext = 0
