@@ -40,10 +40,6 @@ import Testing
 
   /// Seeds that once found a bug, and what it was.
   static let regressions: [(seed: UInt64, story: String)] = [
-    (1, "tables were announced that no disk ever had"),
-    (16, "a tile that nobody asked for any more stayed in the list of held ones"),
-    (180, "a worker that had said goodbye came back until its process ended"),
-    (245, "what waited for the commit after a failed one waited for ever"),
     (623, "a table was announced that one without workers had replaced"),
     (9_632, "a worker that only kept copies was not missed when it was gone"),
   ]
