@@ -8,9 +8,14 @@ extension Coordinator {
     lastTick = now
     guard lag > Limits.loopLagMaximum, defect != .noSelfDoubt else { return }
     for index in members.indices {
-      members[index].lastHeard = min(now, members[index].lastHeard + lag)
-      members[index].stuckSince = members[index].stuckSince.map { min(now, $0 + lag) }
-      members[index].gotOnAt = members[index].gotOnAt.map { min(now, $0 + lag) }
+      let member = members[index]
+      // Half the time is left to everybody: what they said meanwhile is still to be read.
+      func later(_ time: Duration, _ timeout: Duration) -> Duration {
+        min(now, max(time + lag, now - timeout / 2))
+      }
+      members[index].lastHeard = later(member.lastHeard, Limits.heartbeatTimeout)
+      members[index].stuckSince = member.stuckSince.map { later($0, hangTimeout(of: member)) }
+      members[index].gotOnAt = member.gotOnAt.map { later($0, hangTimeout(of: member)) }
     }
     if let index = activeIndex, let run = jobs[index].run {
       for (worker, end) in run.awaited { jobs[index].run?.awaited[worker] = end + lag }
