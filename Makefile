@@ -9,7 +9,7 @@ FIXTURES = Tests/MeshIntegrationTests/Fixtures
 TENSORS  = --query $(FIXTURES)/q.npy --key $(FIXTURES)/k.npy --value $(FIXTURES)/v.npy --mask causal
 WORKERS ?= 3
 
-.PHONY: build run test soak setup format lint protos clean
+.PHONY: build run test chaos soak setup format lint protos clean
 
 build: setup
 	$(BUILD)
@@ -31,13 +31,34 @@ test: lint build
 	Protos/generate.sh --check
 	$(TEST) --skip "$(PROCESSES)"
 	$(TEST) --skip-build --filter "$(PROCESSES)" --no-parallel
+	$(BINARY) chaos --quiet $(foreach scenario,$(CHAOS),--only $(scenario))
+	$(BINARY) bench failover --oversubscribe --seconds 60
 
-# The randomised suites ten times longer: about 4,600 jobs and a million mutated frames.
+# Faults in real processes, some of every kind; `make chaos` runs all there are.
+CHAOS = C1-kill-in-the-middle C1-kill-three-in-turn C1-die-of-copies C2-kill-three-of-four \
+  C2-kill-host-and-holder C2-kill-one-and-who-has-restored-it C3-kill-all C4-pause-2-s \
+  C4-pause-too-short-to-be-missed C5-zombies-take-turns C6-pair C6-worker-to-coordinator-one-way \
+  C6-flapping C7-slices C7-resets C7-close-at-byte C8-corrupt-tiles C9-checkpoints-fill-the-disk \
+  C10-flipBit-of-checkpoints C10-truncate-of-checkpoints C10-swap-of-checkpoints \
+  C11-die-before-and-after-writing C12-wall-clocks-differ C14-kill-with-a-worker \
+  C14-die-before-a-commit C14-die-after-a-commit C15-worker-lost-meanwhile C18-poison \
+  C19-straggler-4-times C20-rolling-restart C25-calls-lost
+chaos: build
+	$(BINARY) chaos
+
+# Hours: the randomised suites ten times longer, a hundred thousand simulated meshes, every scenario and
+# then random faults for an hour, and ten minutes on a machine with four times as much to do as it can.
 soak: build
-	ATTNMESH_SOAK=1 $(TEST) --filter "MeshSimulationTests|MeshWireTests"
+	ATTNMESH_SOAK=1 $(TEST) --filter "MeshSimulationTests|MeshWireTests|CheckpointFilesTests"
+	$(BINARY) simulate --seeds 100000
+	$(BINARY) chaos
+	$(BINARY) chaos --minutes 60
+	$(BINARY) bench failover --oversubscribe --seconds 600
 
 # System packages, where they are missing (Debian and Ubuntu).
 PACKAGES = libzmq3-dev libprotobuf-c-dev libssl-dev libsqlite3-dev libxxhash-dev protobuf-c-compiler make
+# A scenario gives every process another clock.
+test chaos soak: PACKAGES += faketime
 SUDO     = $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 setup:
 	@dpkg -s $(PACKAGES) >/dev/null 2>&1 || { \
