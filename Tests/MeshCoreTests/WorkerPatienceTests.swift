@@ -17,8 +17,20 @@ import Testing
     return worker
   }
 
+  /// Folds until a snapshot is asked for, if the last event didn't.
   private func nextSnapshot(_ worker: WorkerHarness) throws {
     while worker.snapshots.isEmpty { try #require(worker.foldNext()) }
+  }
+
+  /// Takes the snapshots asked for with the last event, and with what follows from them, to the holder's
+  /// memory, and to no slot.
+  private func copyToMemory(_ worker: WorkerHarness) {
+    while let next = worker.snapshots.first?.next {
+      worker.snapshotTaken(next: next)
+      #expect(worker.writes.isEmpty && !worker.copies.isEmpty)
+      worker.acknowledgeCopy()
+      #expect(worker.progress()?.copied == next && worker.progress()?.durable == 0)
+    }
   }
 
   private func alarms(_ worker: WorkerHarness) -> [String] {
@@ -36,18 +48,14 @@ import Testing
     #expect(alarms(worker).count == 1 && alarms(worker)[0].contains("isn't written after 10."))
     for _ in 0..<3 {
       try nextSnapshot(worker)
-      let next = worker.snapshots[0].next
-      worker.snapshotTaken(next: next)
-      #expect(worker.writes.isEmpty && !worker.copies.isEmpty)
-      worker.acknowledgeCopy()
-      #expect(worker.progress()?.copied == next && worker.progress()?.durable == 0)
+      copyToMemory(worker)
       worker.send(.tick, after: patience)
       #expect(alarms(worker) == [])
     }
     // Late as it is, it is on disk now; and the disk can be given more.
     worker.persisted(slot: 0, next: first)
     #expect(worker.progress()?.durable == first)
-    if worker.snapshots.isEmpty { try nextSnapshot(worker) }
+    try nextSnapshot(worker)
     worker.snapshotTaken(next: worker.snapshots[0].next)
     #expect(worker.writes.map(\.slot) == [1])
   }
@@ -56,15 +64,15 @@ import Testing
   func lateFailure() throws {
     let worker = try writing(holder: 1)
     worker.send(.tick, after: patience)
+    try nextSnapshot(worker)
+    copyToMemory(worker)
     worker.send(
       .persistFailed(worker.job, VRank(0), worker.epoch(of: 0), reason: "I/O error"))
     #expect(alarms(worker).count == 1)
     try nextSnapshot(worker)
-    worker.snapshotTaken(next: worker.snapshots[0].next)
-    #expect(worker.writes.isEmpty)
-    worker.acknowledgeCopy()
+    copyToMemory(worker)
     worker.send(.tick, after: Limits.slotRetryInterval)
-    if worker.snapshots.isEmpty { try nextSnapshot(worker) }
+    try nextSnapshot(worker)
     worker.snapshotTaken(next: worker.snapshots[0].next)
     #expect(worker.writes.map(\.slot) == [0])
   }
@@ -72,6 +80,7 @@ import Testing
   @Test("a rank that is to be handed over doesn't wait for the disk for ever")
   func handOver() throws {
     let worker = try writing(holder: 1)
+    worker.foldNext()
     worker.adopt { $0[0].duty = .handOver }
     worker.foldAll()
     #expect(worker.progress()?.isHandedOver == false && worker.snapshots.isEmpty)

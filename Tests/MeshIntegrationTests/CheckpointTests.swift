@@ -48,12 +48,13 @@ extension Integration {
         let flags = ["--checkpoints", directory(scratch)]
         try mesh.startWorker("w2", flags)
         let job = try mesh.submit(slow.flags)
-        try eventually("checkpoints") { !scratch.names(in: directory(scratch)).isEmpty }
+        func whole() -> String? {
+          scratch.names(in: directory(scratch)).first { $0.hasSuffix(".amck") }
+        }
+        try eventually("a checkpoint") { whole() != nil }
         try mesh.kill("w2")
         #expect(try mesh.result(job) == slow.alone)
-        let left = scratch.names(in: directory(scratch))
-        #expect(!left.isEmpty)
-        let file = "\(directory(scratch))/\(left[0])"
+        let file = try "\(directory(scratch))/\(#require(whole()))"
         #expect(
           link(file, file + ".partial") == 0 && link(file, directory(scratch) + "/notes") == 0)
         try mesh.startWorker("w2", flags)

@@ -25,7 +25,8 @@ extension Integration {
         #expect(try client.wait() == .code(0), "\(client.errors)")
         #expect(client.errors.contains("answers again"))
         #expect(try scratch.attended("o") == slow.alone)
-        #expect(mesh.joined("w1") == 1 && mesh.joined("w2") == 1)
+        // Or not at all, when all that was left to do was to take in its results.
+        #expect(mesh.joined("w1") <= 1 && mesh.joined("w2") <= 1)
         #expect(try mesh.recoveries(job).isEmpty, "workers that never went were replaced")
         #expect(try mesh.events("coordinator-restarted").count == 1)
       }
@@ -193,10 +194,12 @@ extension Integration {
       try withScratch { scratch in
         let mesh = try Mesh.withStore(scratch, workers: 1)
         let flags = try writeLargeInputs(to: scratch)
+        // The first commit takes the job in, the second knows that its tensors are there.
+        try mesh.killCoordinator()
+        try mesh.restartCoordinator(["ATTNMESH_FAILPOINT": "commit:kill:2"])
         let client = try scratch.start(
           ["attend", "--quiet", "--output", scratch.file("o.npy")] + flags + mesh.flags)
-        try eventually("the upload") { !mesh.observed("job-submitted").isEmpty }
-        try mesh.killCoordinator()
+        try mesh.coordinator.wait()
         try mesh.restartCoordinator()
         expectRefusal(client, code: 1, "before all its tensors had arrived; submit it again")
       }
