@@ -64,11 +64,16 @@ extension Coordinator {
     _ ranks: [VRank], of index: Int, at now: Duration, into effects: inout [Effect]
   ) {
     guard let run = jobs[index].run else { return }
-    let asked = ranks.filter { run.table.hosts[$0.index].duty == .fold }
+    let asked = ranks.filter { vrank in
+      let stayedAt = run.ranks[vrank.index].stayedAt
+      return run.table.hosts[vrank.index].duty == .fold
+        && stayedAt.map { now - $0 >= Limits.handOverInterval } ?? true
+    }
     guard !asked.isEmpty else { return }
     var hosts = run.table.hosts
     for vrank in asked {
       hosts[vrank.index].duty = .handOver
+      jobs[index].run?.ranks[vrank.index].askedAt = now
       observe(
         Observation(
           .handOver, job: run.table.job, worker: name(ofHost: vrank, in: run), vrank: vrank,

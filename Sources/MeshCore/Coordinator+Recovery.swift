@@ -287,6 +287,7 @@ extension Coordinator {
       run.recoveries[place].epoch = entry.epoch
       run.recoveries[place].host = member?.name ?? ""
     }
+    run.ranks[vrank.index].askedAt = nil
     run.ranks[vrank.index].copied = 0
     run.ranks[vrank.index].durable = 0
     guard !run.ranks[vrank.index].isFinal else { return }

@@ -151,6 +151,8 @@ package struct Coordinator: Sendable {
     doubtMyself(at: now, into: &effects)
     expireMembers(at: now, into: &effects)
     expireAwaited(at: now, into: &effects)
+    expireHandOvers(at: now, into: &effects)
+    relieveDraining(at: now, into: &effects)
     expireJobs(at: now, into: &effects)
     letGoDrained(at: now, into: &effects)
   }

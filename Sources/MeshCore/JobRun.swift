@@ -39,6 +39,10 @@ struct JobRun: Sendable {
     var isFinal = false
     /// When the loss of its host was found; nil once it is where it was.
     var foundAt: Duration?
+    /// Since when its host is asked to hand it over.
+    var askedAt: Duration?
+    /// When it was found that its host can't.
+    var stayedAt: Duration?
     /// Workers lost in a row since it was further than `strikePoint`, without those that came back.
     var struck: [WorkerID] = []
     var strikePoint = -1

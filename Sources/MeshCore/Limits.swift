@@ -77,6 +77,10 @@ package enum Limits {
   package static let rejoinTimeout: Duration = .seconds(3)
   /// The same for workers that say a word only every `quietBeatInterval`.
   package static let quietRejoinTimeout: Duration = quietBeatInterval + rejoinTimeout
+  /// A rank that was stopped for a hand-over and isn't copied after so long folds on where it is.
+  package static let handOverTimeout: Duration = .seconds(5)
+  /// It is asked to be handed over again after so long.
+  package static let handOverInterval: Duration = .seconds(10)
   /// What a worker that was told to end waits to be relieved.
   package static let drainTimeout: Duration = .seconds(60)
   /// A holder that answers nothing for so long is asked again, or another.

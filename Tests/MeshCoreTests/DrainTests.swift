@@ -55,6 +55,40 @@ import Testing
     #expect(recoveries.allSatisfy { $0.detectionSeconds == 0 && $0.caughtUpSeconds != nil })
   }
 
+  @Test(
+    "a rank that can't be copied folds on, keeps its copies elsewhere, and is asked again later")
+  func handOverThatDoesNotEnd() throws {
+    let (mesh, job, table) = try running(on: [1, 2, 3])
+    mesh.call(.drain("worker-1"))
+    let stopped = table.ranks(of: 1)
+    for worker in UInt64(1)...3 { mesh.report(worker, job: job, next: 5) }
+    func wait(_ seconds: Int) {
+      for _ in 0..<seconds * 10 {
+        mesh.now += .milliseconds(100)
+        for worker in UInt64(1)...3 { mesh.beat(worker, job: job) }
+        mesh.send(.tick)
+      }
+    }
+    wait(4)
+    #expect(stopped.allSatisfy { mesh.table?.hosts[$0].duty == .handOver })
+    wait(2)
+    let next = try #require(mesh.table)
+    for rank in stopped {
+      #expect(next.hosts[rank].duty == .fold && next.host(of: rank) == 1)
+      #expect(next.hosts[rank].epoch == table.hosts[rank].epoch, "it is still its host")
+      #expect(next.holder(of: rank) != table.holder(of: rank) && next.holder(of: rank) != nil)
+    }
+    wait(8)
+    #expect(stopped.allSatisfy { mesh.table?.hosts[$0].duty == .fold })
+    wait(3)
+    #expect(stopped.allSatisfy { mesh.table?.hosts[$0].duty == .handOver })
+    // The same after a restart, which knows only that they were asked.
+    mesh.restart()
+    mesh.join(1, 2, 3)
+    wait(7)
+    #expect(stopped.allSatisfy { mesh.table?.hosts[$0].duty == .fold })
+  }
+
   @Test("ranks are handed over one by one, as they are copied")
   func oneByOne() throws {
     let (mesh, job, table) = try running()
