@@ -10,7 +10,7 @@ extension Integration {
       try withScratch { scratch in
         let job = try SlowJob(scratch)
         let run = try LocalRun(
-          scratch, inputs: job.flags, workers: 3, environment: SlowJob.environment)
+          scratch, inputs: job.flags, workers: 3, environment: SlowJob.slowness(20))
         try run.waitUntilCopied()
         let victim = try #require(scratch.worker(named: "worker-2"))
         kill(victim, signal)
@@ -69,7 +69,7 @@ extension Integration {
     @Test func killedRemoteWorker() throws {
       try withScratch { scratch in
         let slow = try SlowJob(scratch)
-        let mesh = try Mesh(scratch, workers: 3, environment: SlowJob.environment)
+        let mesh = try Mesh(scratch, workers: 3, environment: SlowJob.slowness(20))
         let job = try mesh.submit(slow.flags)
         try mesh.waitUntilCopied(job)
         let process = try #require(mesh.workers["w2"]?.process)
@@ -106,7 +106,7 @@ extension Integration {
     @Test func twoRemoteWorkersAtOnce() throws {
       try withScratch { scratch in
         let slow = try SlowJob(scratch)
-        let mesh = try Mesh(scratch, workers: 3, environment: SlowJob.environment)
+        let mesh = try Mesh(scratch, workers: 3, environment: SlowJob.slowness(20))
         let job = try mesh.submit(slow.flags)
         try mesh.waitUntilCopied(job)
         for name in ["w1", "w3"] { mesh.workers[name]?.signal(SIGKILL) }
@@ -119,7 +119,7 @@ extension Integration {
     @Test func oneAfterTheOther() throws {
       try withScratch { scratch in
         let slow = try SlowJob(scratch)
-        let mesh = try Mesh(scratch, workers: 3, environment: SlowJob.environment)
+        let mesh = try Mesh(scratch, workers: 3, environment: SlowJob.slowness(20))
         let job = try mesh.submit(slow.flags)
         try mesh.waitUntilCopied(job)
         try mesh.kill("w1")
@@ -153,7 +153,7 @@ extension Integration {
         try mesh.startWorker("w9")
         #expect(try mesh.result(job) == slow.alone)
         #expect(try mesh.summary(job)["reason"] as? String == "")
-        #expect(Set(try mesh.recoveries(job).map(\.host)).isSubset(of: ["w8", "w9"]))
+        #expect(!Set(try mesh.recoveries(job).map(\.host)).isDisjoint(with: ["w8", "w9"]))
       }
     }
 
@@ -275,7 +275,7 @@ extension Integration {
     @Test func unprotectedRemoteWorker() throws {
       try withScratch { scratch in
         let slow = try SlowJob(scratch)
-        let mesh = try Mesh(scratch, workers: 3, environment: SlowJob.environment)
+        let mesh = try Mesh(scratch, workers: 3, environment: SlowJob.slowness(20))
         let job = try mesh.submit(slow.flags + ["--protection", "off"])
         try mesh.waitUntilFolding(job)
         #expect(try mesh.status(job)["protection"] as? String == "off")
