@@ -220,7 +220,8 @@ extension Coordinator {
     _ vrank: VRank, _ host: Int, _ places: [Placement.Place], keeping current: WorkerID?,
     isFull: (WorkerID) -> Bool
   ) -> WorkerID? {
-    if defect == .copyOnSameWorker, places.count > 1, vrank.index % 2 == 0 { return current }
+    // The rank may have moved to where its copies are.
+    if defect == .copyOnSameWorker, let current { return current }
     return Placement.holder(
       of: vrank, host: host, among: places, keeping: current, isFull: isFull)
   }
