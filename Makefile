@@ -42,6 +42,7 @@ CHAOS = C1-kill-in-the-middle C1-kill-three-in-turn C1-die-of-copies C2-kill-thr
   C10-flipBit-of-checkpoints C10-truncate-of-checkpoints C10-swap-of-checkpoints \
   C11-die-before-and-after-writing C12-wall-clocks-differ C14-kill-with-a-worker \
   C14-die-before-a-commit C14-die-after-a-commit C15-worker-lost-meanwhile C18-poison \
+  C8-messages-lost-repeated-reordered \
   C19-straggler-4-times C20-rolling-restart C25-calls-lost
 chaos: build
 	$(BINARY) chaos
@@ -57,8 +58,6 @@ soak: build
 
 # System packages, where they are missing (Debian and Ubuntu).
 PACKAGES = libzmq3-dev libprotobuf-c-dev libssl-dev libsqlite3-dev libxxhash-dev protobuf-c-compiler make
-# A scenario gives every process another clock.
-test chaos soak: PACKAGES += faketime
 SUDO     = $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 setup:
 	@dpkg -s $(PACKAGES) >/dev/null 2>&1 || { \

@@ -72,9 +72,6 @@ package struct ChaosScenario: Hashable, Sendable {
   /// What the machine has to have.
   package enum Requirement: String, Hashable, Sendable, CaseIterable {
     case root
-    case faketime
-    /// `ATTNMESH_SHIM`, which loses, repeats and reorders messages.
-    case shim
   }
 }
 

@@ -71,14 +71,18 @@ extension ChaosScenario {
     ]
 
   static let clocks: [ChaosScenario] = [
-    ChaosScenario("C12", "wall-clocks-differ", [ChaosStep(.folded(0.4), [.kill([.ring(1)])])]) {
-      $0.requirements = [.faketime]
-      $0.equipment = [(1, "+1h"), (2, "-1h")].map { number, offset in
+    ChaosScenario(
+      "C12", "wall-clocks-differ",
+      [
+        ChaosStep(.folded(0.3), [.kill([.ring(1)])]),
+        ChaosStep(.folded(0.4), [.kill([.coordinator]), .start([.coordinator])]),
+      ]
+    ) {
+      // The coordinator's next clock is an hour behind its first one.
+      $0.equipment = [(.coordinator, "3600"), (.worker(1), "-3600"), (.worker(3), "86400")].map {
+        (member: MeshMember, offset) in
         ChaosMesh.Equipment(
-          [
-            "LD_PRELOAD": Requirement.faketimeLibrary, "FAKETIME": offset,
-            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-          ], for: .worker(number))
+          ["ATTNMESH_CLOCK_OFFSET": offset], for: member, isForAllStarts: false)
       }
     }
   ]

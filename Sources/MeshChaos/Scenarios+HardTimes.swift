@@ -86,9 +86,8 @@ extension ChaosScenario {
     ChaosScenario("C25", "calls-lost", [ChaosStep(.folded(0.4), [.kill([.ring(1)])])]) {
       $0.equipment = [
         ChaosMesh.Equipment(
-          ["ATTNMESH_SHIM": "drop=20,duplicate=20,seed=11"], for: .coordinator)
+          ["ATTNMESH_SHIM": "drop=5,duplicate=20,seed=11"], for: .coordinator)
       ]
-      $0.requirements = [.shim]
     }
   ]
 }

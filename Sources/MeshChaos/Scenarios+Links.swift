@@ -104,7 +104,6 @@ extension ChaosScenario {
       $0.equipment = [
         ChaosMesh.Equipment(["ATTNMESH_SHIM": "drop=5,duplicate=5,reorder=5,seed=7"])
       ]
-      $0.requirements = [.shim]
     },
   ]
 }

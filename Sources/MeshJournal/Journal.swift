@@ -29,7 +29,9 @@ package final class Journal: Sendable {
   private let queue: DatabaseQueue
 
   /// Opens `journal.sqlite` in an existing directory, or creates it, and raises the term.
-  package init(directory: String) throws(JournalError) {
+  ///
+  /// - Parameter now: milliseconds since 1970, below which no term is.
+  package init(directory: String, now: Int64 = 0) throws(JournalError) {
     let path = directory + "/journal.sqlite"
     try JournalFile.prepare(path)
     (queue, term) = try journaled {
@@ -42,7 +44,7 @@ package final class Journal: Sendable {
       try JournalSchema.check(queue)
       try Self.makeDurable(queue)
       try JournalSchema.migrate(queue)
-      return (queue, try queue.write(Self.raiseTerm))
+      return (queue, try queue.write { try Self.raiseTerm($0, now: now) })
     }
   }
 
@@ -119,21 +121,18 @@ extension Journal {
     try Int.fetchOne(db, sql: "PRAGMA synchronous") ?? 0
   }
 
-  private static func raiseTerm(_ db: Database) throws -> UInt64 {
+  private static func raiseTerm(_ db: Database, now: Int64) throws -> UInt64 {
     guard let row = try Row.fetchOne(db, sql: "SELECT term, checksum FROM state WHERE id = 1"),
       case .int64(let last) = (row[0] as DatabaseValue).storage,
       case .int64(let checksum) = (row[1] as DatabaseValue).storage,
       checksum == JournalChecksum.term(last), (0..<Int64.max).contains(last)
     else { throw JournalError.damaged("its term isn't what was written") }
     // A worker may come from a coordinator without a store, whose term was the time in the same unit.
-    let term = max(last + 1, now())
+    let term = max(last + 1, now)
     try db.execute(
       sql: "UPDATE state SET term = ?, checksum = ?", arguments: [term, JournalChecksum.term(term)])
     return UInt64(term)
   }
-
-  /// Milliseconds since 1970.
-  private static func now() -> Int64 { Int64(Date().timeIntervalSince1970 * 1_000) }
 
   private static func entry(_ row: Row) throws -> Entry {
     guard case .string(let id) = (row[0] as DatabaseValue).storage,

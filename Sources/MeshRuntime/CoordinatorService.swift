@@ -68,7 +68,7 @@ package final class CoordinatorService: Sendable {
         term: directory.term, storeEndpoint: configuration.advertisedData ?? dataEndpoint,
         diskQuotaBytes: configuration.diskQuotaBytes, retention: configuration.retention,
         stragglers: configuration.stragglers, seed: generator.next(),
-        wallSeconds: ObservationLog.wallSeconds)
+        wallSeconds: WallClock.seconds)
       rules.isClosed = configuration.isClosed
       let core = Coordinator(
         configuration: rules, images: images, at: MonotonicClock.now)

@@ -12,19 +12,10 @@ package struct ObservationLog: Sendable {
     self.observer = observer
   }
 
-  private static var wallTime: timespec {
-    var now = timespec()
-    clock_gettime(CLOCK_REALTIME, &now)
-    return now
-  }
-
-  /// Seconds since 1970.
-  static var wallSeconds: Double { Double(wallTime.tv_sec) + Double(wallTime.tv_nsec) / 1e9 }
-
   package func write(_ observation: Observation) {
     observer?(observation)
     guard isOn else { return }
-    var now = Self.wallTime
+    var now = WallClock.now
     var parts = tm()
     gmtime_r(&now.tv_sec, &parts)
     var buffer = [CChar](repeating: 0, count: 32)

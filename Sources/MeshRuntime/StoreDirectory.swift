@@ -15,9 +15,7 @@ package struct StoreDirectory: Sendable {
   /// Files without names, in a directory that exists.
   package static func unnamed(in path: String) -> StoreDirectory {
     // In milliseconds, as a journal's: one that is started at once again must not have the same.
-    var now = timespec()
-    clock_gettime(CLOCK_REALTIME, &now)
-    let term = UInt64(max(1, now.tv_sec * 1_000 + now.tv_nsec / 1_000_000))
+    let term = UInt64(max(1, WallClock.milliseconds))
     return StoreDirectory(path: path, term: term, journal: nil, lock: nil)
   }
 
@@ -30,7 +28,7 @@ package struct StoreDirectory: Sendable {
     }
     let lock = try StoreLock(path)
     do throws(JournalError) {
-      let journal = try Journal(directory: path)
+      let journal = try Journal(directory: path, now: WallClock.milliseconds)
       return StoreDirectory(path: path, term: journal.term, journal: journal, lock: lock)
     } catch {
       throw MeshError(.badInput, "--store \(path): \(error.description)")

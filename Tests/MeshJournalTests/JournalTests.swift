@@ -42,9 +42,11 @@ import Testing
   func terms() throws {
     let directory = try TemporaryDirectory()
     // In milliseconds, as of a coordinator without a store: workers go from one to the other.
-    var last = UInt64(time(nil)) * 1_000 - 1
-    for _ in 0..<4 {
-      let journal = try Journal(directory: directory.path)
+    let now = Int64(time(nil)) * 1_000
+    var last = UInt64(now) - 1
+    // A clock that is set back doesn't lower it.
+    for now in [now, now, now - 3_600_000, now] {
+      let journal = try Journal(directory: directory.path, now: now)
       #expect(journal.term > last)
       last = journal.term
     }

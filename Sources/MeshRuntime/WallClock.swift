@@ -1,0 +1,21 @@
+internal import Glibc
+
+/// The time of day, which nothing that must be right depends on: clocks of machines differ, and are set.
+enum WallClock {
+  /// Seconds by which this process's clock is wrong, for tests: `ATTNMESH_CLOCK_OFFSET=-3600`.
+  private static let offset =
+    getenv("ATTNMESH_CLOCK_OFFSET").flatMap { Int(String(cString: $0)) } ?? 0
+
+  static var now: timespec {
+    var now = timespec()
+    clock_gettime(CLOCK_REALTIME, &now)
+    now.tv_sec += min(max(offset, -1_000_000_000), 1_000_000_000)
+    return now
+  }
+
+  /// Seconds since 1970.
+  static var seconds: Double { Double(now.tv_sec) + Double(now.tv_nsec) / 1e9 }
+
+  /// Milliseconds since 1970, in which terms are counted.
+  static var milliseconds: Int64 { Int64(now.tv_sec * 1_000 + now.tv_nsec / 1_000_000) }
+}
