@@ -116,6 +116,13 @@ package struct Assignment: Hashable, Sendable, Codable {
       && isProtected == other.isProtected
   }
 
+  /// The next table of the same run.
+  func replaced(peers: [Peer], hosts: [Host], revision: Epoch) -> Assignment {
+    Assignment(
+      job: job, spec: spec, inputs: inputs, vrankCount: vrankCount, planHash: planHash,
+      revision: revision, isProtected: isProtected, peers: peers, hosts: hosts)
+  }
+
   /// Index of a worker in `peers`.
   package func peer(of worker: WorkerID) -> Int? { peers.firstIndex { $0.worker == worker } }
 

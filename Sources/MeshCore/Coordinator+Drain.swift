@@ -81,10 +81,7 @@ extension Coordinator {
         at: now, into: &effects)
     }
     let old = run.table
-    let table = Assignment(
-      job: old.job, spec: old.spec, inputs: old.inputs, vrankCount: old.vrankCount,
-      planHash: old.planHash, revision: mintEpoch(), isProtected: old.isProtected,
-      peers: old.peers, hosts: hosts)
+    let table = old.replaced(peers: old.peers, hosts: hosts, revision: mintEpoch())
     jobs[index].run?.table = table
     save(index)
     announce(index, into: &effects)

@@ -36,11 +36,8 @@ extension Coordinator {
           detail: "it can't be copied in time: it goes on where it is"),
         at: now, into: &effects)
     }
-    let revision = mintEpoch()
-    jobs[index].run?.table = Assignment(
-      job: old.job, spec: old.spec, inputs: old.inputs, vrankCount: old.vrankCount,
-      planHash: old.planHash, revision: revision, isProtected: old.isProtected,
-      peers: old.peers, hosts: hosts)
+    let table = old.replaced(peers: old.peers, hosts: hosts, revision: mintEpoch())
+    jobs[index].run?.table = table
     save(index)
     announce(index, into: &effects)
   }

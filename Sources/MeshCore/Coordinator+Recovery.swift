@@ -193,10 +193,7 @@ extension Coordinator {
       }
       return host
     }
-    return Assignment(
-      job: old.job, spec: old.spec, inputs: old.inputs, vrankCount: old.vrankCount,
-      planHash: old.planHash, revision: mintEpoch(), isProtected: old.isProtected, peers: peers,
-      hosts: entries)
+    return old.replaced(peers: peers, hosts: entries, revision: mintEpoch())
   }
 
   /// Where the host of a rank keeps its copies. One that is to go has no place any more, but it still
