@@ -87,7 +87,7 @@ package struct KilledRun: Encodable, Sendable {
       let needed = outcome.status.ranks[recovery.vrank.index].needed
       return LostRank(
         vrank: recovery.vrank.index, needed: needed, refolded: recovery.refolded ?? needed,
-        intervalTiles: max(1, needed / (Limits.copiesOfARankMinimum + 1)),
+        intervalTiles: max(1, needed / Limits.copiesOfARankMinimum),
         tier: recovery.restored?.tier.name ?? "", host: recovery.host,
         restoreSeconds: recovery.restoreSeconds, caughtUpSeconds: recovery.caughtUpSeconds)
     }

@@ -80,6 +80,9 @@ package struct HostedRank: Sendable {
     /// Times that the last source was silent.
     var silences = 0
     var stage = Stage.idle
+
+    /// Whether the source that is asked now is the last one, and worth asking again.
+    var isLastChance: Bool { sources.isEmpty && silences < Limits.copyRepeatsMaximum }
   }
 
   /// Where the search is.
@@ -100,6 +103,8 @@ struct CopyRecord: Sendable {
   var slots = [0, 0]
   /// `next` of the last snapshot.
   var lastSnapshot = 0
+  /// Where the last snapshot was due: those that come late don't make the next ones late.
+  var lastDue = 0
   /// The copy has to be made anew without waiting for the interval: its holder changed.
   var isDue = false
   /// The holder took nothing of the last copy.
@@ -112,6 +117,13 @@ struct CopyRecord: Sendable {
   var slotRetryAt: Duration?
   /// The job asked for no protection.
   var isUnprotected = false
+
+  /// A snapshot is taken at a tile.
+  mutating func take(at next: Int, interval: Int) {
+    lastSnapshot = next
+    // One made anew for another holder counts, but doesn't wait for its time.
+    lastDue = next - lastDue < interval ? next : max(lastDue + interval, next - interval / 2)
+  }
 
   var durable: Int { max(slots[0], slots[1]) }
   /// The slot to overwrite: the older one.
@@ -157,7 +169,7 @@ struct CopyPace: Sendable {
 
   /// Tiles from one copy to the next of a rank that folds `needed`.
   func interval(needed: Int) -> Int {
-    let most = max(1, needed / (Limits.copiesOfARankMinimum + 1))
+    let most = max(1, needed / Limits.copiesOfARankMinimum)
     // The first copy comes early, and says what one costs.
     guard let tile, let copy else { return max(1, most / 2) }
     guard tile > .zero else { return most }

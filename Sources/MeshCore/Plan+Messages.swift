@@ -57,6 +57,14 @@ extension Plan {
     max(1, Limits.payloadBytesMaximum / (Self.queryTileRows * (job.headDimension + 2) * 4))
   }
 
+  /// Messages of a copy that its holder acknowledges at once: few and no more than a mebibyte, so that
+  /// the sender hears of a slow connection in time.
+  package var copyMessagesPerReceipt: Int {
+    let heads = min(job.flatQueryHeads, headsPerResultPart)
+    let bytes = heads * Self.queryTileRows * (job.headDimension + 2) * 4
+    return min(Limits.copyMessagesPerReceipt, max(1, Limits.payloadBytesMaximum / bytes))
+  }
+
   /// Messages in which the result of one query tile travels.
   package var resultPartCount: Int {
     (job.flatQueryHeads + headsPerResultPart - 1) / headsPerResultPart

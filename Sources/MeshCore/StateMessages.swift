@@ -34,16 +34,16 @@ extension CopyHeader {
   }
 }
 
-/// A holder's answer to one message of a copy. The copy is whole when the last one is acknowledged.
+/// A holder's answer to a message of a copy. The copy is whole when the last one is acknowledged.
 package struct CopyReceipt: Hashable, Sendable {
   package var job: JobID
   package var vrank: VRank
   package var epoch: Epoch
   package var next: Int
   package var message: Int
-  /// OK; FAILED_PRECONDITION for a stale epoch; DATA_LOSS for a wrong checksum; NOT_FOUND when the
-  /// holder lacks what comes before `first`; UNAVAILABLE when it hasn't been told that it holds the
-  /// rank's copies.
+  /// OK for this message and all before it; FAILED_PRECONDITION for a stale epoch; DATA_LOSS for a
+  /// wrong checksum; NOT_FOUND when the holder lacks what comes before `first`; UNAVAILABLE when it
+  /// hasn't been told that it holds the rank's copies.
   package var status: StatusCode
 
   package init(

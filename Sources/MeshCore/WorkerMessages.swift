@@ -224,4 +224,4 @@ package enum CoordinatorMessage: Hashable, Sendable {
 }
 
 /// Version of the messages in `Protos/`. Peers of another version are refused at hello.
-package let protocolVersion = 2
+package let protocolVersion = 3

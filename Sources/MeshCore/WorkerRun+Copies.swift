@@ -42,7 +42,7 @@ extension WorkerRun {
     return due.max { overdue(ranks[$0]) < overdue(ranks[$1]) }
   }
 
-  private func overdue(_ rank: HostedRank) -> Int { rank.dispatched - rank.copies.lastSnapshot }
+  private func overdue(_ rank: HostedRank) -> Int { rank.dispatched - rank.copies.lastDue }
 
   private func isDue(_ rank: HostedRank, at now: Duration) -> Bool {
     guard rank.isFolding, rank.result == nil, rank.dispatched > 0 else { return false }
@@ -56,8 +56,9 @@ extension WorkerRun {
       return rank.dispatched < rank.needed
     }
     let interval = rank.pace.interval(needed: rank.needed)
-    // A copy right before the end protects nothing that the result won't.
-    return overdue(rank) >= interval && rank.needed - rank.dispatched > interval / 2
+    // The first is due after half an interval, so the last is half of one before the end.
+    return overdue(rank) >= interval && rank.dispatched > rank.copies.lastSnapshot
+      && rank.dispatched < rank.needed
   }
 
   private func maySend(_ rank: HostedRank, at now: Duration) -> Bool {
@@ -83,7 +84,11 @@ extension WorkerRun {
         holder: holder, first: changed, sent: changed, acknowledged: changed, deadline: now)
       first = changed
     }
-    if mayPersist(rank, at: now) {
+    // The disk is what is left when the holder is lost as well: of copies that a holder gets it gets
+    // every other one, and all that are the last.
+    let isOther = rank.copies.durable > 0 && rank.copies.durable == rank.copies.lastSnapshot
+    let isLast = push == nil || rank.copies.isGivenUp || rank.duty == .handOver
+    if mayPersist(rank, at: now), isLast || !isOther {
       slot = rank.copies.olderSlot
       first = min(first, firstMessage(rank, slot: rank.copies.olderSlot))
     }
@@ -91,7 +96,8 @@ extension WorkerRun {
       vrank: rank.vrank, epoch: rank.epoch, next: rank.dispatched, first: first, push: push,
       slot: slot)
     if push != nil || rank.holder == nil { ranks[index].copies.isDue = false }
-    ranks[index].copies.lastSnapshot = rank.dispatched
+    ranks[index].copies.take(
+      at: rank.dispatched, interval: rank.pace.interval(needed: rank.needed))
     effects.append(.snapshot(rank.vrank, rank.epoch, next: rank.dispatched, first: first))
   }
 
@@ -144,14 +150,12 @@ extension WorkerRun {
     else { return }
     switch receipt.status {
     case .ok:
-      guard receipt.message == push.acknowledged, push.acknowledged < push.sent else { return }
-      push.acknowledged += 1
+      guard (push.acknowledged..<push.sent).contains(receipt.message) else { return }
+      push.acknowledged = receipt.message + 1
       push.attempts = 0
       push.deadline = now + Limits.copyTimeout
       snapshot?.push = push
-      let count = plan.messageCount(of: taken.vrank)
-      let isEarly = defect == .acknowledgeCopyEarly && push.acknowledged == count - 1
-      guard push.acknowledged == count || isEarly else { return }
+      guard push.acknowledged == plan.messageCount(of: taken.vrank) else { return }
       ranks[index].copies.copied = taken.next
       ranks[index].copies.holderAnswered()
       endPush(into: &effects)
@@ -163,6 +167,8 @@ extension WorkerRun {
     case .unavailable:
       break  // It hasn't got the table yet: the deadline brings the copy back to it.
     default:
+      // Refused, and so would the next one be, made at once: another host may have the rank by now.
+      ranks[index].copies.holderRetryAt = now + Limits.copyTimeout
       endPush(into: &effects)
     }
   }

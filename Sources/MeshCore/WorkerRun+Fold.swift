@@ -121,7 +121,7 @@ extension WorkerRun {
 
   /// Folds don't go beyond the tile at which the next copy is due, or copies would be rarer.
   private func copyBoundary(of rank: HostedRank) -> Int {
-    let due = rank.copies.lastSnapshot + rank.pace.interval(needed: rank.needed)
+    let due = rank.copies.lastDue + rank.pace.interval(needed: rank.needed)
     return assignment.isProtected && due > rank.dispatched ? due : rank.needed
   }
 

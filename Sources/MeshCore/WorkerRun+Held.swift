@@ -61,8 +61,8 @@ extension WorkerRun {
       return effects.append(.receipt(header.receipt(.unavailable), to: link))
     }
     let index = heldIndex(of: header.vrank)
-    if let status = keep(header, at: index, into: &effects) {
-      effects.append(.receipt(header.receipt(status), to: link))
+    if let receipt = keep(header, at: index, into: &effects) {
+      effects.append(.receipt(receipt, to: link))
     }
   }
 
@@ -81,12 +81,13 @@ extension WorkerRun {
     return place
   }
 
-  /// - Returns: what to answer; nil for a gap, which the sender fills when nothing comes.
+  /// - Returns: what to answer; nil for a gap, which the sender fills when nothing comes, and for
+  ///   messages that a later receipt acknowledges.
   private mutating func keep(
     _ header: CopyHeader, at index: Int, into effects: inout [Worker.Effect]
-  ) -> StatusCode? {
+  ) -> CopyReceipt? {
     if let whole = held[index].whole, whole.epoch == header.epoch, whole.next >= header.next {
-      return .ok  // Again, after its receipt was lost.
+      return header.receipt(.ok)  // Again, after its receipt was lost.
     }
     var partial = held[index].partial
     if partial?.epoch != header.epoch || partial?.next != header.next {
@@ -98,24 +99,32 @@ extension WorkerRun {
             Observation(
               .copyRefused, job: job, vrank: header.vrank, detail: "what it builds upon isn't here"
             )))
-        return .notFound
+        return header.receipt(.notFound)
       }
       if partial != nil { effects.append(.dropPartialCopy(header.vrank)) }
       partial = HeldRank.Partial(
         epoch: header.epoch, next: header.next, first: header.first, received: header.first)
     }
     guard var partial, header.message <= partial.received else { return nil }
-    guard header.message == partial.received else { return .ok }
+    guard header.message == partial.received else { return header.receipt(.ok) }
     effects.append(.keepCopy(header))
     partial.received += 1
     held[index].partial = partial
-    if partial.received == plan.messageCount(of: header.vrank) {
-      held[index].whole = HeldRank.Generation(epoch: partial.epoch, next: partial.next)
-      held[index].partial = nil
-      effects.append(.completeCopy(header.vrank, first: partial.first))
-      tellSoon()
+    let count = plan.messageCount(of: header.vrank)
+    guard partial.received == count else {
+      if defect == .acknowledgeCopyEarly, partial.received == count - 1 {
+        var last = header
+        last.message = count - 1
+        return last.receipt(.ok)
+      }
+      let isDue = (partial.received - partial.first) % plan.copyMessagesPerReceipt == 0
+      return isDue ? header.receipt(.ok) : nil
     }
-    return .ok
+    held[index].whole = HeldRank.Generation(epoch: partial.epoch, next: partial.next)
+    held[index].partial = nil
+    effects.append(.completeCopy(header.vrank, first: partial.first))
+    tellSoon()
+    return header.receipt(.ok)
   }
 
   /// Whether the messages before the first of a new copy are here as they are in it.

@@ -101,10 +101,12 @@ extension WorkerRun {
       asked, next: next, received: received + 1, asked: end, deadline: now + Limits.copyTimeout)
   }
 
-  /// A source is gone, silent, or sends what isn't what it says: the next one is asked.
+  /// The connection to a source broke, or a message of it is damaged: the next one is asked, and the
+  /// last one again at the deadline.
   mutating func giveUpSource(_ source: Worker.Source, of index: Int) {
-    guard case .pulling(let asked, _, _, _, _)? = ranks[index].restoring?.stage,
-      source == .peer(asked)
+    guard let restoring = ranks[index].restoring,
+      case .pulling(let asked, _, _, _, _) = restoring.stage, source == .peer(asked),
+      !restoring.isLastChance
     else { return }
     ranks[index].restoring?.stage = .idle
   }
@@ -117,7 +119,7 @@ extension WorkerRun {
         case .pulling(let asked, let next, let received, _, let deadline) = restoring.stage,
         now >= deadline
       else { continue }
-      if restoring.sources.isEmpty, restoring.silences < Limits.copyRepeatsMaximum {
+      if restoring.isLastChance {
         ranks[index].restoring?.silences += 1
         pullState(index, from: asked, next: next, received: received, at: now, into: &effects)
       } else {
@@ -158,6 +160,7 @@ extension WorkerRun {
     ranks[index].dispatched = next
     if isHeld { ranks[index].copies.copied = next }
     ranks[index].copies.lastSnapshot = next
+    ranks[index].copies.lastDue = next
     ranks[index].copies.isDue = next > 0 && !isHeld
     effects.append(
       .observe(

@@ -4,29 +4,14 @@ internal import Glibc
 /// Memory of this process, as the kernel counts it.
 package enum ProcessMemory {
   /// Resident bytes now.
-  package static var residentBytes: Int {
-    // /proc/self/statm: total and resident pages.
-    let fields = contents(of: "/proc/self/statm").split(separator: " ")
-    guard fields.count > 1, let pages = Int(fields[1]) else { return 0 }
-    return pages * Int(getpagesize())
-  }
+  package static var residentBytes: Int { kibibytes("\nVmRSS:", in: "/proc/self/status") ?? 0 }
 
   /// The most bytes that were resident at once.
-  package static var peakBytes: Int {
-    for line in contents(of: "/proc/self/status").split(separator: "\n") {
-      guard line.hasPrefix("VmHWM:") else { continue }
-      return (line.split(whereSeparator: { !$0.isNumber }).first.flatMap { Int($0) } ?? 0) << 10
-    }
-    return 0
-  }
+  package static var peakBytes: Int { kibibytes("\nVmHWM:", in: "/proc/self/status") ?? 0 }
 
   /// Bytes of the machine that could be had without swapping.
   package static var availableBytes: Int {
-    for line in contents(of: "/proc/meminfo").split(separator: "\n") {
-      guard line.hasPrefix("MemAvailable:") else { continue }
-      return (line.split(whereSeparator: { !$0.isNumber }).first.flatMap { Int($0) } ?? 0) << 10
-    }
-    return 1 << 30
+    kibibytes("\nMemAvailable:", in: "/proc/meminfo") ?? 1 << 30
   }
 
   /// Has tiles and buffers allocated page-wise, and given back as soon as they are freed. By itself
@@ -38,13 +23,22 @@ package enum ProcessMemory {
   /// Gives memory that was freed back to the system.
   package static func returnFreeMemory() { attnmesh_return_free_memory() }
 
-  /// Small files of /proc; empty when unreadable.
-  private static func contents(of path: String) -> String {
+  /// Bytes of the line "NAME: number kB". Every heartbeat asks, so the text is never made a string.
+  private static func kibibytes(_ name: String, in path: String) -> Int? {
+    contents(of: path).withUnsafeBufferPointer { text in
+      guard let line = text.baseAddress.flatMap({ strstr($0, name) }) else { return nil }
+      return Int(strtoul(line + name.utf8.count, nil, 10)) << 10
+    }
+  }
+
+  /// Small files of /proc, ended by a zero; empty when unreadable.
+  private static func contents(of path: String) -> [CChar] {
     let file = open(path, O_RDONLY | O_CLOEXEC)
-    guard file >= 0 else { return "" }
+    guard file >= 0 else { return [0] }
     defer { close(file) }
-    var buffer = [UInt8](repeating: 0, count: 8_192)
-    let count = read(file, &buffer, buffer.count)
-    return String(decoding: buffer.prefix(max(0, count)), as: UTF8.self)
+    return [CChar](unsafeUninitializedCapacity: 8_192) { buffer, count in
+      count = max(0, read(file, buffer.baseAddress, buffer.count - 1)) + 1
+      buffer[count - 1] = 0
+    }
   }
 }

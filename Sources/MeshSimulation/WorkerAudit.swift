@@ -77,7 +77,7 @@ package struct WorkerAudit: Sendable {
       results[receipt.vrank]?[receipt.message] = nil
     case .copyReceipt(let receipt, _):
       if receipt.status == .dataLoss { copies = [:] }
-      if receipt.status == .ok { copies[receipt.message] = nil }
+      if receipt.status == .ok { copies = copies.filter { $0.key > receipt.message } }
     default: break
     }
   }

@@ -232,6 +232,21 @@ import Testing
     #expect(worker.effects.contains { if case .dropSnapshot = $0 { true } else { false } })
   }
 
+  @Test("a stopped rank whose copies are refused, for another host has it, doesn't copy on and on")
+  func refusedWhileStopped() throws {
+    let worker = Self.worker(keyTiles: 16)
+    worker.deliverStoreAtOnce()
+    #expect(worker.foldNext())
+    worker.adopt { $0[0].duty = .handOver }
+    worker.foldAll()
+    worker.snapshotTaken(next: try #require(worker.lastSnapshotNext))
+    let header = try #require(worker.copies.first?.header)
+    worker.send(.copyReceipt(header.receipt(.failedPrecondition), from: peer(1)))
+    #expect(worker.snapshots.isEmpty)
+    worker.send(.tick, after: Limits.copyTimeout)
+    #expect(worker.snapshots.count == 1, "in a while it tries again")
+  }
+
   @Test("after a whole copy only what still changes is sent; a holder that lost it gets all")
   func suffix() throws {
     // Causal: 32 query tiles, four to a K/V tile.

@@ -187,6 +187,24 @@ import Testing
     #expect(worker.statePulls.isEmpty && worker.asksSlot)
   }
 
+  @Test("a broken connection or a damaged message doesn't make the last source useless")
+  func lastSourceStumbles() throws {
+    let worker = try worker(sources: [2])
+    worker.answerState(1, next: 5, from: peer(2))
+    for message in 0..<3 { worker.statePart(1, next: 5, message: message, from: peer(2)) }
+    let header = CopyHeader(
+      job: worker.job, planTag: worker.planTag, vrank: VRank(1), epoch: worker.epoch(of: 1),
+      next: 5, first: 0, message: 3)
+    for stumble in [
+      Worker.Event.badStatePart(header, from: peer(2)), .sourceLost(worker.job, peer(2)),
+    ] {
+      worker.send(stumble)
+      #expect(!worker.asksSlot && worker.restored(1) == nil)
+      worker.send(.tick, after: Limits.copyTimeout)
+      #expect(worker.statePulls.map(\.pull.messages) == [3..<11])
+    }
+  }
+
   @Test("a copy that changes while it is read is left: its halves don't belong together")
   func changesMeanwhile() throws {
     let worker = try worker(sources: [2, 3])

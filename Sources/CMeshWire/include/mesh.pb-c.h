@@ -1866,7 +1866,8 @@ struct  Mesh__V1__CopyHeader
 
 
 /*
- * A holder's answer to one message of a copy. The copy is whole when the last one is acknowledged.
+ * A holder's answer to a message of a copy, not to each. The copy is whole when the last one is
+ * acknowledged.
  */
 struct  Mesh__V1__CopyReceipt
 {
@@ -1880,9 +1881,9 @@ struct  Mesh__V1__CopyReceipt
   uint32_t next;
   uint32_t message;
   /*
-   * OK; FAILED_PRECONDITION for a stale epoch; DATA_LOSS for a wrong checksum; NOT_FOUND when the
-   * holder lacks what comes before first; UNAVAILABLE when it hasn't been told that it holds the
-   * virtual rank's copies.
+   * OK for this message and all before it; FAILED_PRECONDITION for a stale epoch; DATA_LOSS for a
+   * wrong checksum; NOT_FOUND when the holder lacks what comes before first; UNAVAILABLE when it
+   * hasn't been told that it holds the virtual rank's copies.
    */
   Mesh__V1__StatusCode status;
 };
