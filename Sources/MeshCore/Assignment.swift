@@ -70,6 +70,13 @@ package struct Assignment: Hashable, Sendable, Codable {
 
     /// The most sources that are named.
     package static let sourcesMaximum = 2
+
+    /// A peer that was the holder, and has a copy, keeps it: until the next holder has one, that is all
+    /// there is.
+    mutating func keepAsSource(_ former: Int?) {
+      guard let former, former != peer, !sources.contains(former) else { return }
+      sources = Array(([former] + sources).prefix(Self.sourcesMaximum))
+    }
   }
 
   /// What a host does for its virtual rank.

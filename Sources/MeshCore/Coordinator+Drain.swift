@@ -47,11 +47,37 @@ extension Coordinator {
         run.table.peer(of: member.id) != nil
       {
         guard run.openRanks(of: member.id).isEmpty, !run.isWholeFinal else { continue }
+        if keepsOnlyCopies(member, of: index, at: now, into: &effects) { continue }
         // What is left is its shard: others load it from the store.
         rehost(index, moving: served(by: member.id, run), at: now, into: &effects)
         guard jobs[index].run?.table.peer(of: member.id) == nil else { continue }
       }
       effects.append(.send(.leave(term: configuration.term), to: member.id))
+    }
+  }
+
+  /// Copies leave a worker before it does: others keep those of its peers from now on, and it stays
+  /// until they have them.
+  private mutating func keepsOnlyCopies(
+    _ member: Member, of index: Int, at now: Duration, into effects: inout [Effect]
+  ) -> Bool {
+    func open(_ run: JobRun) -> [(vrank: VRank, holder: WorkerID?)] {
+      run.plan.vranks.compactMap { vrank in
+        guard !run.ranks[vrank.index].isFinal, let host = run.host(of: vrank), isMember(host),
+          host != member.id
+        else { return nil }
+        return (vrank, run.table.worker(run.table.hosts[vrank.index].holder))
+      }
+    }
+    guard let before = jobs[index].run else { return false }
+    if open(before).contains(where: { $0.holder == member.id }) {
+      rehost(index, at: now, into: &effects)
+    }
+    guard let run = jobs[index].run else { return false }
+    return open(run).contains { vrank, holder in
+      guard let holder, holder != member.id, isMember(holder) else { return false }
+      return member.held.contains { $0.vrank == vrank }
+        && !holds(holder, vrank, under: run.table.hosts[vrank.index].epoch)
     }
   }
 

@@ -28,6 +28,9 @@ extension Coordinator {
     for vrank in late {
       hosts[vrank.index].duty = .fold
       if let other = anotherHolder(of: hosts[vrank.index], in: old) {
+        if run.ranks[vrank.index].copied > 0 {
+          hosts[vrank.index].keepAsSource(hosts[vrank.index].holder)
+        }
         hosts[vrank.index].holder = other
       }
       observe(
@@ -42,9 +45,15 @@ extension Coordinator {
     announce(index, into: &effects)
   }
 
+  /// The next one behind the holder in the ring, so that all of them are tried in turn; one that is to
+  /// go itself only if there is no other.
   private func anotherHolder(of host: Assignment.Host, in table: Assignment) -> Int? {
-    table.peers.indices.first { peer in
-      peer != host.peer && peer != host.holder && isMember(table.peers[peer].worker)
+    let count = table.peers.count
+    let others = (1...count).map { ((host.holder ?? count - 1) + $0) % count }
+      .filter { $0 != host.peer && $0 != host.holder && isMember(table.peers[$0].worker) }
+    func isDraining(_ peer: Int) -> Bool {
+      members.contains { $0.id == table.peers[peer].worker && $0.isDraining }
     }
+    return others.first { !isDraining($0) } ?? others.first
   }
 }

@@ -20,7 +20,8 @@ extension Coordinator {
   private mutating func start(
     _ index: Int, on workers: [Member], at now: Duration, into effects: inout [Effect]
   ) -> Bool {
-    guard let inputs = jobs[index].inputs else { return false }
+    let ids = workers.map(\.id)
+    guard let inputs = jobs[index].inputs, jobs[index].unfitWorkers != ids else { return false }
     let isProtected = jobs[index].isProtected
     guard let (plan, used) = fit(jobs[index].spec, isProtected: isProtected, on: workers) else {
       let shape = shape(jobs[index].spec, isProtected: isProtected, on: workers)
@@ -28,7 +29,7 @@ extension Coordinator {
       if configuration.isClosed {
         fail(index, lack, at: now, into: &effects)
       } else {
-        jobs[index].wait("waits for workers with memory: \(lack)")
+        jobs[index].wait("waits for workers with memory: \(lack)", unfit: ids)
       }
       return false
     }

@@ -19,12 +19,18 @@ extension Coordinator {
     into effects: inout [Effect]
   ) {
     guard var run = jobs[index].run, jobs[index].state == .running else { return }
-    let vacant = run.plan.vranks.filter { vrank in
+    var vacant = run.plan.vranks.filter { vrank in
       guard let host = run.host(of: vrank) else { return true }
       return moving.contains(vrank) || !isPresent(host, in: run)
     }
     let places = self.places(for: run, without: moving)
-    let given = place(vacant, of: run, on: places)
+    var given = place(vacant, of: run, on: places)
+    if given == nil {
+      let staying = stay(moving, of: &run, at: now, into: &effects)
+      vacant.removeAll { staying.contains($0) }
+      // Of a final rank the store has all there is.
+      given = vacant.allSatisfy { run.ranks[$0.index].isFinal } ? [] : nil
+    }
     if given == nil {
       let lack = places.isEmpty ? "workers" : "workers with memory for the ranks of those lost"
       if configuration.isClosed, run.awaited.isEmpty {
@@ -58,6 +64,31 @@ extension Coordinator {
     }
   }
 
+  /// Ranks that their hosts have stopped, and that nobody can take, go on where they are.
+  private mutating func stay(
+    _ moving: [VRank], of run: inout JobRun, at now: Duration, into effects: inout [Effect]
+  ) -> [VRank] {
+    let staying = moving.filter { vrank in
+      !run.ranks[vrank.index].isFinal
+        && run.host(of: vrank).map { isPresent($0, in: run) } ?? false
+    }
+    guard !staying.isEmpty else { return [] }
+    var hosts = run.table.hosts
+    for vrank in staying {
+      hosts[vrank.index].duty = .fold
+      run.ranks[vrank.index].askedAt = nil
+      run.ranks[vrank.index].stayedAt = now
+      observe(
+        Observation(
+          .handOver, job: run.table.job, worker: name(ofHost: vrank, in: run), vrank: vrank,
+          detail: "nobody has the memory to take it: it goes on where it is"),
+        at: now, into: &effects)
+    }
+    run.table = run.table.replaced(
+      peers: run.table.peers, hosts: hosts, revision: run.table.revision)
+    return staying
+  }
+
   func isMember(_ worker: WorkerID) -> Bool { members.contains { $0.id == worker } }
 
   /// Whether a host may still act: it is here, or may come back after a restart.
@@ -88,13 +119,27 @@ extension Coordinator {
       isSpare(place.worker) && run.openRanks(of: place.worker).isEmpty
     }
     let working = places.filter { !isIdleSpare($0) }
-    let spare = places.filter { isIdleSpare($0) }
+    let able = withMemory(working, for: run, sharedBy: working.count)
+    let spare = places.filter { isIdleSpare($0) && needsSpare(vacant, of: run, places, able) }
       .first { !withMemory([$0], for: run, sharedBy: working.count + 1).isEmpty }
-    let chosen = spare.map { [$0] } ?? withMemory(working, for: run, sharedBy: working.count)
+    let chosen = spare.map { [$0] } ?? able
     guard !chosen.isEmpty else { return nil }
     return Placement.place(
       vacant.map { ($0, run.ranks[$0.index].load) }, on: chosen, copies: { holders(of: $0, run) },
       leaving: { run.host(of: $0) })
+  }
+
+  /// Spares stand in for workers that are lost, that go, or that are slow; not where ranks only move to
+  /// a worker that has less to do than their host.
+  private func needsSpare(
+    _ vacant: [VRank], of run: JobRun, _ places: [Placement.Place], _ able: [Placement.Place]
+  ) -> Bool {
+    let least = able.map(\.load).min() ?? .max
+    return vacant.contains { vrank in
+      guard !run.ranks[vrank.index].isFinal else { return false }
+      let host = places.first { $0.worker == run.host(of: vrank) }
+      return host.map { least >= $0.load } ?? true
+    }
   }
 
   func isSpare(_ worker: WorkerID) -> Bool {
@@ -140,7 +185,7 @@ extension Coordinator {
   /// Whether the holder itself tells of a copy that the present host of a rank has made: then copies
   /// of before are of no more use, and whoever isn't named as a source drops them. What the host tells
   /// may be of another holder.
-  private func holds(_ holder: WorkerID?, _ vrank: VRank, under epoch: Epoch) -> Bool {
+  func holds(_ holder: WorkerID?, _ vrank: VRank, under epoch: Epoch) -> Bool {
     members.first { $0.id == holder }?.held
       .contains { $0.vrank == vrank && $0.epoch == epoch } ?? false
   }
@@ -187,8 +232,10 @@ extension Coordinator {
         ) { kept[$0, default: 0] >= room }
         if let holder { kept[holder, default: 0] += 1 }
         host.holder = peer(holder)
-        if holder == current, holds(holder, vrank, under: host.epoch) {
-          host.sources = []
+        if holder == current {
+          if holds(holder, vrank, under: host.epoch) { host.sources = [] }
+        } else if run.ranks[vrank.index].copied > 0, !vacant.contains(vrank) {
+          host.keepAsSource(peer(current))
         }
       }
       return host

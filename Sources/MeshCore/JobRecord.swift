@@ -20,6 +20,8 @@ struct JobRecord: Sendable {
   /// Whether its terminal state is on disk.
   var isEndOnDisk = false
   private(set) var reason = ""
+  /// The last workers that hadn't the memory for it.
+  private(set) var unfitWorkers: [WorkerID] = []
   var lastUpload: Duration
   /// Waits for `create` or `seal` to be done.
   var waiting: [Coordinator.Ticket] = []
@@ -66,9 +68,13 @@ struct JobRecord: Sendable {
   }
 
   /// Why it waits, while it isn't terminal.
-  mutating func wait(_ reason: String) {
+  ///
+  /// - Parameter workers: those that haven't the memory for it. Whether others have is asked when
+  ///   there are others.
+  mutating func wait(_ reason: String, unfit workers: [WorkerID] = []) {
     precondition(!state.isTerminal)
     self.reason = reason
+    unfitWorkers = workers
   }
 
   /// Bytes of the store it holds.

@@ -27,7 +27,7 @@ final class JournalQueue: Sendable {
       } catch .superseded {
         // Another coordinator has the store: whatever this one says from now on would be wrong.
         complain("another coordinator has taken over the store; this one ends")
-        _exit(1)
+        _exit(3)
       } catch {
         tell(.commitFailed(number, reason: "\(error)"))
       }

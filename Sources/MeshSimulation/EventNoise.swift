@@ -16,11 +16,16 @@ struct EventNoise {
   }
 
   /// Gives a copy of a worker's core a few dozen of them.
-  mutating func disturb(_ core: Worker, table: Assignment, at now: Duration) {
+  ///
+  /// - Returns: what it says to copies of others' ranks: a holder refuses those that build upon what it
+  ///   hasn't got, and only who has lost its bearings sends such.
+  mutating func disturb(_ core: Worker, table: Assignment, at now: Duration) -> [CopyReceipt] {
     var copy = core
-    for step in 0..<32 {
+    return (0..<32).flatMap { step in
       let event = event(planTag: table.planHash.tag)
-      _ = copy.handle(event, at: now + .milliseconds(100 * step))
+      return copy.handle(event, at: now + .milliseconds(100 * step)).compactMap { effect in
+        if case .receipt(let receipt, _) = effect { receipt } else { nil }
+      }
     }
   }
 
@@ -114,7 +119,10 @@ extension Simulation {
     }
     coverage.add(.path(.noise))
     var noise = EventNoise(chance: noiseChance, table: table)
-    noise.disturb(worker.core, table: table, at: clock)
+    for receipt in noise.disturb(worker.core, table: table, at: clock)
+    where receipt.status == .notFound {
+      coverage.note(receipt)
+    }
     _ = noiseChance.bits()
   }
 }

@@ -4,10 +4,10 @@ import Testing
 
 /// Events of all kinds, in no order, about jobs and workers that exist or don't.
 @Suite struct CoordinatorFuzzTests {
-  @Test("a hundred thousand random events: no trap, one job at a time, ends are final")
+  @Test("two hundred thousand random events: no trap, one job at a time, ends are final")
   func randomEvents() {
     var kinds: Set<Observation.Kind> = []
-    for seed in UInt64(1)...4 {
+    for seed in UInt64(1)...8 {
       var fuzz = Fuzz(seed: seed)
       for step in 0..<25_000 {
         fuzz.step()
