@@ -11,6 +11,13 @@ let strict: [SwiftSetting] = [
   .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
 ]
 
+/// CPU levels of one architecture alone.
+#if arch(arm64)
+let furtherLevels = [kernelLevel("KernelsNEON", cpu: nil)]
+#else
+let furtherLevels: [Target] = []
+#endif
+
 /// One body, compiled once per CPU level; the level is chosen at run time by CPUID.
 func kernelLevel(_ name: String, cpu: String?) -> Target {
   #if arch(x86_64)
@@ -28,7 +35,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
   ],
-  targets: [
+  targets: furtherLevels + [
     // Leaves: C shims and pure code.
     .systemLibrary(name: "CZeroMQ"),
     .systemLibrary(name: "CCrypto"),
@@ -46,7 +53,7 @@ let package = Package(
       name: "AttentionKernels",
       dependencies: [
         "KernelBody", "KernelsBaseline", "KernelsAVX2", "KernelsAVX512", "CChecksums",
-      ],
+      ] + furtherLevels.map { .target(name: $0.name) },
       swiftSettings: strict),
     .target(name: "TensorFiles", dependencies: ["ElementTypes"], swiftSettings: strict),
     .target(name: "ZeroMQ", dependencies: ["CZeroMQ"], swiftSettings: strict),

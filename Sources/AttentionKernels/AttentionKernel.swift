@@ -1,7 +1,4 @@
 @_exported public import KernelBody
-internal import KernelsAVX2
-internal import KernelsAVX512
-internal import KernelsBaseline
 
 /// The exact-attention kernels of one CPU level: pack, fold, finish.
 ///
@@ -30,17 +27,8 @@ package struct AttentionKernel: Sendable {
   ) {
     precondition((1...PackedLayout.keyCountMaximum).contains(keyCount), "\(keyCount) keys")
     assert(isAligned(target))
-    switch level {
-    case .baseline:
-      Baseline.packTile(
-        keys: keys, values: values, type: type, keyCount: keyCount, layout: layout, into: target)
-    case .avx2:
-      AVX2.packTile(
-        keys: keys, values: values, type: type, keyCount: keyCount, layout: layout, into: target)
-    case .avx512:
-      AVX512.packTile(
-        keys: keys, values: values, type: type, keyCount: keyCount, layout: layout, into: target)
-    }
+    level.doors.packTile(
+      keys: keys, values: values, type: type, keyCount: keyCount, layout: layout, into: target)
   }
 
   /// Packs query rows [rowCount][headDimension] of `type` into `layout.queryFloats(rowCount:)`
@@ -51,26 +39,13 @@ package struct AttentionKernel: Sendable {
   ) {
     precondition((1...PackedLayout.rowCountMaximum).contains(rowCount), "\(rowCount) rows")
     assert(isAligned(target))
-    switch level {
-    case .baseline:
-      Baseline.packQueries(
-        rows: rows, type: type, rowCount: rowCount, scale: scale, layout: layout, into: target)
-    case .avx2:
-      AVX2.packQueries(
-        rows: rows, type: type, rowCount: rowCount, scale: scale, layout: layout, into: target)
-    case .avx512:
-      AVX512.packQueries(
-        rows: rows, type: type, rowCount: rowCount, scale: scale, layout: layout, into: target)
-    }
+    level.doors.packQueries(
+      rows: rows, type: type, rowCount: rowCount, scale: scale, layout: layout, into: target)
   }
 
   /// Makes the state of `rowCount` rows that of rows which saw no key.
   package func resetState(_ state: StatePointers, rowCount: Int, layout: PackedLayout) {
-    switch level {
-    case .baseline: Baseline.reset(state, rowCount: rowCount, layout: layout)
-    case .avx2: AVX2.reset(state, rowCount: rowCount, layout: layout)
-    case .avx512: AVX512.reset(state, rowCount: rowCount, layout: layout)
-    }
+    level.doors.reset(state, rowCount: rowCount, layout: layout)
   }
 
   /// Folds one K/V tile into the state of every row of a query tile.
@@ -95,11 +70,7 @@ package struct AttentionKernel: Sendable {
       queries: queries, factor: LogitScale(scale).factor, tile: tile, layout: layout,
       rowCount: rowCount, keyCount: keyCount, visibility: visibility, state: state, scratch: scratch
     )
-    switch level {
-    case .baseline: Baseline.fold(arguments)
-    case .avx2: AVX2.fold(arguments)
-    case .avx512: AVX512.fold(arguments)
-    }
+    level.doors.fold(arguments)
   }
 
   /// Normalises `rowCount` rows: `output` [rowCount][headDimension] without padding, `logSumExp`
@@ -109,16 +80,8 @@ package struct AttentionKernel: Sendable {
     _ state: StatePointers, rowCount: Int, layout: PackedLayout,
     output: UnsafeMutablePointer<Float>, logSumExp: UnsafeMutablePointer<Float>
   ) {
-    switch level {
-    case .baseline:
-      Baseline.finish(
-        state, rowCount: rowCount, layout: layout, output: output, logSumExp: logSumExp)
-    case .avx2:
-      AVX2.finish(state, rowCount: rowCount, layout: layout, output: output, logSumExp: logSumExp)
-    case .avx512:
-      AVX512.finish(
-        state, rowCount: rowCount, layout: layout, output: output, logSumExp: logSumExp)
-    }
+    level.doors.finish(
+      state, rowCount: rowCount, layout: layout, output: output, logSumExp: logSumExp)
   }
 
   private func isAligned(_ pointer: UnsafeRawPointer) -> Bool {

@@ -5,8 +5,10 @@ package enum KernelLevel: Sendable, Comparable, CaseIterable {
   case baseline
   case avx2
   case avx512
+  /// On arm64 only.
+  case neon
 
-  /// The level called `name` ("baseline", "avx2", "avx512"), whether or not this CPU supports it.
+  /// The level called `name` ("baseline", "avx2", "avx512", "neon"), whether or not this CPU supports it.
   package init?(name: String) {
     guard let level = KernelLevel.allCases.first(where: { $0.name == name }) else { return nil }
     self = level
@@ -22,6 +24,7 @@ package enum KernelLevel: Sendable, Comparable, CaseIterable {
     case .baseline: "baseline"
     case .avx2: "avx2"
     case .avx512: "avx512"
+    case .neon: "neon"
     }
   }
 
@@ -31,7 +34,16 @@ package enum KernelLevel: Sendable, Comparable, CaseIterable {
     case .baseline: true
     case .avx2: attnmesh_cpu_has_avx2() != 0
     case .avx512: attnmesh_cpu_has_avx512() != 0
+    case .neon: Self.isArm64
     }
+  }
+
+  private static var isArm64: Bool {
+    #if arch(arm64)
+    true
+    #else
+    false
+    #endif
   }
 
   /// What the bits of a result depend on: two levels of one class give equal bits. Part of a job's
@@ -40,6 +52,8 @@ package enum KernelLevel: Sendable, Comparable, CaseIterable {
     switch self {
     case .baseline: "muladd-f32-v1"
     case .avx2, .avx512: "fma-f32-v1"
+    // The same operations in the same order; a class of its own as long as nobody has compared bits.
+    case .neon: "fma-f32-arm64-v1"
     }
   }
 }

@@ -1,6 +1,6 @@
 /// The floating-point types of tensors, in files and on the wire. Little-endian.
 @usableFromInline
-package enum ElementType: UInt8, Sendable, CaseIterable, Codable {
+package enum ElementType: UInt8, Sendable, CaseIterable {
   case float32 = 1
   case float16 = 2
   case bfloat16 = 3

@@ -3,11 +3,11 @@
 /// The unchecked conformance is what makes tensors cheap to hand to compute threads: a buffer is
 /// either immutable by then (packed tiles) or each item of work touches rows of its own (states), and
 /// the work queue's lock orders what comes before and after.
-final class AlignedBuffer: @unchecked Sendable {
-  let floats: UnsafeMutablePointer<Float>
-  let count: Int
+package final class AlignedBuffer: @unchecked Sendable {
+  package let floats: UnsafeMutablePointer<Float>
+  package let count: Int
 
-  init(count: Int) {
+  package init(count: Int) {
     self.count = count
     let raw = UnsafeMutableRawPointer.allocate(byteCount: max(64, count * 4), alignment: 64)
     floats = raw.bindMemory(to: Float.self, capacity: max(16, count))

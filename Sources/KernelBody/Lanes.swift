@@ -19,22 +19,47 @@ package func storeLanes(_ lanes: Lanes, to pointer: UnsafeMutablePointer<Float>)
 /// Sum of the lanes, by halves: lane i + lane i+8, then +4, +2, +1.
 ///
 /// By halves because `sum()` compiles to scalar code; this order is part of the numerics
-/// fingerprint.
+/// fingerprint. Whole vectors to the end: halves of vectors compile to twice the instructions.
 @_alwaysEmitIntoClient @inline(__always)
 package func laneSum(_ lanes: Lanes) -> Float {
-  let eight = lanes.lowHalf + lanes.highHalf
-  let four = eight.lowHalf + eight.highHalf
-  let two = four.lowHalf + four.highHalf
+  let eight = lanes + exchangingEights(lanes)
+  let four = eight + exchangingFours(eight)
+  let two = four + exchangingTwos(four)
   return two[0] + two[1]
 }
 
 /// Maximum of the lanes, by halves. Lanes hold no NaN: `laneWiseMaximum` drops them.
 @_alwaysEmitIntoClient @inline(__always)
 package func laneMaximum(_ lanes: Lanes) -> Float {
-  let eight = lanes.lowHalf.replacing(with: lanes.highHalf, where: lanes.highHalf .> lanes.lowHalf)
-  let four = eight.lowHalf.replacing(with: eight.highHalf, where: eight.highHalf .> eight.lowHalf)
-  let two = four.lowHalf.replacing(with: four.highHalf, where: four.highHalf .> four.lowHalf)
+  let eight = laneWiseMaximum(lanes, exchangingEights(lanes))
+  let four = laneWiseMaximum(eight, exchangingFours(eight))
+  let two = laneWiseMaximum(four, exchangingTwos(four))
   return two[1] > two[0] ? two[1] : two[0]
+}
+
+/// Lanes with the halves of sixteen exchanged.
+@_alwaysEmitIntoClient @inline(__always)
+package func exchangingEights(_ lanes: Lanes) -> Lanes {
+  Lanes(lowHalf: lanes.highHalf, highHalf: lanes.lowHalf)
+}
+
+/// Lanes with the halves of every eight exchanged.
+@_alwaysEmitIntoClient @inline(__always)
+package func exchangingFours(_ lanes: Lanes) -> Lanes {
+  let (low, high) = (lanes.lowHalf, lanes.highHalf)
+  return Lanes(
+    lowHalf: SIMD8(lowHalf: low.highHalf, highHalf: low.lowHalf),
+    highHalf: SIMD8(lowHalf: high.highHalf, highHalf: high.lowHalf))
+}
+
+/// Lanes with the halves of every four of the first eight exchanged; of the others any.
+@_alwaysEmitIntoClient @inline(__always)
+package func exchangingTwos(_ lanes: Lanes) -> Lanes {
+  let (first, second) = (lanes.lowHalf.lowHalf, lanes.lowHalf.highHalf)
+  let eight = SIMD8(
+    lowHalf: SIMD4(lowHalf: first.highHalf, highHalf: first.lowHalf),
+    highHalf: SIMD4(lowHalf: second.highHalf, highHalf: second.lowHalf))
+  return Lanes(lowHalf: eight, highHalf: eight)
 }
 
 /// The greater of each pair of lanes; `kept` where `other` is NaN.

@@ -42,6 +42,49 @@ package enum AVX2: FusedLevel {
   }
 
   @inline(never)
+  package static func packBackwardTile(
+    keys: UnsafeRawPointer, values: UnsafeRawPointer, type: ElementType, keyCount: Int,
+    layout: PackedLayout, into target: UnsafeMutablePointer<Float>
+  ) {
+    packBackwardTileRows(
+      keys: keys, values: values, type, keyCount: keyCount, layout: layout, into: target)
+  }
+
+  @inline(never)
+  package static func packRows(
+    _ rows: UnsafeRawPointer, type: ElementType, rowCount: Int, layout: PackedLayout,
+    into target: UnsafeMutablePointer<Float>
+  ) {
+    packPaddedRows(rows, type, rowCount: rowCount, layout: layout, into: target)
+  }
+
+  @inline(never)
+  package static func prepare(
+    outputs: UnsafePointer<Float>, outputGradients: UnsafePointer<Float>,
+    logSumExp: UnsafePointer<Float>, rowCount: Int, layout: PackedLayout,
+    differences: UnsafeMutablePointer<Float>, binaryLogSumExp: UnsafeMutablePointer<Float>
+  ) {
+    prepareRows(
+      outputs: outputs, outputGradients: outputGradients, logSumExp: logSumExp,
+      rowCount: rowCount, layout: layout, differences: differences,
+      binaryLogSumExp: binaryLogSumExp)
+  }
+
+  @inline(never)
+  package static func backward(_ arguments: BackwardArguments) {
+    backwardTile(SixRows<OneVector>.self, arguments)
+  }
+
+  @inline(never)
+  package static func finishGradients(
+    _ gradients: UnsafePointer<Float>, scale: Float, rowCount: Int, layout: PackedLayout,
+    into target: UnsafeMutablePointer<Float>
+  ) {
+    finishGradientRows(
+      gradients, scale: scale, rowCount: rowCount, layout: layout, into: target)
+  }
+
+  @inline(never)
   package static func peak(iterations: Int) -> Float {
     peakLoop(SixRows<OneVector>.self, iterations: iterations)
   }

@@ -47,6 +47,7 @@ final class HeadBench {
   }
 
   var flops: Double { plan.job.flops }
+  var headDimension: Int { plan.job.headDimension }
   var keyTileCount: Int { plan.keyTileCount }
   var queryTileCount: Int { plan.queryTileCount }
 
@@ -87,6 +88,15 @@ final class HeadBench {
       let work = engine.fold(rank, tiles: start..<end)
       for item in 0..<work.itemCount { work.perform(item, scratch: scratch) }
     }
+  }
+
+  /// All there is to do for the head: elements are packed, folded and normalised.
+  func attend() {
+    reset()
+    packKeys()
+    fold()
+    let result = engine.finish(rank)
+    for item in 0..<result.itemCount { result.perform(item) }
   }
 
   /// Compares rows from all over the sequence with the reference in Double; gives their number.

@@ -12,6 +12,8 @@ package struct KernelBench {
   package var tokens = 4_096
   package var repetitions = 11
   package var levels: [KernelLevel]
+  /// What attention of a whole head is compared with; nil for nothing.
+  package var torch: TorchPeer?
 
   package init(levels: [KernelLevel]) { self.levels = levels }
 
@@ -27,6 +29,11 @@ package struct KernelBench {
     /// To bring one head of a K/V tile, or of a query tile, into the kernel's layout.
     package let packKeyTileMicroseconds: Spread
     package let packQueryTileMicroseconds: Spread
+    /// dQ, dK and dV: of useful operations, 10 · d for each pair.
+    package let backwardGflopsPerSecond: Spread
+    package let backwardShareOfPeak: Spread
+    /// Times as fast as torch, packing included; nil without one.
+    package let overTorch: Spread?
     package let rowsVerified: Int
   }
 
@@ -49,13 +56,23 @@ package struct KernelBench {
       for dimension in headDimensions {
         for mask in masks {
           if isCancelled() { throw MeshError(.interrupted, "interrupted") }
-          let item = measure(level, dimension, mask, &findings)
+          let item = try measure(level, dimension, mask, &findings)
           cases.append(item)
           let name = "\(level.name), d \(dimension), \(mask.name)"
           progress(name)
           guard level == .best, dimension == 64 || dimension == 128 else { continue }
           findings.goals.append(
-            Goal("\(name): share of peak", item.shareOfPeak.median, atLeast: 0.6))
+            Goal(
+              "\(name): share of peak", item.shareOfPeak.median,
+              atLeast: dimension == 64 ? 0.85 : 0.9))
+          findings.goals.append(
+            Goal(
+              "\(name): share of peak, backward", item.backwardShareOfPeak.median,
+              atLeast: dimension == 64 ? 0.78 : 0.82))
+          if let ratio = item.overTorch {
+            findings.goals.append(
+              Goal("\(name): times as fast as torch", ratio.median, atLeast: 2.2))
+          }
         }
       }
     }
@@ -65,7 +82,7 @@ package struct KernelBench {
 
   private func measure(
     _ level: KernelLevel, _ dimension: Int, _ mask: Mask, _ findings: inout Findings
-  ) -> Case {
+  ) throws(MeshError) -> Case {
     let kernel = AttentionKernel(level: level)
     let head = HeadBench(kernel: kernel, headDimension: dimension, tokens: tokens, mask: mask)
     head.pack()
@@ -75,9 +92,39 @@ package struct KernelBench {
     // begins with fresh states by itself.
     head.reset()
     head.fold()
-    // As many operations as the folds have: both see the same stretch of clock rate and neighbours.
-    let steps = max(1, Int(head.flops / Double(kernel.peakFlopsPerIteration)))
-    var (folds, peaks): ([Double], [Double]) = ([], [])
+    let (folds, peaks) = besidePeak(kernel, flops: head.flops, &findings) { head.fold() }
+    BackwardHead(kernel: kernel, headDimension: dimension, tokens: 320, mask: mask)
+      .verify(&findings)
+    let backward = BackwardHead(
+      kernel: kernel, headDimension: dimension, tokens: tokens, mask: mask)
+    backward.run()
+    let (steps, backwardPeaks) = besidePeak(kernel, flops: backward.flops, &findings) {
+      backward.run()
+    }
+    var (keys, queries): ([Double], [Double]) = ([], [])
+    for _ in 0..<repetitions {
+      keys.append(seconds { head.packKeys() } * 1e6 / Double(head.keyTileCount))
+      queries.append(seconds { head.packQueries() } * 1e6 / Double(head.queryTileCount))
+    }
+    let overTorch = try torch.map { (torch) throws(MeshError) in
+      try compare(head, with: torch, mask)
+    }
+    return Case(
+      level: level.name, headDimension: dimension, mask: mask.name, gflopsPerSecond: Spread(folds),
+      peakGflopsPerSecond: Spread(peaks), shareOfPeak: Spread(zip(folds, peaks).map { $0 / $1 }),
+      packKeyTileMicroseconds: Spread(keys), packQueryTileMicroseconds: Spread(queries),
+      backwardGflopsPerSecond: Spread(steps),
+      backwardShareOfPeak: Spread(zip(steps, backwardPeaks).map { $0 / $1 }),
+      overTorch: overTorch, rowsVerified: verified)
+  }
+
+  /// GFLOP/s of some work and of the peak loop, in turn, with as many operations: both see the same
+  /// stretch of clock rate and neighbours.
+  private func besidePeak(
+    _ kernel: AttentionKernel, flops: Double, _ findings: inout Findings, _ work: () -> Void
+  ) -> (work: [Double], peak: [Double]) {
+    let steps = max(1, Int(flops / Double(kernel.peakFlopsPerIteration)))
+    var (rates, peaks): ([Double], [Double]) = ([], [])
     var checksum: Float = 0
     for repetition in 0..<repetitions {
       let peak = {
@@ -86,20 +133,24 @@ package struct KernelBench {
             / seconds { checksum += kernel.fmaPeakLoop(iterations: steps) })
       }
       if repetition % 2 == 0 { peak() }
-      folds.append(head.flops / 1e9 / seconds { head.fold() })
+      rates.append(flops / 1e9 / seconds(work))
       if repetition % 2 == 1 { peak() }
     }
     findings.expect(checksum.isFinite, "the peak loop gave \(checksum)")
-    var (keys, queries): ([Double], [Double]) = ([], [])
+    return (rates, peaks)
+  }
+
+  /// Whole heads, in turn.
+  private func compare(
+    _ head: HeadBench, with torch: TorchPeer, _ mask: Mask
+  ) throws(MeshError) -> Spread {
+    var ratios: [Double] = []
     for _ in 0..<repetitions {
-      keys.append(seconds { head.packKeys() } * 1e6 / Double(head.keyTileCount))
-      queries.append(seconds { head.packQueries() } * 1e6 / Double(head.queryTileCount))
+      let theirs = try torch.seconds(
+        tokens: tokens, headDimension: head.headDimension, isCausal: mask == .causal)
+      ratios.append(theirs / seconds { head.attend() })
     }
-    return Case(
-      level: level.name, headDimension: dimension, mask: mask.name, gflopsPerSecond: Spread(folds),
-      peakGflopsPerSecond: Spread(peaks), shareOfPeak: Spread(zip(folds, peaks).map { $0 / $1 }),
-      packKeyTileMicroseconds: Spread(keys), packQueryTileMicroseconds: Spread(queries),
-      rowsVerified: verified)
+    return Spread(ratios)
   }
 }
 

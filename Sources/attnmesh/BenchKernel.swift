@@ -25,6 +25,11 @@ struct BenchKernel: ParsableCommand {
   @Option(help: "Pairs of fold and peak, measured in turn.")
   var repetitions = 11
 
+  @Option(
+    help: ArgumentHelp(
+      "A Python with a CPU build of torch, to compare with.", valueName: "python"))
+  var torch: String?
+
   @OptionGroup var options: BenchOptions
 
   func run() throws {
@@ -43,6 +48,7 @@ struct BenchKernel: ParsableCommand {
     bench.masks = try masks(mask, or: bench.masks)
     bench.tokens = try number("\(tokens)", "--tokens", in: 256...65_536)
     bench.repetitions = try number("\(repetitions)", "--repetitions", in: 1...1_000)
+    bench.torch = try torch.map { (path) throws(MeshError) in try TorchPeer(python: path) }
     let interruption = Interruption()
     let result = try bench.run(
       isCancelled: { interruption.isRequested }, progress: { options.tell($0) })
@@ -60,12 +66,18 @@ struct BenchKernel: ParsableCommand {
         + " \(repetitions) pairs, processor time; verified against the reference; machine's cores"
         + " \(decimal(100 * result.machineCPUShare, 0)) % in use")
     printTable(
-      ["LEVEL", "D", "MASK", "GFLOP/S", "PEAK", "SHARE OF PEAK", "PACK K/V µs", "PACK Q µs"],
+      [
+        "LEVEL", "D", "MASK", "GFLOP/S", "PEAK", "SHARE OF PEAK", "BACKWARD", "PACK K/V µs",
+        "PACK Q µs",
+        "× TORCH",
+      ],
       result.cases.map { item in
         [
           item.level, "\(item.headDimension)", item.mask, item.gflopsPerSecond.text(1),
           item.peakGflopsPerSecond.text(1), item.shareOfPeak.text(3),
+          item.backwardShareOfPeak.text(3),
           item.packKeyTileMicroseconds.text(1), item.packQueryTileMicroseconds.text(1),
+          item.overTorch?.text(2) ?? "",
         ]
       })
   }

@@ -64,14 +64,19 @@ extension ElementType {
 
   /// Little-endian elements; `values` are of this type already.
   func bytes(_ values: [Double]) -> [UInt8] {
-    values.flatMap { value -> [UInt8] in
-      switch self {
-      case .float32: return withUnsafeBytes(of: Float(value).bitPattern.littleEndian, Array.init)
-      case .float16: return withUnsafeBytes(of: Float16(value).bitPattern.littleEndian, Array.init)
-      case .bfloat16:
-        let bits = UInt16(truncatingIfNeeded: Float(value).bitPattern &>> 16)
-        return withUnsafeBytes(of: bits.littleEndian, Array.init)
+    func bytes<Bits: FixedWidthInteger>(_ bits: (Double) -> Bits) -> [UInt8] {
+      [UInt8](unsafeUninitializedCapacity: values.count * Bits.bitWidth / 8) { buffer, count in
+        for (index, value) in values.enumerated() {
+          UnsafeMutableRawBufferPointer(buffer).storeBytes(
+            of: bits(value).littleEndian, toByteOffset: index * Bits.bitWidth / 8, as: Bits.self)
+        }
+        count = buffer.count
       }
+    }
+    switch self {
+    case .float32: return bytes { Float($0).bitPattern }
+    case .float16: return bytes { Float16($0).bitPattern }
+    case .bfloat16: return bytes { UInt16(truncatingIfNeeded: Float($0).bitPattern &>> 16) }
     }
   }
 }

@@ -1,0 +1,66 @@
+internal import KernelsAVX2
+internal import KernelsAVX512
+internal import KernelsBaseline
+
+#if arch(arm64)
+internal import KernelsNEON
+#endif
+
+/// What each CPU level's target offers: one set of functions, compiled for that CPU.
+protocol KernelDoors {
+  static func packTile(
+    keys: UnsafeRawPointer, values: UnsafeRawPointer, type: ElementType, keyCount: Int,
+    layout: PackedLayout, into target: UnsafeMutablePointer<Float>)
+  static func packQueries(
+    rows: UnsafeRawPointer, type: ElementType, rowCount: Int, scale: Double,
+    layout: PackedLayout, into target: UnsafeMutablePointer<Float>)
+  static func reset(_ state: StatePointers, rowCount: Int, layout: PackedLayout)
+  static func fold(_ arguments: FoldArguments)
+  static func finish(
+    _ state: StatePointers, rowCount: Int, layout: PackedLayout,
+    output: UnsafeMutablePointer<Float>, logSumExp: UnsafeMutablePointer<Float>)
+
+  static func packBackwardTile(
+    keys: UnsafeRawPointer, values: UnsafeRawPointer, type: ElementType, keyCount: Int,
+    layout: PackedLayout, into target: UnsafeMutablePointer<Float>)
+  static func packRows(
+    _ rows: UnsafeRawPointer, type: ElementType, rowCount: Int, layout: PackedLayout,
+    into target: UnsafeMutablePointer<Float>)
+  static func prepare(
+    outputs: UnsafePointer<Float>, outputGradients: UnsafePointer<Float>,
+    logSumExp: UnsafePointer<Float>, rowCount: Int, layout: PackedLayout,
+    differences: UnsafeMutablePointer<Float>, binaryLogSumExp: UnsafeMutablePointer<Float>)
+  static func backward(_ arguments: BackwardArguments)
+  static func finishGradients(
+    _ gradients: UnsafePointer<Float>, scale: Float, rowCount: Int, layout: PackedLayout,
+    into target: UnsafeMutablePointer<Float>)
+
+  static func peak(iterations: Int) -> Float
+  static var peakFlopsPerIteration: Int { get }
+}
+
+extension Baseline: KernelDoors {}
+extension AVX2: KernelDoors {}
+extension AVX512: KernelDoors {}
+#if arch(arm64)
+extension NEON: KernelDoors {}
+#endif
+
+extension KernelLevel {
+  var doors: any KernelDoors.Type {
+    switch self {
+    case .baseline: Baseline.self
+    case .avx2: AVX2.self
+    case .avx512: AVX512.self
+    case .neon: Self.neonDoors
+    }
+  }
+
+  private static var neonDoors: any KernelDoors.Type {
+    #if arch(arm64)
+    NEON.self
+    #else
+    preconditionFailure("a program for another CPU has no neon")
+    #endif
+  }
+}

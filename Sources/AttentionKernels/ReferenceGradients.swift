@@ -1,0 +1,121 @@
+internal import Glibc
+
+/// Gradients of one head by definition: with P = softmax(scale Q K^T), dP = dO V^T and
+/// dS = P (dP - sum(P dP)), dQ = scale dS K, dK = scale dS^T Q, dV = P^T dO; a row at a time, over the
+/// keys 0 ..< visibleKeys that it sees.
+package struct ReferenceGradients: Sendable {
+  /// dQ [rows][headDimension], dK and dV [keys][headDimension].
+  package let queries: [Double]
+  package let keys: [Double]
+  package let values: [Double]
+  /// Largest absolute value of a visible logit, in natural units.
+  package let largestLogit: Double
+  /// Of the sums of which elements of dQ, dK and dV are made, with all terms positive, the largest: an
+  /// element may be small because large terms cancel, and then it is no measure of rounding.
+  package let largestSums: (queries: Double, keys: Double, values: Double)
+
+  package init(
+    of attention: ReferenceAttention, queries: [[Double]], outputGradients: [[Double]],
+    visibleKeys: [Int]
+  ) {
+    self.init(
+      attention, queries, outputGradients, visibleKeys, in: Double.self,
+      exponential: { Glibc.exp($0) })
+  }
+
+  /// The same in naive float32: the yardstick of `GradientTolerance`.
+  package init(
+    naive attention: ReferenceAttention, queries: [[Double]], outputGradients: [[Double]],
+    visibleKeys: [Int]
+  ) {
+    self.init(
+      attention, queries, outputGradients, visibleKeys, in: Float.self,
+      exponential: { Glibc.expf($0) })
+  }
+
+  private init<Scalar: BinaryFloatingPoint>(
+    _ attention: ReferenceAttention, _ queries: [[Double]], _ outputGradients: [[Double]],
+    _ visibleKeys: [Int], in _: Scalar.Type, exponential: (Scalar) -> Scalar
+  ) {
+    let d = attention.headDimension
+    let keys = attention.keys.map { Scalar($0) }
+    let values = attention.values.map { Scalar($0) }
+    let scale = Scalar(attention.scale)
+    func dot(_ row: [Scalar], _ matrix: [Scalar], _ key: Int) -> Scalar {
+      (0..<d).reduce(0) { $0 + row[$1] * matrix[key * d + $1] }
+    }
+    func absoluteDot(_ row: [Scalar], _ matrix: [Scalar], _ key: Int) -> Scalar {
+      (0..<d).reduce(0) { $0 + abs(row[$1] * matrix[key * d + $1]) }
+    }
+    let zeros = [Scalar](repeating: 0, count: keys.count)
+    var (dQ, dK, dV) = ([Scalar](), zeros, zeros)
+    // The same with positive terms.
+    var (sQ, sK, sV) = ([Scalar](), zeros, zeros)
+    var largest: Scalar = 0
+    for row in queries.indices {
+      let query = queries[row].map { Scalar($0) }
+      let gradient = outputGradients[row].map { Scalar($0) }
+      let visible = 0..<max(0, visibleKeys[row])
+      let logits = visible.map { dot(query, keys, $0) * scale }
+      let top = logits.max() ?? 0
+      largest = logits.reduce(largest) { max($0, abs($1)) }
+      let weights = logits.map { exponential($0 - top) }
+      let sum = weights.reduce(0, +)
+      let shares = weights.map { $0 / sum }
+      let products = visible.map { dot(gradient, values, $0) }
+      let difference = visible.reduce(0) { $0 + shares[$1] * products[$1] }
+      let sizes = visible.map { absoluteDot(gradient, values, $0) }
+      let size = visible.reduce(0) { $0 + shares[$1] * sizes[$1] }
+      var (dRow, sRow) = ([Scalar](repeating: 0, count: d), [Scalar](repeating: 0, count: d))
+      for key in visible {
+        let slope = shares[key] * (products[key] - difference) * scale
+        let steepest = shares[key] * (sizes[key] + size) * abs(scale)
+        for k in 0..<d {
+          dRow[k] += slope * keys[key * d + k]
+          dK[key * d + k] += slope * query[k]
+          dV[key * d + k] += shares[key] * gradient[k]
+          sRow[k] += steepest * abs(keys[key * d + k])
+          sK[key * d + k] += steepest * abs(query[k])
+          sV[key * d + k] += shares[key] * abs(gradient[k])
+        }
+      }
+      dQ += dRow
+      sQ += sRow
+    }
+    self.queries = dQ.map { Double($0) }
+    self.keys = dK.map { Double($0) }
+    self.values = dV.map { Double($0) }
+    largestLogit = Double(largest)
+    largestSums = (Double(sQ.max() ?? 0), Double(sK.max() ?? 0), Double(sV.max() ?? 0))
+  }
+}
+
+/// How far gradients of a head may be from the Double reference: FlashAttention's rule with a floor of
+/// rounding, for each of the three: 2 x the naive float32 computation's largest error
+/// + 2^-23 (1 + max |logit|) x the largest sum of absolute terms.
+package struct GradientTolerance: Sendable {
+  private let exact: ReferenceGradients
+  private let naive: ReferenceGradients
+
+  package init(exact: ReferenceGradients, naive: ReferenceGradients) {
+    self.exact = exact
+    self.naive = naive
+  }
+
+  /// Why gradients fail the rule, or nil.
+  package func violation(queries: [Float], keys: [Float], values: [Float]) -> String? {
+    violation("dQ", queries, exact.queries, naive.queries, exact.largestSums.queries)
+      ?? violation("dK", keys, exact.keys, naive.keys, exact.largestSums.keys)
+      ?? violation("dV", values, exact.values, naive.values, exact.largestSums.values)
+  }
+
+  private func violation(
+    _ name: String, _ got: [Float], _ wanted: [Double], _ naive: [Double], _ largestSum: Double
+  ) -> String? {
+    guard got.count == wanted.count else { return "\(name) has \(got.count) elements" }
+    let error = zip(wanted, naive).reduce(0) { max($0, abs($1.0 - $1.1)) }
+    let bound = 2 * error + 0x1p-23 * (1 + exact.largestLogit) * largestSum
+    let bad = got.indices.first { !(abs(Double(got[$0]) - wanted[$0]) <= bound) }
+    return bad.map { "\(name) element \($0): \(got[$0]), reference \(wanted[$0]) ± \(bound)" }
+  }
+}

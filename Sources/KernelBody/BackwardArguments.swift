@@ -1,0 +1,115 @@
+/// One step of the backward pass: a query tile, a K/V tile, and the gradients that gain from them.
+///
+/// Rows are [rows][paddedDimension], float32, zeros beyond the head dimension, on 64-byte boundaries.
+@usableFromInline
+package struct BackwardArguments {
+  /// Q and dO of the query tile, as they are.
+  @usableFromInline package let queries: UnsafePointer<Float>
+  @usableFromInline package let outputGradients: UnsafePointer<Float>
+  /// log2(e) LSE, and D = sum(dO O), of each row.
+  @usableFromInline package let logSumExp: UnsafePointer<Float>
+  @usableFromInline package let differences: UnsafePointer<Float>
+  /// scale * log2(e), as a `Float`.
+  @usableFromInline package let factor: Float
+  /// K as key panels, K as column panels, V as key panels (`PackedLayout.backwardTileFloats`).
+  @usableFromInline package let tile: UnsafePointer<Float>
+  @usableFromInline package let layout: PackedLayout
+  @usableFromInline package let rowCount: Int
+  @usableFromInline package let keyCount: Int
+  @usableFromInline package let visibility: KeyVisibility
+  /// dQ of the query tile, dK of the K/V tile: yet to be multiplied by the scale. dV.
+  @usableFromInline package let queryGradients: UnsafeMutablePointer<Float>
+  @usableFromInline package let keyGradients: UnsafeMutablePointer<Float>
+  @usableFromInline package let valueGradients: UnsafeMutablePointer<Float>
+  /// `BackwardArguments.scratchFloats` floats.
+  @usableFromInline package let scratch: UnsafeMutablePointer<Float>
+
+  @_alwaysEmitIntoClient @inline(__always)
+  package init(
+    queries: UnsafePointer<Float>, outputGradients: UnsafePointer<Float>,
+    logSumExp: UnsafePointer<Float>, differences: UnsafePointer<Float>, scale: Double,
+    tile: UnsafePointer<Float>, layout: PackedLayout, rowCount: Int, keyCount: Int,
+    visibility: KeyVisibility, queryGradients: UnsafeMutablePointer<Float>,
+    keyGradients: UnsafeMutablePointer<Float>, valueGradients: UnsafeMutablePointer<Float>,
+    scratch: UnsafeMutablePointer<Float>
+  ) {
+    self.queries = queries
+    self.outputGradients = outputGradients
+    self.logSumExp = logSumExp
+    self.differences = differences
+    factor = Float(scale * 1.442_695_040_888_963_4)
+    self.tile = tile
+    self.layout = layout
+    self.rowCount = rowCount
+    self.keyCount = keyCount
+    self.visibility = visibility
+    self.queryGradients = queryGradients
+    self.keyGradients = keyGradients
+    self.valueGradients = valueGradients
+    self.scratch = scratch
+  }
+
+  /// Keys that are taken at a time: weights [64 rows][64 keys] and their gradients stay in L1.
+  @_alwaysEmitIntoClient @inline(__always)
+  package static var blockKeys: Int { 64 }
+
+  /// P of a block, [rows][64].
+  @_alwaysEmitIntoClient @inline(__always)
+  package var weights: UnsafeMutablePointer<Float> { scratch }
+
+  /// dP, then dS of a block, [rows][64].
+  @_alwaysEmitIntoClient @inline(__always)
+  package var weightGradients: UnsafeMutablePointer<Float> { scratch + 64 &* 64 }
+
+  /// Sums of a register tile's rows or keys that don't all see the same.
+  @_alwaysEmitIntoClient @inline(__always)
+  package var pendingSums: UnsafeMutablePointer<Float> { scratch + 2 &* 64 &* 64 }
+
+  @_alwaysEmitIntoClient @inline(__always)
+  package static var scratchFloats: Int { 2 &* 64 &* 64 &+ 8 &* 32 }
+
+  @_alwaysEmitIntoClient @inline(__always)
+  package func visibleKeys(row: Int) -> Int { visibility.count(row: row, keyCount: keyCount) }
+
+  /// Keys of a block from `key` to `end` that a row sees.
+  @_alwaysEmitIntoClient @inline(__always)
+  package func visibleKeys(row: Int, from key: Int, to end: Int) -> Int {
+    let seen = visibleKeys(row: row) &- key
+    return seen < 0 ? 0 : (seen < end &- key ? seen : end &- key)
+  }
+
+  /// The first row that sees a key; all behind it do. `rowCount` when none does.
+  @_alwaysEmitIntoClient @inline(__always)
+  package func firstRow(seeing key: Int) -> Int {
+    var row = 0
+    while row < rowCount, visibleKeys(row: row) <= key { row &+= 1 }
+    return row
+  }
+
+  /// K and V as panels of 32 keys, and where K has `column` of `key` and how far apart keys are.
+  @_alwaysEmitIntoClient @inline(__always)
+  package var keyPanels: UnsafePointer<Float> { tile }
+
+  @_alwaysEmitIntoClient @inline(__always)
+  package var valuePanels: UnsafePointer<Float> { tile + layout.tileFloats(keyCount: keyCount) }
+
+  @_alwaysEmitIntoClient @inline(__always)
+  package func keyColumn(_ column: Int, key: Int) -> (start: UnsafePointer<Float>, stride: Int) {
+    let panel = column & ~31
+    let stride = layout.valuePanelWidth(column: panel)
+    let columns = tile + layout.keyTileFloats(keyCount: keyCount)
+    return (columns + panel &* keyCount + key &* stride + (column & 31), stride)
+  }
+}
+
+extension PackedLayout {
+  /// Floats of K and V of `keyCount` keys of one head, packed for the backward pass.
+  @_alwaysEmitIntoClient @inline(__always)
+  package func backwardTileFloats(keyCount: Int) -> Int {
+    tileFloats(keyCount: keyCount) &+ keyTileFloats(keyCount: keyCount)
+  }
+
+  /// Floats of `rowCount` padded rows: of Q, dO, dQ, or of dK and dV by keys.
+  @_alwaysEmitIntoClient @inline(__always)
+  package func gradientFloats(rowCount: Int) -> Int { rowCount &* paddedDimension }
+}

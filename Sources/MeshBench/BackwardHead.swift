@@ -1,0 +1,217 @@
+internal import AttentionKernels
+internal import FoldEngine
+internal import MeshCore
+
+/// One head's backward pass, as many queries as keys: elements from N(0, 1) in float32, packed once.
+final class BackwardHead {
+  private let kernel: AttentionKernel
+  private let layout: PackedLayout
+  private let tokens: Int
+  private let mask: Mask
+  private let scale: Double
+  private let queries: [Float]
+  private let keys: [Float]
+  private let values: [Float]
+  private let outputGradients: [Float]
+  private var queryTiles: [QueryTile] = []
+  private var keyTiles: [KeyTile] = []
+  private let scratch = AlignedBuffer(count: BackwardArguments.scratchFloats)
+
+  private struct QueryTile {
+    let rows: Range<Int>
+    let queries: AlignedBuffer
+    let outputGradients: AlignedBuffer
+    let logSumExp: AlignedBuffer
+    let differences: AlignedBuffer
+    let gradients: AlignedBuffer
+  }
+
+  private struct KeyTile {
+    let keys: Range<Int>
+    let packed: AlignedBuffer
+    let keyGradients: AlignedBuffer
+    let valueGradients: AlignedBuffer
+  }
+
+  init(kernel: AttentionKernel, headDimension d: Int, tokens: Int, mask: Mask) {
+    self.kernel = kernel
+    self.tokens = tokens
+    self.mask = mask
+    layout = PackedLayout(headDimension: d)
+    scale = 1 / Double(d).squareRoot()
+    var random = SplitMix64(seed: UInt64(d))
+    func floats() -> [Float] { (0..<tokens * d).map { _ in random.normal() } }
+    (queries, keys, values, outputGradients) = (floats(), floats(), floats(), floats())
+    keyTiles = stride(from: 0, to: tokens, by: Plan.keyTileKeys).map {
+      keyTile($0..<min($0 + Plan.keyTileKeys, tokens))
+    }
+    queryTiles = stride(from: 0, to: tokens, by: Plan.queryTileRows).map {
+      queryTile($0..<min($0 + Plan.queryTileRows, tokens))
+    }
+  }
+
+  /// Ten d for each pair that the mask lets through: five products.
+  var flops: Double {
+    let pairs = mask == .causal ? Double(tokens) * Double(tokens + 1) / 2 : Double(tokens * tokens)
+    return 10 * Double(layout.headDimension) * pairs
+  }
+
+  /// All steps, dK and dV over ascending query tiles, dQ over ascending K/V tiles.
+  func run() {
+    for query in queryTiles {
+      for tile in keyTiles {
+        let visibility = visibility(query.rows, tile.keys)
+        guard visibility.count(row: query.rows.count - 1, keyCount: tile.keys.count) > 0 else {
+          continue
+        }
+        kernel.backward(
+          BackwardArguments(
+            queries: query.queries.floats, outputGradients: query.outputGradients.floats,
+            logSumExp: query.logSumExp.floats, differences: query.differences.floats, scale: scale,
+            tile: tile.packed.floats, layout: layout, rowCount: query.rows.count,
+            keyCount: tile.keys.count, visibility: visibility,
+            queryGradients: query.gradients.floats, keyGradients: tile.keyGradients.floats,
+            valueGradients: tile.valueGradients.floats, scratch: scratch.floats))
+      }
+    }
+  }
+
+  /// Compares all gradients of a fresh head with the reference in Double; for few tokens.
+  func verify(_ findings: inout Findings) {
+    run()
+    let d = layout.headDimension
+    func rows(_ elements: [Float]) -> [[Double]] {
+      (0..<tokens).map { elements[$0 * d..<($0 + 1) * d].map { Double($0) } }
+    }
+    let reference = ReferenceAttention(
+      keys: keys.map { Double($0) }, values: values.map { Double($0) }, headDimension: d,
+      scale: scale)
+    let visible = (0..<tokens).map { mask == .causal ? $0 + 1 : tokens }
+    let tolerance = GradientTolerance(
+      exact: ReferenceGradients(
+        of: reference, queries: rows(queries), outputGradients: rows(outputGradients),
+        visibleKeys: visible),
+      naive: ReferenceGradients(
+        naive: reference, queries: rows(queries), outputGradients: rows(outputGradients),
+        visibleKeys: visible))
+    let violation = tolerance.violation(
+      queries: queryTiles.flatMap { finished($0.gradients, $0.rows.count, scale) },
+      keys: keyTiles.flatMap { finished($0.keyGradients, $0.keys.count, scale) },
+      values: keyTiles.flatMap { finished($0.valueGradients, $0.keys.count, 1) })
+    findings.expect(
+      violation == nil,
+      "\(kernel.level.name), d \(d), \(mask.name), backward: \(violation ?? "")")
+  }
+
+  private func finished(_ gradients: AlignedBuffer, _ count: Int, _ scale: Double) -> [Float] {
+    let d = layout.headDimension
+    return [Float](unsafeUninitializedCapacity: count * d) { target, written in
+      if let base = target.baseAddress {
+        kernel.finishGradients(
+          gradients.floats, scale: scale, rowCount: count, layout: layout, into: base)
+      }
+      written = count * d
+    }
+  }
+
+  private func visibility(_ rows: Range<Int>, _ keys: Range<Int>) -> KeyVisibility {
+    mask == .causal
+      ? KeyVisibility(first: rows.lowerBound + 1 - keys.lowerBound, increment: 1)
+      : KeyVisibility(first: keys.count, increment: 0)
+  }
+
+  private func keyTile(_ range: Range<Int>) -> KeyTile {
+    let packed = AlignedBuffer(count: layout.backwardTileFloats(keyCount: range.count))
+    let gradients = layout.gradientFloats(rowCount: range.count)
+    withRows(keys, range) { keys in
+      withRows(values, range) { values in
+        kernel.packBackwardTile(
+          keys: keys, values: values, type: .float32, keyCount: range.count, layout: layout,
+          into: packed.floats)
+      }
+    }
+    return KeyTile(
+      keys: range, packed: packed, keyGradients: zeros(gradients),
+      valueGradients: zeros(gradients))
+  }
+
+  private func queryTile(_ range: Range<Int>) -> QueryTile {
+    let (output, logSumExp) = forward(range)
+    let floats = layout.gradientFloats(rowCount: range.count)
+    let tile = QueryTile(
+      rows: range, queries: AlignedBuffer(count: floats),
+      outputGradients: AlignedBuffer(count: floats),
+      logSumExp: AlignedBuffer(count: range.count), differences: AlignedBuffer(count: range.count),
+      gradients: zeros(floats))
+    let padded = AlignedBuffer(count: floats)
+    for (elements, rows, target) in [
+      (queries, range, tile.queries), (outputGradients, range, tile.outputGradients),
+      (output, 0..<range.count, padded),
+    ] {
+      withRows(elements, rows) {
+        kernel.packRows(
+          $0, type: .float32, rowCount: range.count, layout: layout, into: target.floats)
+      }
+    }
+    kernel.prepareBackward(
+      outputs: padded.floats, outputGradients: tile.outputGradients.floats, logSumExp: logSumExp,
+      rowCount: range.count, layout: layout, differences: tile.differences.floats,
+      binaryLogSumExp: tile.logSumExp.floats)
+    return tile
+  }
+
+  private func zeros(_ count: Int) -> AlignedBuffer {
+    let buffer = AlignedBuffer(count: count)
+    buffer.floats.update(repeating: 0, count: count)
+    return buffer
+  }
+
+  private func withRows(
+    _ elements: [Float], _ range: Range<Int>, _ body: (UnsafeRawPointer) -> Void
+  ) {
+    let d = layout.headDimension
+    elements.withUnsafeBytes { bytes in
+      if let base = bytes.baseAddress { body(base + range.lowerBound * d * 4) }
+    }
+  }
+}
+
+extension BackwardHead {
+  /// O and LSE of some rows, over all tiles.
+  private func forward(_ range: Range<Int>) -> (output: [Float], logSumExp: [Float]) {
+    let d = layout.headDimension
+    let rows = AlignedBuffer(count: layout.queryFloats(rowCount: range.count))
+    let accumulator = AlignedBuffer(count: layout.accumulatorFloats(rowCount: range.count))
+    let statistics = AlignedBuffer(count: 2 * Plan.queryTileRows)
+    let state = StatePointers(
+      accumulator: accumulator.floats, maximum: statistics.floats,
+      sum: statistics.floats + Plan.queryTileRows)
+    let work = AlignedBuffer(count: PackedLayout.scratchFloats)
+    withRows(queries, range) {
+      kernel.packQueries(
+        rows: $0, type: .float32, rowCount: range.count, scale: scale, layout: layout,
+        into: rows.floats)
+    }
+    kernel.resetState(state, rowCount: range.count, layout: layout)
+    for tile in keyTiles {
+      // K as key panels and V's place as column panels of K: packed for the forward pass anew.
+      let packed = AlignedBuffer(count: layout.tileFloats(keyCount: tile.keys.count))
+      withRows(keys, tile.keys) { keys in
+        withRows(values, tile.keys) { values in
+          kernel.packTile(
+            keys: keys, values: values, type: .float32, keyCount: tile.keys.count, layout: layout,
+            into: packed.floats)
+        }
+      }
+      kernel.fold(
+        queries: rows.floats, scale: scale, tile: packed.floats, layout: layout,
+        rowCount: range.count, keyCount: tile.keys.count,
+        visibility: visibility(range, tile.keys), state: state, scratch: work.floats)
+    }
+    var output = [Float](repeating: 0, count: range.count * d)
+    var logSumExp = [Float](repeating: 0, count: range.count)
+    kernel.finish(
+      state, rowCount: range.count, layout: layout, output: &output, logSumExp: &logSumExp)
+    return (output, logSumExp)
+  }
+}

@@ -1,0 +1,81 @@
+import AttentionKernels
+import Testing
+
+/// The shapes of FlashAttention's own tests (`tests/test_flash_attn.py`), forward and backward: every
+/// head dimension with every pair of lengths, masks dealt in turn.
+@Suite struct PublishedShapesTests {
+  static let dimensions = [32, 40, 59, 64, 80, 96, 111, 128, 160, 192, 224, 256]
+  /// (queries, keys).
+  static let lengths = [
+    (97, 97), (128, 128), (200, 200), (384, 384), (768, 768), (1_025, 1_025), (113, 203),
+    (128, 217), (113, 211), (108, 256), (256, 512), (512, 256), (1_024, 1_024), (1_023, 1_024),
+    (1_024, 1_023), (2_048, 2_048), (3, 1_024), (1, 339), (64, 800), (64, 2_048), (16, 20_000),
+    (1, 239), (3, 799), (127, 512), (127, 513),
+  ]
+  /// The reference takes these rows of a head, a few and from all over it.
+  static func chosenRows(of count: Int, keys: Int) -> [Int] {
+    let most = max(2, min(24, 40_000 / keys))
+    return count <= most ? Array(0..<count) : (0..<most).map { ($0 + 1) * count / most - 1 }
+  }
+
+  @Test("forward and backward", arguments: dimensions)
+  func shapes(headDimension: Int) {
+    for (index, (rows, keys)) in Self.lengths.enumerated() {
+      let isCausal = (index + headDimension) % 2 == 0
+      // As there: the last query sees the last key.
+      let problem = HeadProblem(
+        headDimension: headDimension, rows: rows, keys: keys,
+        causalFirst: isCausal ? keys - rows + 1 : nil, seed: UInt64(index + headDimension))
+      let chosen = Self.chosenRows(of: rows, keys: keys)
+      let name = "d \(headDimension), \(rows) × \(keys), \(isCausal ? "causal" : "full")"
+      forward(problem, chosen, name)
+      backward(problem, chosen, name)
+    }
+  }
+
+  private func reference(_ problem: HeadProblem) -> ReferenceAttention {
+    ReferenceAttention(
+      keys: problem.keys, values: problem.values, headDimension: problem.headDimension,
+      scale: problem.scale)
+  }
+
+  private func forward(_ problem: HeadProblem, _ chosen: [Int], _ name: String) {
+    let result = attend(.best, problem)
+    let reference = reference(problem)
+    let queries = chosen.map(problem.query(row:))
+    let visible = chosen.map(problem.visibleKeys(row:))
+    let tolerance = Tolerance(
+      reference: zip(queries, visible).map { reference.row(query: $0, visibleKeys: $1) },
+      naive: reference.naiveFloat32Rows(queries: queries, visibleKeys: visible),
+      largestValue: reference.largestValue)
+    for (index, row) in chosen.enumerated() {
+      let violation = tolerance.violation(
+        row: index, output: result.row(row, of: problem.headDimension),
+        logSumExp: result.logSumExp[row])
+      #expect(violation == nil, "\(name)")
+    }
+  }
+
+  /// With dO of zero in all other rows dK and dV are those of the chosen ones.
+  private func backward(_ problem: HeadProblem, _ chosen: [Int], _ name: String) {
+    let d = problem.headDimension
+    var run = BackwardRun(.best, problem)
+    for row in Set(0..<problem.rowCount).subtracting(chosen) {
+      for k in 0..<d { run.outputGradients[row * d + k] = 0 }
+    }
+    let gradients = run.run()
+    let reference = reference(problem)
+    let queries = chosen.map(problem.query(row:))
+    let dO = chosen.map { Array(run.outputGradients[$0 * d..<($0 + 1) * d]) }
+    let visible = chosen.map(problem.visibleKeys(row:))
+    let tolerance = GradientTolerance(
+      exact: ReferenceGradients(
+        of: reference, queries: queries, outputGradients: dO, visibleKeys: visible),
+      naive: ReferenceGradients(
+        naive: reference, queries: queries, outputGradients: dO, visibleKeys: visible))
+    let violation = tolerance.violation(
+      queries: chosen.flatMap { Array(gradients.queries[$0 * d..<($0 + 1) * d]) },
+      keys: gradients.keys, values: gradients.values)
+    #expect(violation == nil, "\(name)")
+  }
+}
