@@ -1,6 +1,7 @@
 /// The backward pass in float32: dQ, dK and dV from Q, K, V, O, LSE and dO, a query tile and a K/V tile
 /// at a time. The order of the steps is the caller's, and part of the bits: dK and dV over ascending
-/// query tiles, dQ over ascending K/V tiles.
+/// query tiles, dQ over ascending K/V tiles. So is the cut: dK and dV gain a rounded sum from each query
+/// tile, dQ from each 64 keys, so whoever shares a head out has to cut it the same everywhere.
 ///
 /// Rows in padded form are [rows][paddedDimension], `layout.gradientFloats(rowCount:)` floats, on
 /// 64-byte boundaries.

@@ -1,10 +1,4 @@
-internal import KernelsAVX2
-internal import KernelsAVX512
-internal import KernelsBaseline
-
-#if arch(arm64)
-internal import KernelsNEON
-#endif
+internal import KernelBody
 
 /// What each CPU level's target offers: one set of functions, compiled for that CPU.
 protocol KernelDoors {
@@ -37,30 +31,4 @@ protocol KernelDoors {
 
   static func peak(iterations: Int) -> Float
   static var peakFlopsPerIteration: Int { get }
-}
-
-extension Baseline: KernelDoors {}
-extension AVX2: KernelDoors {}
-extension AVX512: KernelDoors {}
-#if arch(arm64)
-extension NEON: KernelDoors {}
-#endif
-
-extension KernelLevel {
-  var doors: any KernelDoors.Type {
-    switch self {
-    case .baseline: Baseline.self
-    case .avx2: AVX2.self
-    case .avx512: AVX512.self
-    case .neon: Self.neonDoors
-    }
-  }
-
-  private static var neonDoors: any KernelDoors.Type {
-    #if arch(arm64)
-    NEON.self
-    #else
-    preconditionFailure("a program for another CPU has no neon")
-    #endif
-  }
 }

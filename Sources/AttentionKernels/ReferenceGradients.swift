@@ -8,7 +8,8 @@ package struct ReferenceGradients: Sendable {
   package let queries: [Double]
   package let keys: [Double]
   package let values: [Double]
-  /// Largest absolute value of a visible logit, in natural units.
+  /// Largest absolute value of a finite visible logit or log-sum-exp, in natural units: P is the
+  /// exponential of their difference, and both are rounded.
   package let largestLogit: Double
   /// Of the sums of which elements of dQ, dK and dV are made, with all terms positive, the largest: an
   /// element may be small because large terms cancel, and then it is no measure of rounding.
@@ -51,17 +52,21 @@ package struct ReferenceGradients: Sendable {
     var (dQ, dK, dV) = ([Scalar](), zeros, zeros)
     // The same with positive terms.
     var (sQ, sK, sV) = ([Scalar](), zeros, zeros)
-    var largest: Scalar = 0
+    var (largest, largestLogSumExp): (Scalar, Double) = (0, 0)
     for row in queries.indices {
       let query = queries[row].map { Scalar($0) }
       let gradient = outputGradients[row].map { Scalar($0) }
       let visible = 0..<max(0, visibleKeys[row])
       let logits = visible.map { dot(query, keys, $0) * scale }
-      let top = logits.max() ?? 0
-      largest = logits.reduce(largest) { max($0, abs($1)) }
+      largest = logits.reduce(largest) { $1.isFinite ? max($0, abs($1)) : $0 }
+      let isEmpty = logits.allSatisfy { $0 == -.infinity }
+      let top = isEmpty ? 0 : logits.reduce(-.infinity) { $1 > $0 ? $1 : $0 }
       let weights = logits.map { exponential($0 - top) }
       let sum = weights.reduce(0, +)
-      let shares = weights.map { $0 / sum }
+      if !isEmpty, sum.isFinite {
+        largestLogSumExp = max(largestLogSumExp, abs(Double(top) + Glibc.log(Double(sum))))
+      }
+      let shares = weights.map { isEmpty ? 0 : $0 / sum }
       let products = visible.map { dot(gradient, values, $0) }
       let difference = visible.reduce(0) { $0 + shares[$1] * products[$1] }
       let sizes = visible.map { absoluteDot(gradient, values, $0) }
@@ -85,7 +90,7 @@ package struct ReferenceGradients: Sendable {
     self.queries = dQ.map { Double($0) }
     self.keys = dK.map { Double($0) }
     self.values = dV.map { Double($0) }
-    largestLogit = Double(largest)
+    largestLogit = max(Double(largest), largestLogSumExp)
     largestSums = (Double(sQ.max() ?? 0), Double(sK.max() ?? 0), Double(sV.max() ?? 0))
   }
 }

@@ -82,7 +82,8 @@ extension CPULevel {
   }
 
   /// A row of a block; out of line for the sake of `exp2Lanes`, like `exponentiateRow`. A row of
-  /// which every logit is -infinity has an LSE of -infinity, and P = 0.
+  /// which every logit is -infinity has an LSE of -infinity, and P = 0. LSE is rounded, and with large
+  /// logits may be far below one of them: P is at most 1 all the same.
   @_alwaysEmitIntoClient @inline(never)
   package static func differentiateRow(
     _ scores: UnsafeMutablePointer<Float>, _ products: UnsafeMutablePointer<Float>, visible: Int,
@@ -93,7 +94,10 @@ extension CPULevel {
     let differences = Lanes(repeating: difference)
     var key = 0
     while key < visible {
-      let weights = exp2Lanes(Self.self, multiplyAdd(shift, loadLanes(scores + key), factors))
+      let logits = multiplyAdd(shift, loadLanes(scores + key), factors)
+      // A comparison with NaN is false and lets NaN through.
+      let weights = exp2Lanes(
+        Self.self, logits.replacing(with: Lanes(repeating: 0), where: logits .> 0))
       storeLanes(weights, to: scores + key)
       storeLanes(weights * (loadLanes(products + key) - differences), to: products + key)
       key &+= 16

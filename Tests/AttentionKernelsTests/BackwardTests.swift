@@ -33,12 +33,12 @@ import Testing
     for keys in [1, 31, 64, 65, 255, 300] {
       for causal in [false, true] {
         choice += 1
-        let rows = [1, 7, 8, 63, 64, 130][choice % 6]
+        let rows = [1, 7, 8, 63, 64, 130][(choice / 2 + headDimension) % 6]
         let first = [-5, 0, 1, keys - rows + 1, keys / 2][choice % 5]
         let problem = HeadProblem(
           headDimension: headDimension, rows: rows, keys: keys,
           type: ElementType.allCases[choice % 3], causalFirst: causal ? first : nil,
-          spread: choice % 2 == 0 ? 1 : 3, seed: UInt64(choice))
+          spread: choice / 3 % 2 == 0 ? 1 : 3, seed: UInt64(choice))
         for level in supportedLevels {
           let problem = violation(BackwardRun(level, problem))
           #expect(
@@ -62,6 +62,68 @@ import Testing
       (right.queries, right.keys, wrong.values),
     ] {
       #expect(tolerance.violation(queries: queries, keys: keys, values: values) != nil)
+    }
+  }
+
+  /// A wrong D shows in dQ and dK only: whoever looks at dV alone doesn't see it.
+  @Test("a D of a part of the keys breaks the rule for dQ and dK, and leaves dV as it is")
+  func partialDifference() {
+    let problem = HeadProblem(headDimension: 64, rows: 64, keys: 512, seed: 3)
+    var run = BackwardRun(.best, problem)
+    let right = run.run()
+    run.outputs = { $0.map { $0 * 0.99 } }
+    let wrong = run.run()
+    let tolerance = tolerance(run)
+    #expect(wrong.values == right.values)
+    for (queries, keys) in [(wrong.queries, right.keys), (right.queries, wrong.keys)] {
+      #expect(tolerance.violation(queries: queries, keys: keys, values: right.values) != nil)
+    }
+  }
+
+  @Test("any scale: negative, zero, above one", arguments: [-0.25, 0, 0.7, 3])
+  func scales(scale: Double) {
+    var problem = HeadProblem(headDimension: 33, rows: 9, keys: 300, causalFirst: 280, seed: 14)
+    problem.scale = scale
+    for level in supportedLevels {
+      let violation = violation(BackwardRun(level, problem))
+      #expect(violation == nil, "\(level.name)")
+    }
+  }
+
+  @Test(
+    "logits of thousands and of a billion: no weight above one", arguments: [1e4, 1e8, 1.5e9, 1e10])
+  func largeLogits(largest: Double) {
+    var problem = HeadProblem(headDimension: 8, rows: 9, keys: 100, seed: 12)
+    problem.scale = 1
+    for row in 0..<9 { problem.queries[row * 8] = 100 }
+    for key in 0..<100 {
+      problem.keys[key * 8] = ElementType.float32.rounded(largest / 100 * Double(key + 1) / 100)
+    }
+    for level in supportedLevels {
+      let run = BackwardRun(level, problem)
+      let violation = violation(run)
+      #expect(violation == nil, "\(level.name)")
+      let most = run.outputGradients.reduce(0) { max($0, abs($1)) } * 9
+      #expect(run.run().values.allSatisfy { abs(Double($0)) <= most })
+    }
+  }
+
+  @Test("rows of which every logit is -infinity give nothing; a NaN makes NaN of what it touches")
+  func nonFinite() {
+    var problem = HeadProblem(headDimension: 1, rows: 2, keys: 3, seed: 4)
+    problem.scale = 1
+    problem.queries = [1, 1]
+    problem.keys = [-.infinity, -.infinity, -.infinity]
+    for level in supportedLevels {
+      #expect(BackwardRun(level, problem).run().values == [0, 0, 0])
+      var poisoned = HeadProblem(headDimension: 3, rows: 4, keys: 5, causalFirst: 1, seed: 4)
+      poisoned.keys[2 * 3] = .nan
+      let gradients = BackwardRun(level, poisoned).run()
+      // Rows 2 and 3 see key 2.
+      #expect(gradients.queries[..<6].allSatisfy { $0.isFinite })
+      #expect(gradients.queries[6...].allSatisfy { $0.bitPattern == 0x7FC0_0000 })
+      #expect(gradients.values.allSatisfy { $0.bitPattern == 0x7FC0_0000 || $0.isFinite })
+      #expect(gradients.values.contains { $0.isNaN })
     }
   }
 
