@@ -17,32 +17,42 @@ extension Coordinator {
         Limits.handOverTimeout + .seconds(bytes / Double(Limits.slotRateMinimum))
       if now - askedAt >= patience { late.append(vrank) }
     }
-    for vrank in late {
-      run.ranks[vrank.index].askedAt = nil
-      run.ranks[vrank.index].stayedAt = now
-    }
     jobs[index].run = run
     guard !late.isEmpty else { return }
-    let old = run.table
-    var hosts = old.hosts
+    stay(late, of: &run, because: "it can't be copied in time", at: now, into: &effects)
+    var hosts = run.table.hosts
     for vrank in late {
-      hosts[vrank.index].duty = .fold
-      if let other = anotherHolder(of: hosts[vrank.index], in: old) {
-        if run.ranks[vrank.index].copied > 0 {
-          hosts[vrank.index].keepAsSource(hosts[vrank.index].holder)
-        }
-        hosts[vrank.index].holder = other
+      guard let other = anotherHolder(of: hosts[vrank.index], in: run.table) else { continue }
+      if run.ranks[vrank.index].copied > 0 {
+        hosts[vrank.index].keepAsSource(hosts[vrank.index].holder)
       }
-      observe(
-        Observation(
-          .handOver, job: old.job, worker: name(ofHost: vrank, in: run), vrank: vrank,
-          detail: "it can't be copied in time: it goes on where it is"),
-        at: now, into: &effects)
+      hosts[vrank.index].holder = other
     }
-    let table = old.replaced(peers: old.peers, hosts: hosts, revision: mintEpoch())
-    jobs[index].run?.table = table
+    run.table = run.table.replaced(peers: run.table.peers, hosts: hosts, revision: mintEpoch())
+    jobs[index].run = run
     save(index)
     announce(index, into: &effects)
+  }
+
+  /// Ranks that were asked to stop go on where they are, and aren't asked again for a while. The table
+  /// with them is the caller's to announce.
+  mutating func stay(
+    _ ranks: [VRank], of run: inout JobRun, because reason: String, at now: Duration,
+    into effects: inout [Effect]
+  ) {
+    var hosts = run.table.hosts
+    for vrank in ranks {
+      hosts[vrank.index].duty = .fold
+      run.ranks[vrank.index].askedAt = nil
+      run.ranks[vrank.index].stayedAt = now
+      observe(
+        Observation(
+          .handOver, job: run.table.job, worker: name(ofHost: vrank, in: run), vrank: vrank,
+          detail: "\(reason): it goes on where it is"),
+        at: now, into: &effects)
+    }
+    run.table = run.table.replaced(
+      peers: run.table.peers, hosts: hosts, revision: run.table.revision)
   }
 
   /// The next one behind the holder in the ring, so that all of them are tried in turn; one that is to

@@ -26,7 +26,13 @@ extension Coordinator {
     let places = self.places(for: run, without: moving)
     var given = place(vacant, of: run, on: places)
     if given == nil {
-      let staying = stay(moving, of: &run, at: now, into: &effects)
+      // What was stopped has a host that can go on.
+      let staying = moving.filter { vrank in
+        !run.ranks[vrank.index].isFinal
+          && run.host(of: vrank).map { isPresent($0, in: run) } ?? false
+      }
+      stay(
+        staying, of: &run, because: "nobody has the memory to take it", at: now, into: &effects)
       vacant.removeAll { staying.contains($0) }
       // Of a final rank the store has all there is.
       given = vacant.allSatisfy { run.ranks[$0.index].isFinal } ? [] : nil
@@ -62,31 +68,6 @@ extension Coordinator {
       effects.append(
         .send(.release(jobs[index].id, isOver: false, term: configuration.term), to: peer.worker))
     }
-  }
-
-  /// Ranks that their hosts have stopped, and that nobody can take, go on where they are.
-  private mutating func stay(
-    _ moving: [VRank], of run: inout JobRun, at now: Duration, into effects: inout [Effect]
-  ) -> [VRank] {
-    let staying = moving.filter { vrank in
-      !run.ranks[vrank.index].isFinal
-        && run.host(of: vrank).map { isPresent($0, in: run) } ?? false
-    }
-    guard !staying.isEmpty else { return [] }
-    var hosts = run.table.hosts
-    for vrank in staying {
-      hosts[vrank.index].duty = .fold
-      run.ranks[vrank.index].askedAt = nil
-      run.ranks[vrank.index].stayedAt = now
-      observe(
-        Observation(
-          .handOver, job: run.table.job, worker: name(ofHost: vrank, in: run), vrank: vrank,
-          detail: "nobody has the memory to take it: it goes on where it is"),
-        at: now, into: &effects)
-    }
-    run.table = run.table.replaced(
-      peers: run.table.peers, hosts: hosts, revision: run.table.revision)
-    return staying
   }
 
   func isMember(_ worker: WorkerID) -> Bool { members.contains { $0.id == worker } }

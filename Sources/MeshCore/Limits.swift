@@ -45,8 +45,8 @@ package enum Limits {
   package static let resultMessagesOutstanding = 4
   /// Messages of a copy sent to its holder, or asked of it, and not yet acknowledged or received.
   package static let copyMessagesOutstanding = 8
-  /// Messages of a copy that a holder acknowledges at once, at most. A receipt wakes four threads on its way;
-  /// with one for each message they took more time than the copies themselves.
+  /// Messages of a copy that a holder acknowledges at once, at most. A receipt wakes four threads on
+  /// its way.
   package static let copyMessagesPerReceipt = 4
   /// Losses and recoveries of a job that are told.
   package static let recoveriesKeptMaximum = 256

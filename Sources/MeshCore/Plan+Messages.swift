@@ -60,9 +60,8 @@ extension Plan {
   /// Messages of a copy that its holder acknowledges at once: few and no more than a mebibyte, so that
   /// the sender hears of a slow connection in time.
   package var copyMessagesPerReceipt: Int {
-    let heads = min(job.flatQueryHeads, headsPerResultPart)
-    let bytes = heads * Self.queryTileRows * (job.headDimension + 2) * 4
-    return min(Limits.copyMessagesPerReceipt, max(1, Limits.payloadBytesMaximum / bytes))
+    let largest = stateBytes(queryTile: 0, part: 0)
+    return min(Limits.copyMessagesPerReceipt, max(1, Limits.payloadBytesMaximum / largest))
   }
 
   /// Messages in which the result of one query tile travels.
