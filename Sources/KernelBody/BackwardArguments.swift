@@ -37,7 +37,7 @@ package struct BackwardArguments {
     self.outputGradients = outputGradients
     self.logSumExp = logSumExp
     self.differences = differences
-    factor = Float(scale * 1.442_695_040_888_963_4)
+    factor = Float(scale * LogitScale.binaryLogarithmOfE)
     self.tile = tile
     self.layout = layout
     self.rowCount = rowCount
@@ -95,10 +95,8 @@ package struct BackwardArguments {
 
   @_alwaysEmitIntoClient @inline(__always)
   package func keyColumn(_ column: Int, key: Int) -> (start: UnsafePointer<Float>, stride: Int) {
-    let panel = column & ~31
-    let stride = layout.valuePanelWidth(column: panel)
-    let columns = tile + layout.keyTileFloats(keyCount: keyCount)
-    return (columns + panel &* keyCount + key &* stride + (column & 31), stride)
+    let place = layout.panelPlace(column: column, key: key, keyCount: keyCount)
+    return (tile + layout.keyTileFloats(keyCount: keyCount) + place.offset, place.stride)
   }
 }
 

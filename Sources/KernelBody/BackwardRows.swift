@@ -46,7 +46,7 @@ extension CPULevel {
         column &+= 16
       }
       differences[row] = laneSum(sums)
-      binaryLogSumExp[row] = Float(Double(logSumExp[row]) * 1.442_695_040_888_963_4)
+      binaryLogSumExp[row] = Float(Double(logSumExp[row]) * LogitScale.binaryLogarithmOfE)
       row &+= 1
     }
   }

@@ -60,9 +60,7 @@ package struct FoldArguments {
   /// Where V has `column` of `key`, and how far apart keys are.
   @_alwaysEmitIntoClient @inline(__always)
   package func valueColumn(_ column: Int, key: Int) -> (start: UnsafePointer<Float>, stride: Int) {
-    let panel = column & ~31
-    let stride = layout.valuePanelWidth(column: panel)
-    let values = tile + layout.keyTileFloats(keyCount: keyCount)
-    return (values + panel &* keyCount + key &* stride + (column & 31), stride)
+    let place = layout.panelPlace(column: column, key: key, keyCount: keyCount)
+    return (tile + layout.keyTileFloats(keyCount: keyCount) + place.offset, place.stride)
   }
 }

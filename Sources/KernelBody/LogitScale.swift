@@ -10,8 +10,11 @@ package struct LogitScale: Sendable {
   @usableFromInline package let factor: Float
 
   @_alwaysEmitIntoClient @inline(__always)
+  package static var binaryLogarithmOfE: Double { 1.442_695_040_888_963_4 }
+
+  @_alwaysEmitIntoClient @inline(__always)
   package init(_ scale: Double) {
-    let whole = scale * 1.442_695_040_888_963_4
+    let whole = scale * Self.binaryLogarithmOfE
     // Sign and exponent alone: the power of two. By bits, since `exponent` is a function of the
     // standard library that would be emitted once for all levels (see `CPULevel`).
     let power = Double(bitPattern: whole.bitPattern & 0xFFF0_0000_0000_0000)

@@ -50,6 +50,16 @@ package struct PackedLayout: Sendable, Equatable {
   @_alwaysEmitIntoClient @inline(__always)
   package func valuePanelWidth(column: Int) -> Int { paddedDimension &- column < 32 ? 16 : 32 }
 
+  /// Where column panels of `keyCount` keys have `column` of `key`, and how far apart keys are.
+  @_alwaysEmitIntoClient @inline(__always)
+  package func panelPlace(
+    column: Int, key: Int, keyCount: Int
+  ) -> (offset: Int, stride: Int) {
+    let panel = column & ~31
+    let stride = valuePanelWidth(column: panel)
+    return (panel &* keyCount &+ key &* stride &+ (column & 31), stride)
+  }
+
   /// Floats of K and V of `keyCount` keys of one head.
   @_alwaysEmitIntoClient @inline(__always)
   package func tileFloats(keyCount: Int) -> Int {

@@ -194,7 +194,6 @@ extension BackwardHead {
     }
     kernel.resetState(state, rowCount: range.count, layout: layout)
     for tile in keyTiles {
-      // K as key panels and V's place as column panels of K: packed for the forward pass anew.
       let packed = AlignedBuffer(count: layout.tileFloats(keyCount: tile.keys.count))
       withRows(keys, tile.keys) { keys in
         withRows(values, tile.keys) { values in

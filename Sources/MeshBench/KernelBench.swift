@@ -144,14 +144,16 @@ package struct KernelBench {
   private func compare(
     _ head: HeadBench, with torch: TorchPeer, _ mask: Mask
   ) throws(MeshError) -> Spread {
-    var ratios: [Double] = []
+    var (ours, theirs): ([Double], [Double]) = ([], [])
     for repetition in 0..<repetitions {
-      let before = repetition % 2 == 0 ? seconds { head.attend() } : 0
-      let theirs = try torch.seconds(
-        tokens: tokens, headDimension: head.headDimension, isCausal: mask == .causal)
-      ratios.append(theirs / (repetition % 2 == 0 ? before : seconds { head.attend() }))
+      let attend = { ours.append(seconds { head.attend() }) }
+      if repetition % 2 == 0 { attend() }
+      theirs.append(
+        try torch.seconds(
+          tokens: tokens, headDimension: head.headDimension, isCausal: mask == .causal))
+      if repetition % 2 == 1 { attend() }
     }
-    return Spread(ratios)
+    return Spread(zip(theirs, ours).map { $0 / $1 })
   }
 }
 

@@ -20,6 +20,21 @@ struct BackwardRun {
       .map { problem.type.rounded($0) }
   }
 
+  /// The tolerance for gradients of which all rows of dO, or only some of them, aren't zero.
+  func tolerance(rows: [Int]? = nil) -> GradientTolerance {
+    let d = problem.headDimension
+    let reference = problem.reference
+    let rows = rows ?? Array(0..<problem.rowCount)
+    let queries = rows.map(problem.query(row:))
+    let gradients = rows.map { Array(outputGradients[$0 * d..<($0 + 1) * d]) }
+    let visible = rows.map(problem.visibleKeys(row:))
+    return GradientTolerance(
+      exact: ReferenceGradients(
+        of: reference, queries: queries, outputGradients: gradients, visibleKeys: visible),
+      naive: ReferenceGradients(
+        naive: reference, queries: queries, outputGradients: gradients, visibleKeys: visible))
+  }
+
   struct Gradients {
     var queries: [Float] = []
     var keys: [Float] = []

@@ -3,25 +3,9 @@ import Testing
 
 /// dQ, dK and dV against the Double reference, by the relative rule, and bit by bit.
 @Suite struct BackwardTests {
-  private func tolerance(_ run: BackwardRun) -> GradientTolerance {
-    let problem = run.problem
-    let d = problem.headDimension
-    let reference = ReferenceAttention(
-      keys: problem.keys, values: problem.values, headDimension: d, scale: problem.scale)
-    let rows = 0..<problem.rowCount
-    let queries = rows.map(problem.query(row:))
-    let gradients = rows.map { Array(run.outputGradients[$0 * d..<($0 + 1) * d]) }
-    let visible = rows.map(problem.visibleKeys(row:))
-    return GradientTolerance(
-      exact: ReferenceGradients(
-        of: reference, queries: queries, outputGradients: gradients, visibleKeys: visible),
-      naive: ReferenceGradients(
-        naive: reference, queries: queries, outputGradients: gradients, visibleKeys: visible))
-  }
-
   private func violation(_ run: BackwardRun) -> String? {
     let gradients = run.run()
-    return tolerance(run).violation(
+    return run.tolerance().violation(
       queries: gradients.queries, keys: gradients.keys, values: gradients.values)
   }
 
@@ -56,7 +40,7 @@ import Testing
     let right = run.run()
     run.logSumExp = { $1 - 0.01 }
     let wrong = run.run()
-    let tolerance = tolerance(run)
+    let tolerance = run.tolerance()
     for (queries, keys, values) in [
       (wrong.queries, right.keys, right.values), (right.queries, wrong.keys, right.values),
       (right.queries, right.keys, wrong.values),
@@ -73,7 +57,7 @@ import Testing
     let right = run.run()
     run.outputs = { $0.map { $0 * 0.99 } }
     let wrong = run.run()
-    let tolerance = tolerance(run)
+    let tolerance = run.tolerance()
     #expect(wrong.values == right.values)
     for (queries, keys) in [(wrong.queries, right.keys), (right.queries, wrong.keys)] {
       #expect(tolerance.violation(queries: queries, keys: keys, values: right.values) != nil)

@@ -31,6 +31,10 @@ struct HeadProblem {
     values = random.normals(keyCount * headDimension).map { type.rounded($0) }
   }
 
+  var reference: ReferenceAttention {
+    ReferenceAttention(keys: keys, values: values, headDimension: headDimension, scale: scale)
+  }
+
   func visibleKeys(row: Int) -> Int {
     guard let causalFirst else { return keyCount }
     return min(max(causalFirst + row, 0), keyCount)

@@ -136,13 +136,13 @@ func violation(_ problem: HeadProblem, _ result: HeadResult, _ tolerance: Tolera
   return nil
 }
 
-/// The tolerance for all rows of a head, from the reference and the naive float32 computation.
-func tolerance(_ problem: HeadProblem) -> Tolerance {
-  let reference = ReferenceAttention(
-    keys: problem.keys, values: problem.values, headDimension: problem.headDimension,
-    scale: problem.scale)
-  let queries = (0..<problem.rowCount).map(problem.query(row:))
-  let visible = (0..<problem.rowCount).map(problem.visibleKeys(row:))
+/// The tolerance for all rows of a head or some of them, from the reference and the naive float32
+/// computation.
+func tolerance(_ problem: HeadProblem, rows: [Int]? = nil) -> Tolerance {
+  let reference = problem.reference
+  let rows = rows ?? Array(0..<problem.rowCount)
+  let queries = rows.map(problem.query(row:))
+  let visible = rows.map(problem.visibleKeys(row:))
   return Tolerance(
     reference: zip(queries, visible).map { reference.row(query: $0, visibleKeys: $1) },
     naive: reference.naiveFloat32Rows(queries: queries, visibleKeys: visible),

@@ -35,21 +35,9 @@ import Testing
     }
   }
 
-  private func reference(_ problem: HeadProblem) -> ReferenceAttention {
-    ReferenceAttention(
-      keys: problem.keys, values: problem.values, headDimension: problem.headDimension,
-      scale: problem.scale)
-  }
-
   private func forward(_ problem: HeadProblem, _ chosen: [Int], _ name: String) {
     let result = attend(.best, problem)
-    let reference = reference(problem)
-    let queries = chosen.map(problem.query(row:))
-    let visible = chosen.map(problem.visibleKeys(row:))
-    let tolerance = Tolerance(
-      reference: zip(queries, visible).map { reference.row(query: $0, visibleKeys: $1) },
-      naive: reference.naiveFloat32Rows(queries: queries, visibleKeys: visible),
-      largestValue: reference.largestValue)
+    let tolerance = tolerance(problem, rows: chosen)
     for (index, row) in chosen.enumerated() {
       let violation = tolerance.violation(
         row: index, output: result.row(row, of: problem.headDimension),
@@ -66,16 +54,7 @@ import Testing
       for k in 0..<d { run.outputGradients[row * d + k] = 0 }
     }
     let gradients = run.run()
-    let reference = reference(problem)
-    let queries = chosen.map(problem.query(row:))
-    let dO = chosen.map { Array(run.outputGradients[$0 * d..<($0 + 1) * d]) }
-    let visible = chosen.map(problem.visibleKeys(row:))
-    let tolerance = GradientTolerance(
-      exact: ReferenceGradients(
-        of: reference, queries: queries, outputGradients: dO, visibleKeys: visible),
-      naive: ReferenceGradients(
-        naive: reference, queries: queries, outputGradients: dO, visibleKeys: visible))
-    let violation = tolerance.violation(
+    let violation = run.tolerance(rows: chosen).violation(
       queries: chosen.flatMap { Array(gradients.queries[$0 * d..<($0 + 1) * d]) },
       keys: gradients.keys, values: gradients.values)
     #expect(violation == nil, "\(name)")
