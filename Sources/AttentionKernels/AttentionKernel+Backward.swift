@@ -48,6 +48,7 @@ extension AttentionKernel {
   package func backward(_ arguments: BackwardArguments) {
     precondition((1...PackedLayout.keyCountMaximum).contains(arguments.keyCount))
     precondition((1...PackedLayout.rowCountMaximum).contains(arguments.rowCount))
+    precondition(arguments.visibility.ceiling <= arguments.keyCount)
     level.doors.backward(arguments)
   }
 

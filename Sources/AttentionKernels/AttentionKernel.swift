@@ -7,8 +7,8 @@
 /// row's bits depend on the row, the tiles and the level's `arithmeticClass` only: not on the
 /// height of its query tile, on its neighbours, on threads, or on how folds are spread over calls.
 ///
-/// Float buffers (packed queries and tiles, accumulator, scratch) start on 64-byte boundaries; raw
-/// rows, m, l, output and LSE need none. Distinct arguments don't overlap. Buffers may be shared by
+/// Float buffers (packed tiles, accumulator, scratch) start on 64-byte boundaries; rows, raw or packed,
+/// m, l, output and LSE need none. Distinct arguments don't overlap. Buffers may be shared by
 /// threads that only read them; scratch belongs to one thread.
 package struct AttentionKernel: Sendable {
   package let level: KernelLevel
@@ -55,21 +55,24 @@ package struct AttentionKernel: Sendable {
   ///   - tile: from `packTile`, `keyCount` keys, of the same `layout`.
   ///   - visibility: which keys of this tile each row sees. Others never contribute, even where K
   ///     or V hold NaN or infinity; a row that sees none keeps its state bit for bit.
+  ///   - shape: what becomes of logits before the softmax, in the same way in every fold of a row.
+  ///   - distance: position of row 0 minus position of key 0; of use to ALiBi alone.
   ///   - scratch: `PackedLayout.scratchFloats` floats, of any content.
   package func fold(
     queries: UnsafePointer<Float>, scale: Double, tile: UnsafePointer<Float>,
     layout: PackedLayout,
-    rowCount: Int, keyCount: Int, visibility: KeyVisibility, state: StatePointers,
-    scratch: UnsafeMutablePointer<Float>
+    rowCount: Int, keyCount: Int, visibility: KeyVisibility, shape: LogitShape = .plain,
+    distance: Int = 0, state: StatePointers, scratch: UnsafeMutablePointer<Float>
   ) {
     precondition((1...PackedLayout.keyCountMaximum).contains(keyCount), "\(keyCount) keys")
     precondition((1...PackedLayout.rowCountMaximum).contains(rowCount), "\(rowCount) rows")
-    assert(isAligned(queries) && isAligned(tile) && isAligned(scratch))
+    precondition(visibility.ceiling <= keyCount, "key \(visibility.ceiling) of \(keyCount)")
+    assert(isAligned(tile) && isAligned(scratch))
     assert(isAligned(state.accumulator))
     let arguments = FoldArguments(
       queries: queries, factor: LogitScale(scale).factor, tile: tile, layout: layout,
-      rowCount: rowCount, keyCount: keyCount, visibility: visibility, state: state, scratch: scratch
-    )
+      rowCount: rowCount, keyCount: keyCount, visibility: visibility, shape: shape,
+      distance: distance, state: state, scratch: scratch)
     level.doors.fold(arguments)
   }
 

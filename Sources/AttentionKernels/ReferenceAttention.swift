@@ -1,11 +1,11 @@
 internal import Glibc
 
 /// The definition of attention for one head, in Double, and the same computation in float32:
-/// O = softmax(scale Q K^T) V and LSE = ln(sum(exp(scale Q K^T))), a row at a time, over the keys
-/// 0 ..< visibleKeys. Slow and clear: what every kernel is compared with.
+/// O = softmax(X) V and LSE = ln(sum(exp(X))) with X = scale Q K^T, shaped, a row at a time, over the
+/// keys that it sees. Slow and clear: what every kernel is compared with.
 ///
-/// Keys beyond `visibleKeys` don't contribute, whatever K and V hold there. A row without any logit
-/// above -infinity gives O = 0 and LSE = -infinity. NaN and infinity propagate as IEEE 754 has it.
+/// Other keys don't contribute, whatever K and V hold there. A row without any logit above -infinity
+/// gives O = 0 and LSE = -infinity. NaN and infinity propagate as IEEE 754 has it.
 package struct ReferenceAttention: Sendable {
   /// One row's result.
   package struct Row: Sendable, Equatable {
@@ -23,13 +23,17 @@ package struct ReferenceAttention: Sendable {
   package let values: [Double]
   package let headDimension: Int
   package let scale: Double
+  package let shape: LogitShape
 
-  package init(keys: [Double], values: [Double], headDimension: Int, scale: Double) {
+  package init(
+    keys: [Double], values: [Double], headDimension: Int, scale: Double, shape: LogitShape = .plain
+  ) {
     precondition(keys.count == values.count && keys.count % headDimension == 0)
     self.keys = keys
     self.values = values
     self.headDimension = headDimension
     self.scale = scale
+    self.shape = shape
   }
 
   /// Largest absolute value of a finite element of V.
@@ -37,24 +41,27 @@ package struct ReferenceAttention: Sendable {
     values.reduce(0) { $1.isFinite ? max($0, abs($1)) : $0 }
   }
 
-  /// The row of `query` [headDimension] over keys 0 ..< `visibleKeys`, in Double.
-  package func row(query: [Double], visibleKeys: Int) -> Row {
+  /// The row of `query` [headDimension], in Double.
+  package func row(query: [Double], sight: Sight) -> Row {
     let row = softmaxRow(
-      query: query, keys: keys, values: values, scale: scale, visibleKeys: visibleKeys,
+      query: query, keys: keys, values: values, sight: sight,
+      logit: { shape.logit($0 * scale, distance: $1, tangent: { Glibc.tanh($0) }).value },
       exponential: { Glibc.exp($0) }, logarithm: { Glibc.log($0) })
     return Row(
       output: row.output, logSumExp: row.logSumExp, largestLogit: row.largestLogit)
   }
 
-  /// Rows like `row(query:visibleKeys:)` in naive float32: the yardstick of `Tolerance`.
-  /// Row r takes `queries[r]` and `visibleKeys[r]`.
-  package func naiveFloat32Rows(queries: [[Double]], visibleKeys: [Int]) -> [Row] {
+  /// Rows like `row(query:sight:)` in naive float32: the yardstick of `Tolerance`.
+  /// Row r takes `queries[r]` and `sights[r]`.
+  package func naiveFloat32Rows(queries: [[Double]], sights: [Sight]) -> [Row] {
     let narrowKeys = keys.map(Float.init)
     let narrowValues = values.map(Float.init)
-    return zip(queries, visibleKeys).map { query, visible in
+    return zip(queries, sights).map { query, sight in
       let row = softmaxRow(
-        query: query.map(Float.init), keys: narrowKeys, values: narrowValues,
-        scale: Float(scale), visibleKeys: visible,
+        query: query.map(Float.init), keys: narrowKeys, values: narrowValues, sight: sight,
+        logit: {
+          shape.logit($0 * Float(scale), distance: $1, tangent: { Glibc.tanhf($0) }).value
+        },
         exponential: { Glibc.expf($0) }, logarithm: { Glibc.logf($0) })
       return Row(
         output: row.output.map(Double.init), logSumExp: Double(row.logSumExp),
@@ -63,26 +70,64 @@ package struct ReferenceAttention: Sendable {
   }
 }
 
-/// Softmax attention of one row in the arithmetic of `Scalar`, every sum in index order.
+/// What a row sees, for the reference: the keys, ascending, and where its query stands among them.
+package struct Sight: Sendable {
+  package let keys: [Int]
+  package let position: Int
+
+  package init(keys: [Int], position: Int) {
+    self.keys = keys
+    self.position = position
+  }
+
+  /// Keys 0 ..< `keys`, from behind the last.
+  package init(keys: Int) {
+    self.init(keys: Array(0..<max(0, keys)), position: keys - 1)
+  }
+}
+
+extension AttentionMask {
+  /// What `query` sees of `keyCount` keys, pair by pair by the definition.
+  package func sight(query: Int, keyCount: Int) -> Sight {
+    let offset = documents.first { $0.queries.contains(query) }?.offset ?? 0
+    return Sight(
+      keys: (0..<keyCount).filter { sees(query: query, key: $0) }, position: query + offset)
+  }
+}
+
+extension LogitShape {
+  /// A logit as it goes into the softmax, and its derivative, in the arithmetic of `Scalar`.
+  func logit<Scalar: BinaryFloatingPoint>(
+    _ logit: Scalar, distance: Int, tangent: (Scalar) -> Scalar
+  ) -> (value: Scalar, slope: Scalar) {
+    let bias = slope == 0 ? 0 : -Scalar(slope) * Scalar(abs(distance))
+    guard softcap > 0 else { return (logit + bias, 1) }
+    let share = tangent(logit / Scalar(softcap))
+    return (Scalar(softcap) * share + bias, 1 - share * share)
+  }
+}
+
+/// Softmax attention of one row in the arithmetic of `Scalar`, every sum in index order. `logit` takes
+/// a product of a query and a key, and how far the query stands behind the key.
 private func softmaxRow<Scalar: BinaryFloatingPoint>(
-  query: [Scalar], keys: [Scalar], values: [Scalar], scale: Scalar, visibleKeys: Int,
-  exponential: (Scalar) -> Scalar, logarithm: (Scalar) -> Scalar
+  query: [Scalar], keys: [Scalar], values: [Scalar], sight: Sight,
+  logit: (Scalar, Int) -> Scalar, exponential: (Scalar) -> Scalar, logarithm: (Scalar) -> Scalar
 ) -> (output: [Scalar], logSumExp: Scalar, largestLogit: Scalar) {
   let d = query.count
   var output = [Scalar](repeating: 0, count: d)
   var logits: [Scalar] = []
-  for key in 0..<max(0, visibleKeys) {
+  for key in sight.keys {
     var product: Scalar = 0
     for k in 0..<d { product += query[k] * keys[key * d + k] }
-    logits.append(product * scale)
+    logits.append(logit(product, sight.position - key))
   }
   let largestLogit = logits.reduce(0) { $1.isFinite ? max($0, abs($1)) : $0 }
   if logits.allSatisfy({ $0 == -.infinity }) { return (output, -.infinity, largestLogit) }
   // A NaN logit takes no part in the maximum: it makes the sum NaN, and with it the row.
   let top = logits.reduce(-.infinity) { $1 > $0 ? $1 : $0 }
   var sum: Scalar = 0
-  for key in 0..<logits.count {
-    let weight = exponential(logits[key] - top)
+  for (key, logit) in zip(sight.keys, logits) {
+    let weight = exponential(logit - top)
     sum += weight
     for k in 0..<d { output[k] += weight * values[key * d + k] }
   }

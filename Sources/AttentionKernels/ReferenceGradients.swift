@@ -2,7 +2,7 @@ internal import Glibc
 
 /// Gradients of one head by definition: with P = softmax(scale Q K^T), dP = dO V^T and
 /// dS = P (dP - sum(P dP)), dQ = scale dS K, dK = scale dS^T Q, dV = P^T dO; a row at a time, over the
-/// keys 0 ..< visibleKeys that it sees.
+/// keys that it sees. A softcap multiplies dS by its derivative.
 package struct ReferenceGradients: Sendable {
   /// dQ [rows][headDimension], dK and dV [keys][headDimension].
   package let queries: [Double]
@@ -17,26 +17,27 @@ package struct ReferenceGradients: Sendable {
 
   package init(
     of attention: ReferenceAttention, queries: [[Double]], outputGradients: [[Double]],
-    visibleKeys: [Int]
+    sights: [Sight]
   ) {
     self.init(
-      attention, queries, outputGradients, visibleKeys, in: Double.self,
-      exponential: { Glibc.exp($0) })
+      attention, queries, outputGradients, sights, in: Double.self,
+      exponential: { Glibc.exp($0) }, tangent: { Glibc.tanh($0) })
   }
 
   /// The same in naive float32: the yardstick of `GradientTolerance`.
   package init(
     naive attention: ReferenceAttention, queries: [[Double]], outputGradients: [[Double]],
-    visibleKeys: [Int]
+    sights: [Sight]
   ) {
     self.init(
-      attention, queries, outputGradients, visibleKeys, in: Float.self,
-      exponential: { Glibc.expf($0) })
+      attention, queries, outputGradients, sights, in: Float.self,
+      exponential: { Glibc.expf($0) }, tangent: { Glibc.tanhf($0) })
   }
 
   private init<Scalar: BinaryFloatingPoint>(
     _ attention: ReferenceAttention, _ queries: [[Double]], _ outputGradients: [[Double]],
-    _ visibleKeys: [Int], in _: Scalar.Type, exponential: (Scalar) -> Scalar
+    _ sights: [Sight], in _: Scalar.Type, exponential: (Scalar) -> Scalar,
+    tangent: (Scalar) -> Scalar
   ) {
     let d = attention.headDimension
     let keys = attention.keys.map { Scalar($0) }
@@ -56,8 +57,12 @@ package struct ReferenceGradients: Sendable {
     for row in queries.indices {
       let query = queries[row].map { Scalar($0) }
       let gradient = outputGradients[row].map { Scalar($0) }
-      let visible = 0..<max(0, visibleKeys[row])
-      let logits = visible.map { dot(query, keys, $0) * scale }
+      let visible = sights[row].keys
+      let shaped = visible.map {
+        attention.shape.logit(
+          dot(query, keys, $0) * scale, distance: sights[row].position - $0, tangent: tangent)
+      }
+      let logits = shaped.map(\.value)
       largest = logits.reduce(largest) { $1.isFinite ? max($0, abs($1)) : $0 }
       let isEmpty = logits.allSatisfy { $0 == -.infinity }
       let top = isEmpty ? 0 : logits.reduce(-.infinity) { $1 > $0 ? $1 : $0 }
@@ -68,20 +73,21 @@ package struct ReferenceGradients: Sendable {
       }
       let shares = weights.map { isEmpty ? 0 : $0 / sum }
       let products = visible.map { dot(gradient, values, $0) }
-      let difference = visible.reduce(0) { $0 + shares[$1] * products[$1] }
+      let difference = visible.indices.reduce(0) { $0 + shares[$1] * products[$1] }
       let sizes = visible.map { absoluteDot(gradient, values, $0) }
-      let size = visible.reduce(0) { $0 + shares[$1] * sizes[$1] }
+      let size = visible.indices.reduce(0) { $0 + shares[$1] * sizes[$1] }
       var (dRow, sRow) = ([Scalar](repeating: 0, count: d), [Scalar](repeating: 0, count: d))
-      for key in visible {
-        let slope = shares[key] * (products[key] - difference) * scale
-        let steepest = shares[key] * (sizes[key] + size) * abs(scale)
+      for (index, key) in visible.enumerated() {
+        let share = shares[index]
+        let slope = share * (products[index] - difference) * shaped[index].slope * scale
+        let steepest = share * (sizes[index] + size) * abs(scale)
         for k in 0..<d {
           dRow[k] += slope * keys[key * d + k]
           dK[key * d + k] += slope * query[k]
-          dV[key * d + k] += shares[key] * gradient[k]
+          dV[key * d + k] += share * gradient[k]
           sRow[k] += steepest * abs(keys[key * d + k])
           sK[key * d + k] += steepest * abs(query[k])
-          sV[key * d + k] += shares[key] * abs(gradient[k])
+          sV[key * d + k] += share * abs(gradient[k])
         }
       }
       dQ += dRow

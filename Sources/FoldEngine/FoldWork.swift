@@ -57,8 +57,8 @@ package struct FoldWork: Sendable {
 
   private func visibility(_ rows: Range<Int>, _ keys: Range<Int>) -> KeyVisibility {
     let job = rank.plan.job
-    guard job.mask == .causal else { return KeyVisibility(first: keys.count, increment: 0) }
+    guard job.mask == .causal else { return KeyVisibility(ceiling: keys.count) }
     return KeyVisibility(
-      first: rows.lowerBound + job.causalOffset + 1 - keys.lowerBound, increment: 1)
+      upper: rows.lowerBound + job.causalOffset + 1 - keys.lowerBound, ceiling: keys.count)
   }
 }

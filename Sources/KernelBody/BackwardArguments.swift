@@ -17,6 +17,9 @@ package struct BackwardArguments {
   @usableFromInline package let rowCount: Int
   @usableFromInline package let keyCount: Int
   @usableFromInline package let visibility: KeyVisibility
+  @usableFromInline package let shape: LogitShape
+  /// Position of row 0 minus position of key 0.
+  @usableFromInline package let distance: Int
   /// dQ of the query tile, dK of the K/V tile: yet to be multiplied by the scale. dV.
   @usableFromInline package let queryGradients: UnsafeMutablePointer<Float>
   @usableFromInline package let keyGradients: UnsafeMutablePointer<Float>
@@ -27,26 +30,34 @@ package struct BackwardArguments {
   @_alwaysEmitIntoClient @inline(__always)
   package init(
     queries: UnsafePointer<Float>, outputGradients: UnsafePointer<Float>,
-    logSumExp: UnsafePointer<Float>, differences: UnsafePointer<Float>, scale: Double,
+    logSumExp: UnsafePointer<Float>, differences: UnsafePointer<Float>, factor: Float,
     tile: UnsafePointer<Float>, layout: PackedLayout, rowCount: Int, keyCount: Int,
-    visibility: KeyVisibility, queryGradients: UnsafeMutablePointer<Float>,
-    keyGradients: UnsafeMutablePointer<Float>, valueGradients: UnsafeMutablePointer<Float>,
-    scratch: UnsafeMutablePointer<Float>
+    visibility: KeyVisibility, shape: LogitShape = .plain, distance: Int = 0,
+    queryGradients: UnsafeMutablePointer<Float>, keyGradients: UnsafeMutablePointer<Float>,
+    valueGradients: UnsafeMutablePointer<Float>, scratch: UnsafeMutablePointer<Float>
   ) {
     self.queries = queries
     self.outputGradients = outputGradients
     self.logSumExp = logSumExp
     self.differences = differences
-    factor = Float(scale * LogitScale.binaryLogarithmOfE)
+    self.factor = factor
     self.tile = tile
     self.layout = layout
     self.rowCount = rowCount
     self.keyCount = keyCount
     self.visibility = visibility
+    self.shape = shape
+    self.distance = distance
     self.queryGradients = queryGradients
     self.keyGradients = keyGradients
     self.valueGradients = valueGradients
     self.scratch = scratch
+  }
+
+  /// The factor of logits scale * (q . k).
+  @_alwaysEmitIntoClient @inline(__always)
+  package static func factor(scale: Double) -> Float {
+    Float(scale * LogitScale.binaryLogarithmOfE)
   }
 
   /// Keys that are taken at a time: weights [64 rows][64 keys] and their gradients stay in L1.
@@ -65,37 +76,24 @@ package struct BackwardArguments {
   @_alwaysEmitIntoClient @inline(__always)
   package var pendingSums: UnsafeMutablePointer<Float> { scratch + 2 &* 64 &* 64 }
 
+  /// The derivative of the softcap of a row's logits.
   @_alwaysEmitIntoClient @inline(__always)
-  package static var scratchFloats: Int { 2 &* 64 &* 64 &+ 8 &* 32 }
+  package var capSlopes: UnsafeMutablePointer<Float> { pendingSums + 8 &* 64 }
 
   @_alwaysEmitIntoClient @inline(__always)
-  package func visibleKeys(row: Int) -> Int { visibility.count(row: row, keyCount: keyCount) }
+  package static var scratchFloats: Int { 2 &* 64 &* 64 &+ 9 &* 64 }
 
-  /// Keys of a block from `key` to `end` that a row sees.
-  @_alwaysEmitIntoClient @inline(__always)
-  package func visibleKeys(row: Int, from key: Int, to end: Int) -> Int {
-    let seen = visibleKeys(row: row) &- key
-    return seen < 0 ? 0 : (seen < end &- key ? seen : end &- key)
-  }
-
-  /// The first row that sees a key; all behind it do. `rowCount` when none does.
-  @_alwaysEmitIntoClient @inline(__always)
-  package func firstRow(seeing key: Int) -> Int {
-    var row = 0
-    while row < rowCount, visibleKeys(row: row) <= key { row &+= 1 }
-    return row
-  }
-
-  /// K and V as panels of 32 keys, and where K has `column` of `key` and how far apart keys are.
+  /// K and V as panels of 64 keys.
   @_alwaysEmitIntoClient @inline(__always)
   package var keyPanels: UnsafePointer<Float> { tile }
 
   @_alwaysEmitIntoClient @inline(__always)
   package var valuePanels: UnsafePointer<Float> { tile + layout.tileFloats(keyCount: keyCount) }
 
+  /// Where K has `column` of key 0, and how far apart keys are.
   @_alwaysEmitIntoClient @inline(__always)
-  package func keyColumn(_ column: Int, key: Int) -> (start: UnsafePointer<Float>, stride: Int) {
-    let place = layout.panelPlace(column: column, key: key, keyCount: keyCount)
+  package func keyColumn(_ column: Int) -> (start: UnsafePointer<Float>, stride: Int) {
+    let place = layout.panelPlace(column: column, keyCount: keyCount)
     return (tile + layout.keyTileFloats(keyCount: keyCount) + place.offset, place.stride)
   }
 }

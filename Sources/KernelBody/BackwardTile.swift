@@ -5,16 +5,19 @@ extension CPULevel {
   ///
   ///     dV += P^T dO,  dK += dS^T Q,  dQ += dS K.
   ///
+  /// A `LogitShape` changes S on the way, and dS by its derivative.
+  ///
   /// LSE and D are of the whole row, not of this tile. Keys go in blocks of 64, ascending. In each
   /// block a sum starts at -0, runs over rows or keys in ascending order, and is added once; only
   /// pairs of which the row sees the key take part.
   @_alwaysEmitIntoClient @inline(__always)
   package static func backwardTile<Tile: RegisterTile>(_: Tile.Type, _ step: BackwardArguments) {
-    let most = step.visibleKeys(row: step.rowCount &- 1)
-    var key = 0
-    while key < most {
+    let band = step.visibility
+    let end = band.end(step.rowCount &- 1)
+    var key = band.start(0) & ~(BackwardArguments.blockKeys &- 1)
+    while key < end {
       let next = key &+ BackwardArguments.blockKeys
-      let block = KeyBlock(first: key, end: next < step.keyCount ? next : step.keyCount)
+      let block = KeyBlock(first: key, visibility: band.among(key, next < end ? next : end))
       products(Tile.self, step, block, step.queries, step.keyPanels, into: step.weights)
       products(
         Tile.self, step, block, step.outputGradients, step.valuePanels, into: step.weightGradients)
@@ -28,40 +31,32 @@ extension CPULevel {
     }
   }
 
-  /// target [rows][64] = rows [rows][d] panels^T, for each register tile of rows the panels of the
-  /// block that its last row sees.
+  /// target [rows][64] = rows [rows][d] panels^T, for each register tile of rows the keys of the block
+  /// that any of them sees.
   @_alwaysEmitIntoClient @inline(__always)
   package static func products<Tile: RegisterTile>(
     _: Tile.Type, _ step: BackwardArguments, _ block: KeyBlock, _ rows: UnsafePointer<Float>,
     _ panels: UnsafePointer<Float>, into target: UnsafeMutablePointer<Float>
   ) {
-    var key = block.first
-    while key < block.end {
-      var row = 0
-      productRows(Tile.self, step, block, key, rows, panels, into: target, &row)
-      productRows(FourRows<Tile.Columns>.self, step, block, key, rows, panels, into: target, &row)
-      productRows(TwoRows<Tile.Columns>.self, step, block, key, rows, panels, into: target, &row)
-      productRows(OneRow<Tile.Columns>.self, step, block, key, rows, panels, into: target, &row)
-      key &+= Tile.Columns.width
-    }
+    var row = 0
+    productRows(Tile.self, step, block, rows, panels, into: target, &row)
+    productRows(FourRows<Tile.Columns>.self, step, block, rows, panels, into: target, &row)
+    productRows(TwoRows<Tile.Columns>.self, step, block, rows, panels, into: target, &row)
+    productRows(OneRow<Tile.Columns>.self, step, block, rows, panels, into: target, &row)
   }
 
   @_alwaysEmitIntoClient @inline(__always)
   package static func productRows<Tile: RegisterTile>(
-    _: Tile.Type, _ step: BackwardArguments, _ block: KeyBlock, _ key: Int,
-    _ rows: UnsafePointer<Float>, _ panels: UnsafePointer<Float>,
-    into target: UnsafeMutablePointer<Float>, _ row: inout Int
+    _: Tile.Type, _ step: BackwardArguments, _ block: KeyBlock, _ rows: UnsafePointer<Float>,
+    _ panels: UnsafePointer<Float>, into target: UnsafeMutablePointer<Float>, _ row: inout Int
   ) {
-    let (d, padded) = (step.layout.headDimension, step.layout.paddedDimension)
-    let panel = panels + (key & ~31) &* d + (key & 31)
+    let padded = step.layout.paddedDimension
     while row &+ Tile.rows <= step.rowCount {
-      if key < step.visibleKeys(row: row &+ Tile.rows &- 1) {
-        var tile = Tile(repeating: 0)
-        multiply(
-          Self.self, into: &tile, left: rows + row &* padded, leftStride: padded, right: panel,
-          rightStride: 32, count: d)
-        tile.store(to: target + row &* 64 + (key &- block.first), stride: 64)
-      }
+      let band = block.visibility.from(row: row)
+      panelProducts(
+        Tile.self, rows + row &* padded, rowStride: padded, panels,
+        dimension: step.layout.headDimension, first: band.start(0) & ~15,
+        end: band.end(Tile.rows &- 1), into: target + row &* 64, origin: block.first, stride: 64)
       row &+= Tile.rows
     }
   }
@@ -71,49 +66,61 @@ extension CPULevel {
   package static func differentiate(_ step: BackwardArguments, _ block: KeyBlock) {
     var row = 0
     while row < step.rowCount {
-      let visible = step.visibleKeys(row: row, from: block.first, to: block.end)
-      if visible > 0 {
+      let start = block.visibility.start(row) &- block.first
+      let end = block.visibility.end(row) &- block.first
+      if start < end {
+        let weights = step.weights + row &* 64
+        if !step.shape.isPlain {
+          shapeRow(
+            weights, step.capSlopes, from: start, to: end, factor: step.factor, step.shape,
+            distance: step.distance &+ row &- block.first)
+        }
         differentiateRow(
-          step.weights + row &* 64, step.weightGradients + row &* 64, visible: visible,
-          factor: step.factor, logSumExp: step.logSumExp[row], difference: step.differences[row])
+          weights, step.weightGradients + row &* 64,
+          step.shape.softcap > 0 ? step.capSlopes : nil, from: start, to: end,
+          factor: step.shape.isPlain ? step.factor : 1, logSumExp: step.logSumExp[row],
+          difference: step.differences[row])
       }
       row &+= 1
     }
   }
 
-  /// A row of a block; out of line for the sake of `exp2Lanes`, like `exponentiateRow`. A row of
+  /// A row of a block; out of line for the sake of `exp2Lanes`, like `laneExponentials`. A row of
   /// which every logit is -infinity has an LSE of -infinity, and P = 0. LSE is rounded, and with large
   /// logits may be far below one of them: P is at most 1 all the same.
   @_alwaysEmitIntoClient @inline(never)
   package static func differentiateRow(
-    _ scores: UnsafeMutablePointer<Float>, _ products: UnsafeMutablePointer<Float>, visible: Int,
-    factor: Float, logSumExp: Float, difference: Float
+    _ scores: UnsafeMutablePointer<Float>, _ products: UnsafeMutablePointer<Float>,
+    _ capSlopes: UnsafeMutablePointer<Float>?, from start: Int, to end: Int, factor: Float,
+    logSumExp: Float, difference: Float
   ) {
     let shift = Lanes(repeating: logSumExp == -.infinity ? 0 : -logSumExp)
     let factors = Lanes(repeating: factor)
     let differences = Lanes(repeating: difference)
-    var key = 0
-    while key < visible {
+    var key = start & ~15
+    while key < end {
       let logits = multiplyAdd(shift, loadLanes(scores + key), factors)
       // A comparison with NaN is false and lets NaN through.
       let weights = exp2Lanes(
         Self.self, logits.replacing(with: Lanes(repeating: 0), where: logits .> 0))
       storeLanes(weights, to: scores + key)
-      storeLanes(weights * (loadLanes(products + key) - differences), to: products + key)
+      var slopes = weights * (loadLanes(products + key) - differences)
+      if let capSlopes { slopes *= loadLanes(capSlopes + key) }
+      storeLanes(slopes, to: products + key)
       key &+= 16
     }
   }
 }
 
-/// Keys `first ..< end` of a tile.
+/// Up to 64 keys of a tile, from `first` on, a multiple of 64, and what rows see of them.
 @usableFromInline
 package struct KeyBlock {
   @usableFromInline package let first: Int
-  @usableFromInline package let end: Int
+  @usableFromInline package let visibility: KeyVisibility
 
   @_alwaysEmitIntoClient @inline(__always)
-  package init(first: Int, end: Int) {
+  package init(first: Int, visibility: KeyVisibility) {
     self.first = first
-    self.end = end
+    self.visibility = visibility
   }
 }

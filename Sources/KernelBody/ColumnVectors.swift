@@ -1,6 +1,8 @@
-/// The columns that a register tile spans: one or two `Lanes`, side by side.
+/// The columns that a register tile spans: one `Lanes` or several side by side.
 @usableFromInline
 package protocol ColumnVectors {
+  /// Half as many columns, but no less than sixteen.
+  associatedtype Half: ColumnVectors
   /// Width in floats.
   static var width: Int { get }
   init(loading pointer: UnsafePointer<Float>)
@@ -18,6 +20,7 @@ package protocol ColumnVectors {
 /// Sixteen columns.
 @usableFromInline
 package struct OneVector: ColumnVectors {
+  @usableFromInline package typealias Half = OneVector
   @usableFromInline package var lanes: Lanes
 
   @_alwaysEmitIntoClient @inline(__always)
@@ -55,37 +58,37 @@ package struct OneVector: ColumnVectors {
   package var firstColumn: Float { lanes[0] }
 }
 
-/// Thirty-two columns.
+/// Twice the columns of `Half`, side by side.
 @usableFromInline
-package struct TwoVectors: ColumnVectors {
-  @usableFromInline package var low: OneVector
-  @usableFromInline package var high: OneVector
+package struct Pair<Half: ColumnVectors>: ColumnVectors {
+  @usableFromInline package var low: Half
+  @usableFromInline package var high: Half
 
   @_alwaysEmitIntoClient @inline(__always)
-  package static var width: Int { 32 }
+  package static var width: Int { 2 &* Half.width }
 
   @_alwaysEmitIntoClient @inline(__always)
-  package init(low: OneVector, high: OneVector) {
+  package init(low: Half, high: Half) {
     self.low = low
     self.high = high
   }
 
   @_alwaysEmitIntoClient @inline(__always)
   package init(loading pointer: UnsafePointer<Float>) {
-    low = OneVector(loading: pointer)
-    high = OneVector(loading: pointer + 16)
+    low = Half(loading: pointer)
+    high = Half(loading: pointer + Half.width)
   }
 
   @_alwaysEmitIntoClient @inline(__always)
   package init(repeating value: Float) {
-    low = OneVector(repeating: value)
-    high = OneVector(repeating: value)
+    low = Half(repeating: value)
+    high = Half(repeating: value)
   }
 
   @_alwaysEmitIntoClient @inline(__always)
   package func store(to pointer: UnsafeMutablePointer<Float>) {
     low.store(to: pointer)
-    high.store(to: pointer + 16)
+    high.store(to: pointer + Half.width)
   }
 
   @_alwaysEmitIntoClient @inline(__always)
@@ -113,3 +116,6 @@ package struct TwoVectors: ColumnVectors {
   @_alwaysEmitIntoClient @inline(__always)
   package var firstColumn: Float { low.firstColumn + high.firstColumn }
 }
+
+@usableFromInline package typealias TwoVectors = Pair<OneVector>
+@usableFromInline package typealias FourVectors = Pair<TwoVectors>

@@ -75,3 +75,11 @@ package func keepingLanes(_ lanes: Lanes, first count: Int, filler: Float) -> La
   let limit = SIMD16<Int32>(repeating: Int32(truncatingIfNeeded: count))
   return lanes.replacing(with: Lanes(repeating: filler), where: index .>= limit)
 }
+
+/// `lanes` with `filler` in every lane before `start`.
+@_alwaysEmitIntoClient @inline(__always)
+package func droppingLanes(_ lanes: Lanes, before start: Int, filler: Float) -> Lanes {
+  let index = SIMD16<Int32>(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)
+  let limit = SIMD16<Int32>(repeating: Int32(truncatingIfNeeded: start))
+  return lanes.replacing(with: Lanes(repeating: filler), where: index .< limit)
+}

@@ -28,7 +28,7 @@ extension CPULevel {
       into: target + layout.keyTileFloats(keyCount: keyCount))
   }
 
-  /// V rows [keyCount][d] to panels [ceil(paddedDimension / 32)][keyCount][32 or 16].
+  /// V rows [keyCount][d] to panels [ceil(paddedDimension / 64)][keyCount][up to 64].
   @_alwaysEmitIntoClient @inline(__always)
   package static func packValuePanels(
     _ source: UnsafeRawPointer, _ type: ElementType, keyCount: Int, layout: PackedLayout,
@@ -46,11 +46,11 @@ extension CPULevel {
           into: target + column &* keyCount + key &* width, paddedCount: width)
         key &+= 1
       }
-      column &+= 32
+      column &+= 64
     }
   }
 
-  /// K rows [keyCount][d] to panels [ceil(keyCount / 32)][d][32], sixteen keys at a time.
+  /// K rows [keyCount][d] to panels [ceil(keyCount / 64)][d][64], sixteen keys at a time.
   @_alwaysEmitIntoClient @inline(__always)
   package static func packKeyPanels(
     _ source: UnsafeRawPointer, _ type: ElementType, keyCount: Int, layout: PackedLayout,
@@ -59,7 +59,7 @@ extension CPULevel {
     let d = layout.headDimension
     let padded = layout.paddedDimension
     let rowBytes = d &* type.byteCount
-    let end = (keyCount &+ 31) & ~31
+    let end = (keyCount &+ 63) & ~63
     // Sixteen widened rows [16][paddedDimension], then two squares [16][16] for the transposition.
     withUnsafeTemporaryAllocation(byteCount: (16 &* padded &+ 512) &* 4, alignment: 64) { bytes in
       guard let base = bytes.baseAddress else { return }
@@ -79,8 +79,8 @@ extension CPULevel {
         while k < d {
           transposeSquare(
             rows + k, stride: padded, squares,
-            into: target + (key & ~31) &* d + k &* 32 + (key & 16),
-            stride: 32, rowCount: d &- k < 16 ? d &- k : 16)
+            into: target + (key & ~63) &* d + k &* 64 + (key & 63),
+            stride: 64, rowCount: d &- k < 16 ? d &- k : 16)
           k &+= 16
         }
         key &+= 16

@@ -1,9 +1,10 @@
 /// Sizes of packed buffers, in floats. Every buffer starts on a 64-byte boundary.
 ///
-/// - K of a tile: panels [ceil(keys / 32)][headDimension][32 keys], the last one filled with zeros.
-/// - V of a tile, right behind K: panels [ceil(paddedDimension / 32)][keys][32 columns], the last
-///   one of 16 columns where no more are left; columns beyond the head dimension are zeros. Panels,
-///   since a kernel reads the columns of its register tile key after key: the prefetcher follows.
+/// - K of a tile: panels [ceil(keys / 64)][headDimension][64 keys], the last one filled with zeros.
+/// - V of a tile, right behind K: panels [ceil(paddedDimension / 64)][keys][64 columns], the last
+///   one with the 16, 32 or 48 columns that are left; columns beyond the head dimension are zeros.
+///   Panels, since a kernel reads the columns of its register tile key after key: the prefetcher
+///   follows.
 /// - Q of a query tile: rows [rows][headDimension], times a power of two (`LogitScale`).
 /// - O~, the accumulator: rows [rows][paddedDimension]; m and l: [rows].
 @usableFromInline
@@ -19,10 +20,6 @@ package struct PackedLayout: Sendable, Equatable {
   /// Largest head dimension.
   @_alwaysEmitIntoClient @inline(__always)
   package static var headDimensionMaximum: Int { 256 }
-
-  /// Keys of one K panel.
-  @_alwaysEmitIntoClient @inline(__always)
-  package static var panelKeys: Int { 32 }
 
   /// Keys whose P V is summed in one chain, a power of two: see `valueBlock`.
   @_alwaysEmitIntoClient @inline(__always)
@@ -44,20 +41,19 @@ package struct PackedLayout: Sendable, Equatable {
 
   /// Floats of the K panels of `keyCount` keys of one head; V starts there.
   @_alwaysEmitIntoClient @inline(__always)
-  package func keyTileFloats(keyCount: Int) -> Int { ((keyCount &+ 31) & ~31) &* headDimension }
+  package func keyTileFloats(keyCount: Int) -> Int { ((keyCount &+ 63) & ~63) &* headDimension }
 
-  /// Columns of the V panel that starts at `column`, a multiple of 32.
+  /// Columns of the V panel that starts at `column`, a multiple of 64.
   @_alwaysEmitIntoClient @inline(__always)
-  package func valuePanelWidth(column: Int) -> Int { paddedDimension &- column < 32 ? 16 : 32 }
+  package func valuePanelWidth(column: Int) -> Int {
+    paddedDimension &- column < 64 ? paddedDimension &- column : 64
+  }
 
-  /// Where column panels of `keyCount` keys have `column` of `key`, and how far apart keys are.
+  /// Where column panels of `keyCount` keys have `column` of key 0, and how far apart keys are.
   @_alwaysEmitIntoClient @inline(__always)
-  package func panelPlace(
-    column: Int, key: Int, keyCount: Int
-  ) -> (offset: Int, stride: Int) {
-    let panel = column & ~31
-    let stride = valuePanelWidth(column: panel)
-    return (panel &* keyCount &+ key &* stride &+ (column & 31), stride)
+  package func panelPlace(column: Int, keyCount: Int) -> (offset: Int, stride: Int) {
+    let panel = column & ~63
+    return (panel &* keyCount &+ (column & 63), valuePanelWidth(column: panel))
   }
 
   /// Floats of K and V of `keyCount` keys of one head.

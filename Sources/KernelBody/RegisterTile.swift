@@ -6,8 +6,8 @@
 @usableFromInline
 package protocol RegisterTile {
   associatedtype Columns: ColumnVectors
-  /// The same rows, sixteen columns: for the last columns of a padded head dimension.
-  associatedtype Narrow: RegisterTile where Narrow.Columns == OneVector
+  /// The same rows, half the columns: for what is left beside whole tiles.
+  associatedtype Narrow: RegisterTile where Narrow.Columns == Columns.Half
 
   static var rows: Int { get }
   init(repeating value: Float)
@@ -32,7 +32,7 @@ package protocol RegisterTile {
 /// One row of accumulators.
 @usableFromInline
 package struct OneRow<Columns: ColumnVectors>: RegisterTile {
-  @usableFromInline package typealias Narrow = OneRow<OneVector>
+  @usableFromInline package typealias Narrow = OneRow<Columns.Half>
   @usableFromInline package var columns: Columns
 
   @_alwaysEmitIntoClient @inline(__always)

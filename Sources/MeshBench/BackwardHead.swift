@@ -61,13 +61,14 @@ final class BackwardHead {
     for query in queryTiles {
       for tile in keyTiles {
         let visibility = visibility(query.rows, tile.keys)
-        guard visibility.count(row: query.rows.count - 1, keyCount: tile.keys.count) > 0 else {
+        guard visibility.end(query.rows.count - 1) > 0 else {
           continue
         }
         kernel.backward(
           BackwardArguments(
             queries: query.queries.floats, outputGradients: query.outputGradients.floats,
-            logSumExp: query.logSumExp.floats, differences: query.differences.floats, scale: scale,
+            logSumExp: query.logSumExp.floats, differences: query.differences.floats,
+            factor: BackwardArguments.factor(scale: scale),
             tile: tile.packed.floats, layout: layout, rowCount: query.rows.count,
             keyCount: tile.keys.count, visibility: visibility,
             queryGradients: query.gradients.floats, keyGradients: tile.keyGradients.floats,
@@ -86,14 +87,14 @@ final class BackwardHead {
     let reference = ReferenceAttention(
       keys: keys.map { Double($0) }, values: values.map { Double($0) }, headDimension: d,
       scale: scale)
-    let visible = (0..<tokens).map { mask == .causal ? $0 + 1 : tokens }
+    let sights = (0..<tokens).map { Sight(keys: mask == .causal ? $0 + 1 : tokens) }
     let tolerance = GradientTolerance(
       exact: ReferenceGradients(
         of: reference, queries: rows(queries), outputGradients: rows(outputGradients),
-        visibleKeys: visible),
+        sights: sights),
       naive: ReferenceGradients(
         naive: reference, queries: rows(queries), outputGradients: rows(outputGradients),
-        visibleKeys: visible))
+        sights: sights))
     let violation = tolerance.violation(
       queries: queryTiles.flatMap { finished($0.gradients, $0.rows.count, scale) },
       keys: keyTiles.flatMap { finished($0.keyGradients, $0.keys.count, scale) },
@@ -116,8 +117,8 @@ final class BackwardHead {
 
   private func visibility(_ rows: Range<Int>, _ keys: Range<Int>) -> KeyVisibility {
     mask == .causal
-      ? KeyVisibility(first: rows.lowerBound + 1 - keys.lowerBound, increment: 1)
-      : KeyVisibility(first: keys.count, increment: 0)
+      ? KeyVisibility(upper: rows.lowerBound + 1 - keys.lowerBound, ceiling: keys.count)
+      : KeyVisibility(ceiling: keys.count)
   }
 
   private func keyTile(_ range: Range<Int>) -> KeyTile {

@@ -112,10 +112,12 @@ final class HeadBench {
     let inputs = chosen.map { row in
       rows(queries, row..<row + 1).map(Self.double)
     }
-    let visible = chosen.map { plan.job.mask == .causal ? $0 + 1 : plan.job.keyTokens }
+    let sights = chosen.map {
+      Sight(keys: plan.job.mask == .causal ? $0 + 1 : plan.job.keyTokens)
+    }
     let tolerance = Tolerance(
-      reference: zip(inputs, visible).map { reference.row(query: $0, visibleKeys: $1) },
-      naive: reference.naiveFloat32Rows(queries: inputs, visibleKeys: visible),
+      reference: zip(inputs, sights).map { reference.row(query: $0, sight: $1) },
+      naive: reference.naiveFloat32Rows(queries: inputs, sights: sights),
       largestValue: reference.largestValue)
     for (index, row) in chosen.enumerated() {
       let (tile, place) = row.quotientAndRemainder(dividingBy: Plan.queryTileRows)

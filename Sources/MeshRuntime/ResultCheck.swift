@@ -69,12 +69,13 @@ package struct ResultCheck {
     let queries = try rows.map { row throws(MeshError) in
       try doubles(.query, head: head, tokens: row..<row + 1)
     }
-    let visible = rows.map { row in
-      spec.mask == .full
-        ? spec.keyTokens : min(max(0, row + spec.causalOffset + 1), spec.keyTokens)
+    let sights = rows.map { row in
+      Sight(
+        keys: spec.mask == .full
+          ? spec.keyTokens : min(max(0, row + spec.causalOffset + 1), spec.keyTokens))
     }
-    let exact = zip(queries, visible).map { reference.row(query: $0, visibleKeys: $1) }
-    let naive = reference.naiveFloat32Rows(queries: queries, visibleKeys: visible)
+    let exact = zip(queries, sights).map { reference.row(query: $0, sight: $1) }
+    let naive = reference.naiveFloat32Rows(queries: queries, sights: sights)
     let rule = Tolerance(
       reference: exact, naive: naive, largestValue: reference.largestValue)
     for (index, row) in rows.enumerated() {

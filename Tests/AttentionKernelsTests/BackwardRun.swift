@@ -27,12 +27,12 @@ struct BackwardRun {
     let rows = rows ?? Array(0..<problem.rowCount)
     let queries = rows.map(problem.query(row:))
     let gradients = rows.map { Array(outputGradients[$0 * d..<($0 + 1) * d]) }
-    let visible = rows.map(problem.visibleKeys(row:))
+    let sights = rows.map(problem.sight(row:))
     return GradientTolerance(
       exact: ReferenceGradients(
-        of: reference, queries: queries, outputGradients: gradients, visibleKeys: visible),
+        of: reference, queries: queries, outputGradients: gradients, sights: sights),
       naive: ReferenceGradients(
-        naive: reference, queries: queries, outputGradients: gradients, visibleKeys: visible))
+        naive: reference, queries: queries, outputGradients: gradients, sights: sights))
   }
 
   struct Gradients {
@@ -66,14 +66,16 @@ struct BackwardRun {
         layout: layout, differences: differences.base, binaryLogSumExp: lse.base)
       let dQ = AlignedFloats(zeros: layout.gradientFloats(rowCount: count))
       for tile in tiles {
-        kernel.backward(
-          BackwardArguments(
-            queries: q.base, outputGradients: dO.base, logSumExp: lse.base,
-            differences: differences.base, scale: problem.scale, tile: tile.packed.base,
-            layout: layout, rowCount: count, keyCount: tile.count,
-            visibility: problem.visibility(row: first, key: tile.start), queryGradients: dQ.base,
-            keyGradients: tile.keyGradients.base, valueGradients: tile.valueGradients.base,
-            scratch: scratch.base))
+        let step = BackwardArguments(
+          queries: q.base, outputGradients: dO.base, logSumExp: lse.base,
+          differences: differences.base, factor: BackwardArguments.factor(scale: problem.scale),
+          tile: tile.packed.base, layout: layout, rowCount: count, keyCount: tile.count,
+          visibility: KeyVisibility(ceiling: tile.count), shape: problem.shape,
+          queryGradients: dQ.base, keyGradients: tile.keyGradients.base,
+          valueGradients: tile.valueGradients.base, scratch: scratch.base)
+        for slice in problem.mask.slices(
+          rows: first..<first + count, keys: tile.start..<tile.start + tile.count)
+        { kernel.backward(step.taking(slice)) }
       }
       gradients.queries += finished(dQ, count, scale: problem.scale)
     }

@@ -94,7 +94,7 @@ import Testing
         run.sum.base[row] = [2, 1, 0][row % 3]
       }
       let before = (run.accumulator.bits, run.maximum.bits, run.sum.bits)
-      run.fold(tile: 0, visibility: KeyVisibility(first: first, increment: 1))
+      run.fold(tile: 0, visibility: KeyVisibility(upper: first, ceiling: 256))
       let blind = min(64, 1 - first)
       let seeing = blind * padded
       #expect(run.accumulator.bits.prefix(seeing) == before.0.prefix(seeing), "first \(first)")

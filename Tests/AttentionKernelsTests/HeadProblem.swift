@@ -9,22 +9,29 @@ struct HeadProblem {
   var queries: [Double]
   var keys: [Double]
   var values: [Double]
-  /// nil: every row sees every key. Otherwise row r sees keys 0 ..< causalFirst + r.
-  var causalFirst: Int?
+  var mask: AttentionMask
+  var shape = LogitShape.plain
 
   var rowCount: Int { queries.count / headDimension }
   var keyCount: Int { keys.count / headDimension }
   var layout: PackedLayout { PackedLayout(headDimension: headDimension) }
 
-  /// Inputs from N(0, 1), the queries times `spread`.
+  /// Inputs from N(0, 1), the queries times `spread`. Without a mask row r sees keys
+  /// 0 ..< causalFirst + r, or all keys.
   init(
     headDimension: Int, rows: Int, keys keyCount: Int, type: ElementType = .float32,
-    causalFirst: Int? = nil, spread: Double = 1, seed: UInt64
+    causalFirst: Int? = nil, mask: AttentionMask? = nil, shape: LogitShape = .plain,
+    spread: Double = 1, seed: UInt64
   ) {
     var random = SplitMix64(seed: seed)
     self.headDimension = headDimension
     self.type = type
-    self.causalFirst = causalFirst
+    self.mask =
+      mask
+      ?? AttentionMask(
+        queries: rows, keys: keyCount, offset: causalFirst.map { $0 - 1 },
+        after: causalFirst == nil ? nil : 0)
+    self.shape = shape
     scale = 1 / Double(headDimension).squareRoot()
     queries = random.normals(rows * headDimension, times: spread).map { type.rounded($0) }
     keys = random.normals(keyCount * headDimension).map { type.rounded($0) }
@@ -32,22 +39,14 @@ struct HeadProblem {
   }
 
   var reference: ReferenceAttention {
-    ReferenceAttention(keys: keys, values: values, headDimension: headDimension, scale: scale)
+    ReferenceAttention(
+      keys: keys, values: values, headDimension: headDimension, scale: scale, shape: shape)
   }
 
-  func visibleKeys(row: Int) -> Int {
-    guard let causalFirst else { return keyCount }
-    return min(max(causalFirst + row, 0), keyCount)
-  }
+  func sight(row: Int) -> Sight { mask.sight(query: row, keyCount: keyCount) }
 
   func query(row: Int) -> [Double] {
     Array(queries[row * headDimension..<(row + 1) * headDimension])
-  }
-
-  /// What each row of the query tile at `row` sees of the K/V tile at `key`.
-  func visibility(row: Int, key: Int) -> KeyVisibility {
-    guard let causalFirst else { return KeyVisibility(first: keyCount, increment: 0) }
-    return KeyVisibility(first: causalFirst + row - key, increment: 1)
   }
 }
 

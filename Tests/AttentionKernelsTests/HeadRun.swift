@@ -47,16 +47,23 @@ final class HeadRun {
     sum.copy(from: other.sum)
   }
 
-  /// Folds tile `index`: keys index * tileKeys ..< (index + 1) * tileKeys, the last one short.
+  /// Folds tile `index`: keys index * tileKeys ..< (index + 1) * tileKeys, the last one short. Rows see
+  /// what the problem's mask says, or `visibility`.
   func fold(tile index: Int, tileKeys: Int = 256, visibility: KeyVisibility? = nil) {
     let start = index * tileKeys
     let keyCount = min(tileKeys, problem.keyCount - start)
+    let rows = firstRow..<firstRow + rowCount
+    let slices =
+      visibility.map { [MaskSlice(rows: 0..<rowCount, visibility: $0, distance: 0)] }
+      ?? problem.mask.slices(rows: rows, keys: start..<start + keyCount)
+    if slices.isEmpty { return }
     let tile = packedTile(kernel, problem, start: start, keyCount: keyCount)
-    kernel.fold(
-      queries: packedQueries.base, scale: problem.scale, tile: tile.base, layout: problem.layout,
-      rowCount: rowCount, keyCount: keyCount,
-      visibility: visibility ?? problem.visibility(row: firstRow, key: start), state: state,
-      scratch: scratch.base)
+    for slice in slices {
+      kernel.fold(
+        slice, queries: packedQueries.base, scale: problem.scale, tile: tile.base,
+        layout: problem.layout, keyCount: keyCount, shape: problem.shape, state: state,
+        scratch: scratch.base)
+    }
   }
 
   func foldAll(tileKeys: Int = 256) {
@@ -142,9 +149,9 @@ func tolerance(_ problem: HeadProblem, rows: [Int]? = nil) -> Tolerance {
   let reference = problem.reference
   let rows = rows ?? Array(0..<problem.rowCount)
   let queries = rows.map(problem.query(row:))
-  let visible = rows.map(problem.visibleKeys(row:))
+  let sights = rows.map(problem.sight(row:))
   return Tolerance(
-    reference: zip(queries, visible).map { reference.row(query: $0, visibleKeys: $1) },
-    naive: reference.naiveFloat32Rows(queries: queries, visibleKeys: visible),
+    reference: zip(queries, sights).map { reference.row(query: $0, sight: $1) },
+    naive: reference.naiveFloat32Rows(queries: queries, sights: sights),
     largestValue: reference.largestValue)
 }

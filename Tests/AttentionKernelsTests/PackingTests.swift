@@ -15,10 +15,10 @@ import Testing
         var expected = [Float](repeating: 0, count: layout.tileFloats(keyCount: keys))
         for key in 0..<keys {
           for k in 0..<d {
-            expected[(key / 32 * d + k) * 32 + key % 32] = Float(problem.keys[key * d + k])
-            let panel = layout.keyTileFloats(keyCount: keys) + k / 32 * 32 * keys
-            let width = layout.valuePanelWidth(column: k / 32 * 32)
-            expected[panel + key * width + k % 32] = Float(problem.values[key * d + k])
+            expected[(key / 64 * d + k) * 64 + key % 64] = Float(problem.keys[key * d + k])
+            let panel = layout.keyTileFloats(keyCount: keys) + k / 64 * 64 * keys
+            let width = layout.valuePanelWidth(column: k / 64 * 64)
+            expected[panel + key * width + k % 64] = Float(problem.values[key * d + k])
           }
         }
         #expect(tile == expected, "\(type) d \(d) keys \(keys)")
@@ -43,9 +43,9 @@ import Testing
         let exact =
           type == .float16
           ? Float(Float16(bitPattern: bits)) : Float(bitPattern: UInt32(bits) << 16)
-        // Panels [8][256 keys][32 columns].
+        // Panels [4][256 keys][64 columns].
         let (key, column) = (Int(bits) / 256, Int(bits) % 256)
-        let got = values[(column / 32 * 256 + key) * 32 + column % 32]
+        let got = values[(column / 64 * 256 + key) * 64 + column % 64]
         return exact.isNaN ? !got.isNaN : got.bitPattern != exact.bitPattern
       }
       #expect(wrong.isEmpty)

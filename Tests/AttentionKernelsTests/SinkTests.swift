@@ -70,11 +70,11 @@ struct SinkCase: CustomTestStringConvertible {
     let exact = ReferenceAttention(
       keys: problem.keys, values: problem.values, headDimension: d, scale: 1)
     let queries = (0..<rows).map(problem.query(row:))
-    let visible = (0..<rows).map(problem.visibleKeys(row:))
-    reference = zip(queries, visible).map { exact.row(query: $0, visibleKeys: $1) }
+    let sights = (0..<rows).map(problem.sight(row:))
+    reference = zip(queries, sights).map { exact.row(query: $0, sight: $1) }
     largestValue = exact.largestValue
     tolerance = Tolerance(
-      reference: reference, naive: exact.naiveFloat32Rows(queries: queries, visibleKeys: visible),
+      reference: reference, naive: exact.naiveFloat32Rows(queries: queries, sights: sights),
       largestValue: largestValue)
   }
 

@@ -78,7 +78,7 @@ import Testing
         reason == nil,
         """
         \(level.name) d \(problem.headDimension) keys \(problem.keyCount) \
-        rows \(problem.rowCount) \(problem.type) causal \(problem.causalFirst as Int?)
+        rows \(problem.rowCount) \(problem.type) \(problem.mask)
         """)
     }
   }

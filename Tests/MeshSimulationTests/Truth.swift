@@ -59,13 +59,14 @@ struct Truth {
       let start = (head * job.queryTokens + row) * d
       return job.element.values(tensors.query, start..<start + d)
     }
-    let visible = rows.map { row in
-      job.mask == .full
-        ? job.keyTokens : min(max(0, row + job.causalOffset + 1), job.keyTokens)
+    let sights = rows.map { row in
+      Sight(
+        keys: job.mask == .full
+          ? job.keyTokens : min(max(0, row + job.causalOffset + 1), job.keyTokens))
     }
     let tolerance = Tolerance(
-      reference: zip(queries, visible).map { reference.row(query: $0, visibleKeys: $1) },
-      naive: reference.naiveFloat32Rows(queries: queries, visibleKeys: visible),
+      reference: zip(queries, sights).map { reference.row(query: $0, sight: $1) },
+      naive: reference.naiveFloat32Rows(queries: queries, sights: sights),
       largestValue: reference.largestValue)
     for (index, row) in rows.enumerated() {
       let place = head * job.queryTokens + row

@@ -20,8 +20,9 @@ struct ReferenceCheck {
   private var keyTokens: Int { tensors.key.shape[tensors.key.shape.count - 2] }
   private func heads(_ tensor: TensorData) -> Int { batch * tensor.shape[tensor.shape.count - 3] }
 
-  func visibleKeys(_ row: Int) -> Int {
-    isCausal ? min(max(0, row + 1 + keyTokens - queryTokens), keyTokens) : keyTokens
+  func sight(_ row: Int) -> Sight {
+    Sight(
+      keys: isCausal ? min(max(0, row + 1 + keyTokens - queryTokens), keyTokens) : keyTokens)
   }
 
   /// Rows worth a look: first and last, and both sides of borders between tiles of 64 rows and of
@@ -53,10 +54,10 @@ struct ReferenceCheck {
       let queries = rows.map { row in
         q[(head * queryTokens + row) * d..<(head * queryTokens + row + 1) * d].map(Double.init)
       }
-      let visible = rows.map(visibleKeys)
+      let sights = rows.map(sight)
       let tolerance = Tolerance(
-        reference: zip(queries, visible).map { reference.row(query: $0, visibleKeys: $1) },
-        naive: reference.naiveFloat32Rows(queries: queries, visibleKeys: visible),
+        reference: zip(queries, sights).map { reference.row(query: $0, sight: $1) },
+        naive: reference.naiveFloat32Rows(queries: queries, sights: sights),
         largestValue: reference.largestValue)
       for (place, row) in rows.enumerated() {
         let at = head * queryTokens + row

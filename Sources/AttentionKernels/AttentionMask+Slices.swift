@@ -1,0 +1,83 @@
+/// Part of a tile that one fold takes: rows of a query tile, and what each of them sees of a K/V tile.
+package struct MaskSlice: Sendable, Equatable {
+  /// Rows, counted from the query tile's first.
+  package let rows: Range<Int>
+  /// Row 0 is `rows.lowerBound`, key 0 the K/V tile's first.
+  package let visibility: KeyVisibility
+  /// Position of row `rows.lowerBound` minus position of the K/V tile's first key: for ALiBi.
+  package let distance: Int
+
+  package init(rows: Range<Int>, visibility: KeyVisibility, distance: Int) {
+    self.rows = rows
+    self.visibility = visibility
+    self.distance = distance
+  }
+
+  /// (query, key) pairs that the fold computes.
+  package var pairCount: Int {
+    rows.indices.reduce(0) {
+      let row = $1 - rows.lowerBound
+      return $0 + visibility.end(row) - visibility.start(row)
+    }
+  }
+}
+
+extension AttentionMask {
+  /// What there is to fold of a tile, in this order: each row's keys ascend, and every pair that is seen
+  /// is in exactly one slice. Empty where the whole tile is to be skipped.
+  ///
+  /// - Parameters:
+  ///   - rows: queries of the query tile; `keys`: keys of the K/V tile.
+  package func slices(rows: Range<Int>, keys: Range<Int>) -> [MaskSlice] {
+    documents.flatMap { document -> [MaskSlice] in
+      let own = rows.clamped(to: document.queries)
+      let seen = keys.clamped(to: document.keys)
+      if own.isEmpty || seen.isEmpty { return [] }
+      return groups(own).flatMap { group in
+        (blocks?.runs(query: group.lowerBound, among: seen) ?? [seen]).flatMap { run in
+          slices(document, group, run, rows, keys)
+        }
+      }
+    }
+  }
+
+  /// Rows that the block map doesn't tell apart.
+  private func groups(_ rows: Range<Int>) -> [Range<Int>] {
+    guard let blocks else { return [rows] }
+    return (rows.lowerBound / blocks.queries...(rows.upperBound - 1) / blocks.queries).map {
+      rows.clamped(to: $0 * blocks.queries..<($0 + 1) * blocks.queries)
+    }
+  }
+
+  /// Of keys `run`, the sinks that `rows` see, and then their window.
+  private func slices(
+    _ document: Document, _ rows: Range<Int>, _ run: Range<Int>, _ queryTile: Range<Int>,
+    _ keyTile: Range<Int>
+  ) -> [MaskSlice] {
+    let position = rows.lowerBound + document.offset - keyTile.lowerBound
+    let windowStart = before.map { position - $0 }
+    func slice(_ keys: Range<Int>, lower: Int? = nil, upper: Int? = nil) -> MaskSlice? {
+      if keys.isEmpty { return nil }
+      let visibility = KeyVisibility(
+        lower: lower ?? -KeyVisibility.unbounded, upper: upper ?? KeyVisibility.unbounded,
+        floor: keys.lowerBound - keyTile.lowerBound, ceiling: keys.upperBound - keyTile.lowerBound)
+      // The last row's end is the furthest, the first row's start the nearest.
+      if visibility.end(rows.count - 1) <= visibility.start(0) { return nil }
+      return MaskSlice(
+        rows: rows.lowerBound - queryTile.lowerBound..<rows.upperBound - queryTile.lowerBound,
+        visibility: visibility, distance: position)
+    }
+    let start = document.keys.lowerBound
+    let sinkKeys =
+      windowStart == nil ? run.clamped(to: 0..<0) : run.clamped(to: start..<start + sinks)
+    return [
+      slice(sinkKeys, upper: windowStart),
+      slice(run, lower: windowStart, upper: after.map { position + $0 + 1 }),
+    ].compactMap(\.self)
+  }
+
+  /// (query, key) pairs that are seen: what is useful work.
+  package func pairCount(rows: Range<Int>, keys: Range<Int>) -> Int {
+    slices(rows: rows, keys: keys).reduce(0) { $0 + $1.pairCount }
+  }
+}

@@ -1,0 +1,122 @@
+/// Which keys each query of a head sees: all of them or those up to its own position (causal), a
+/// sliding window, the first tokens as attention sinks, packed documents that don't see each other,
+/// and a map of blocks; each together with the others. `sees` defines it, pair by pair; `slices` cuts
+/// a tile into what kernels fold, and nothing else is computed.
+///
+/// Queries stand among the keys of their document: query i of it at position i + offset. Where there
+/// are fewer queries than keys the last query stands at the last key, as in FlashAttention since 2.1.
+package struct AttentionMask: Sendable, Equatable {
+  /// Queries and keys of one document, ascending and disjoint in a sequence.
+  package struct Document: Sendable, Equatable {
+    package let queries: Range<Int>
+    package let keys: Range<Int>
+    /// Position of a query, as a key's index, minus its own index.
+    package let offset: Int
+  }
+
+  package let documents: [Document]
+  /// Keys that a query sees before its own position, and behind it; nil for all of the document.
+  package let before: Int?
+  package let after: Int?
+  /// First keys of a document that are seen however far before, where `before` isn't nil.
+  package let sinks: Int
+  /// Of the pairs that the rest lets through, those in these blocks; nil for all.
+  package let blocks: BlockMap?
+
+  /// One document of `queries` queries and `keys` keys.
+  ///
+  /// - Parameters:
+  ///   - offset: position of query 0 among the keys; by default the last query stands at the last key.
+  ///   - Precondition: counts, `before`, `after` and `sinks` are not negative.
+  package init(
+    queries: Int, keys: Int, offset: Int? = nil, before: Int? = nil, after: Int? = nil,
+    sinks: Int = 0, blocks: BlockMap? = nil
+  ) {
+    precondition(queries >= 0 && keys >= 0, "\(queries) queries, \(keys) keys")
+    self.init(
+      documents: [
+        Document(queries: 0..<queries, keys: 0..<keys, offset: offset ?? keys - queries)
+      ], before: before, after: after, sinks: sinks, blocks: blocks)
+  }
+
+  /// Packed documents: `queries` and `keys` are cumulative lengths, 0 first, as FlashAttention's
+  /// `cu_seqlens`.
+  ///
+  /// - Precondition: as many of both, ascending from 0.
+  package init(
+    packed queries: [Int], keys: [Int], before: Int? = nil, after: Int? = nil, sinks: Int = 0,
+    blocks: BlockMap? = nil
+  ) {
+    precondition(queries.count == keys.count && queries.first == 0 && keys.first == 0)
+    precondition(zip(queries, queries.dropFirst()).allSatisfy { $0 <= $1 }, "\(queries)")
+    precondition(zip(keys, keys.dropFirst()).allSatisfy { $0 <= $1 }, "\(keys)")
+    self.init(
+      documents: (1..<queries.count).map {
+        Document(
+          queries: queries[$0 - 1]..<queries[$0], keys: keys[$0 - 1]..<keys[$0],
+          offset: keys[$0] - queries[$0])
+      }, before: before, after: after, sinks: sinks, blocks: blocks)
+  }
+
+  private init(
+    documents: [Document], before: Int?, after: Int?, sinks: Int, blocks: BlockMap?
+  ) {
+    precondition((before ?? 0) >= 0 && (after ?? 0) >= 0 && sinks >= 0)
+    self.documents = documents
+    self.before = before
+    self.after = after
+    self.sinks = sinks
+    self.blocks = blocks
+  }
+
+  /// The definition: whether `query` sees `key`.
+  package func sees(query: Int, key: Int) -> Bool {
+    guard let document = documents.first(where: { $0.queries.contains(query) }),
+      document.keys.contains(key), blocks?.sees(query: query, key: key) ?? true
+    else { return false }
+    let behind = key - (query + document.offset)
+    if let after, behind > after { return false }
+    guard let before else { return true }
+    return behind >= -before || key < document.keys.lowerBound + sinks
+  }
+}
+
+/// A map of blocks of queries x keys: which of them are computed at all (block-sparse attention).
+package struct BlockMap: Sendable, Equatable {
+  /// Queries and keys of a block.
+  package let queries: Int
+  package let keys: Int
+  /// [blocks of queries][blocks of keys]; what is beyond isn't seen.
+  package let rows: [[Bool]]
+
+  /// - Precondition: sizes are positive.
+  package init(queries: Int, keys: Int, rows: [[Bool]]) {
+    precondition(queries > 0 && keys > 0, "blocks of \(queries) × \(keys)")
+    self.queries = queries
+    self.keys = keys
+    self.rows = rows
+  }
+
+  package func sees(query: Int, key: Int) -> Bool {
+    let (row, column) = (query / queries, key / keys)
+    return row < rows.count && column < rows[row].count && rows[row][column]
+  }
+
+  /// The keys of `range` that `query` sees, as few runs as there are.
+  func runs(query: Int, among range: Range<Int>) -> [Range<Int>] {
+    var runs: [Range<Int>] = []
+    var key = range.lowerBound
+    while key < range.upperBound {
+      let end = min((key / keys + 1) * keys, range.upperBound)
+      if sees(query: query, key: key) {
+        if let last = runs.last, last.upperBound == key {
+          runs[runs.count - 1] = last.lowerBound..<end
+        } else {
+          runs.append(key..<end)
+        }
+      }
+      key = end
+    }
+    return runs
+  }
+}
