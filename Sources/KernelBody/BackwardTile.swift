@@ -53,10 +53,12 @@ extension CPULevel {
     let padded = step.layout.paddedDimension
     while row &+ Tile.rows <= step.rowCount {
       let band = block.visibility.from(row: row)
-      panelProducts(
-        Tile.self, rows + row &* padded, rowStride: padded, panels,
-        dimension: step.layout.headDimension, first: band.start(0) & ~15,
-        end: band.end(Tile.rows &- 1), into: target + row &* 64, origin: block.first, stride: 64)
+      if band.start(0) < band.end(Tile.rows &- 1) {
+        panelProducts(
+          Tile.self, rows + row &* padded, rowStride: padded, panels,
+          dimension: step.layout.headDimension, first: band.start(0) & ~15,
+          end: band.end(Tile.rows &- 1), into: target + row &* 64, origin: block.first, stride: 64)
+      }
       row &+= Tile.rows
     }
   }

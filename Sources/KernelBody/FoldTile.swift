@@ -47,10 +47,12 @@ extension CPULevel {
     let d = fold.layout.headDimension
     while row &+ Tile.rows <= rows.count {
       let seen = rows.visibility.from(row: row).among(key, key &+ 64)
-      panelProducts(
-        Tile.self, fold.queries + (rows.first &+ row) &* d, rowStride: d, fold.tile, dimension: d,
-        first: seen.start(0) & ~15, end: seen.end(Tile.rows &- 1), into: fold.scratch + row &* 256,
-        origin: 0, stride: 256)
+      if seen.start(0) < seen.end(Tile.rows &- 1) {
+        panelProducts(
+          Tile.self, fold.queries + (rows.first &+ row) &* d, rowStride: d, fold.tile,
+          dimension: d, first: seen.start(0) & ~15, end: seen.end(Tile.rows &- 1),
+          into: fold.scratch + row &* 256, origin: 0, stride: 256)
+      }
       row &+= Tile.rows
     }
   }

@@ -44,6 +44,13 @@ package struct KeyVisibility: Sendable, Equatable {
   @_alwaysEmitIntoClient @inline(__always)
   package func end(_ row: Int) -> Int { clamp(upper &+ row) }
 
+  /// Where the first vector of sixteen keys starts that `row` sees any of; `end` where it sees none.
+  @_alwaysEmitIntoClient @inline(__always)
+  package func firstVector(_ row: Int) -> Int {
+    let (start, end) = (start(row), end(row))
+    return start < end ? start & ~15 : end
+  }
+
   @_alwaysEmitIntoClient @inline(__always)
   package func clamp(_ key: Int) -> Int { key < floor ? floor : (key < ceiling ? key : ceiling) }
 

@@ -42,7 +42,7 @@ extension CPULevel {
     let share = Lanes(repeating: isCapped ? factor / (shape.softcap * log2e) : 0)
     let fall = Lanes(repeating: -shape.slope * log2e)
     let factors = Lanes(repeating: factor)
-    var key = start & ~15
+    var key = start < end ? start & ~15 : end
     while key < end {
       var logits = loadLanes(scores + key) * factors
       if isCapped {

@@ -56,7 +56,7 @@ extension CPULevel {
       if row < rows.count {
         let end = rows.visibility.end(row)
         maskEdges(scores, from: rows.visibility.start(row), to: end)
-        var key = rows.visibility.start(row) & ~15
+        var key = rows.visibility.firstVector(row)
         while key < end {
           top = laneWiseMaximum(top, loadLanes(scores + key))
           key &+= 16
@@ -127,7 +127,7 @@ extension CPULevel {
       let shift = Lanes(repeating: maxima[row] == -.infinity ? 0 : maxima[row])
       let end = rows.visibility.end(row)
       var sum = Lanes(repeating: 0)
-      var key = rows.visibility.start(row) & ~15
+      var key = rows.visibility.firstVector(row)
       while key < end {
         let weights = exp2Lanes(Self.self, loadLanes(scores + key) * factors - shift)
         storeLanes(weights, to: scores + key)

@@ -36,6 +36,28 @@ private enum SeparateProbe: SeparateLevel {}
     }
   }
 
+  @Test("tanh is within 5e-7 of the truth, odd, and NaN for NaN")
+  func tangent() {
+    var worst = 0.0
+    for step in 0..<20_000 {
+      var x = Lanes()
+      for lane in 0..<16 { x[lane] = Float(step * 16 + lane - 160_000) * (20 / 160_000) }
+      for y in [hyperbolicTangent(FusedProbe.self, x), hyperbolicTangent(SeparateProbe.self, x)] {
+        for lane in 0..<16 where x[lane] != 0 {
+          let exact = Glibc.tanh(Double(x[lane]))
+          worst = max(worst, abs(Double(y[lane]) / exact - 1))
+        }
+      }
+    }
+    #expect(worst < 5e-7, "\(worst)")
+    let special = Lanes(
+      0, -0.0, 1e-30, -1e-30, .infinity, -.infinity, .nan, 1e38, -1e38, 100, -100, 9, 1, -1, 2, -2)
+    let y = hyperbolicTangent(FusedProbe.self, special)
+    #expect(y[0].bitPattern == 0 && y[1].bitPattern == 0x8000_0000 && y[6].isNaN)
+    #expect(y[2] == 1e-30 && y[3] == -1e-30)
+    #expect(y[4] == 1 && y[5] == -1 && y[7] == 1 && y[8] == -1 && y[9] == 1 && y[10] == -1)
+  }
+
   @Test("logarithm and exponential in Double are within 1e-15 of libm's")
   func doubles() {
     var random = SplitMix64(seed: 51)

@@ -1,8 +1,9 @@
 import AttentionKernels
+import Glibc
 import Testing
 
 /// The shapes of FlashAttention's own tests (`tests/test_flash_attn.py`), forward and backward: every
-/// head dimension with every pair of lengths, masks dealt in turn.
+/// head dimension with every pair of lengths, masks of every kind dealt in turn.
 @Suite struct PublishedShapesTests {
   static let dimensions = [32, 40, 59, 64, 80, 96, 111, 128, 160, 192, 224, 256]
   /// (queries, keys).
@@ -13,6 +14,9 @@ import Testing
     (16, 100_000),
     (1, 239), (3, 799), (127, 512), (127, 513),
   ]
+  /// All masks with every shape, instead of one.
+  static let takesAll = getenv("ATTNMESH_SOAK") != nil
+
   /// The reference takes these rows of a head, a few and from all over it.
   static func chosenRows(of count: Int, keys: Int) -> [Int] {
     let most = max(2, min(24, 40_000 / keys))
@@ -23,15 +27,20 @@ import Testing
   func shapes(headDimension: Int) {
     let place = Self.dimensions.firstIndex(of: headDimension) ?? 0
     for (index, (rows, keys)) in Self.lengths.enumerated() {
-      let isCausal = (index + place) % 2 == 0
-      // As there: the last query sees the last key.
-      let problem = HeadProblem(
-        headDimension: headDimension, rows: rows, keys: keys,
-        causalFirst: isCausal ? keys - rows + 1 : nil, seed: UInt64(index + headDimension))
-      let chosen = Self.chosenRows(of: rows, keys: keys)
-      let name = "d \(headDimension), \(rows) × \(keys), \(isCausal ? "causal" : "full")"
-      forward(problem, chosen, name)
-      backward(problem, chosen, name)
+      let kinds = Self.takesAll ? Array(0..<DealtMask.count) : [index + place]
+      for kind in kinds {
+        // As there: the last query stands at the last key.
+        let dealt = DealtMask(
+          kind, queries: rows, keys: keys, seed: UInt64(index + headDimension))
+        let problem = HeadProblem(
+          headDimension: headDimension, rows: rows, keys: keys,
+          type: Self.takesAll || kind % 2 == 0 ? .float32 : .bfloat16, mask: dealt.mask,
+          shape: dealt.shape, seed: UInt64(index + headDimension))
+        let chosen = Self.chosenRows(of: rows, keys: keys)
+        let name = "d \(headDimension), \(dealt.testDescription)"
+        forward(problem, chosen, name)
+        backward(problem, chosen, name)
+      }
     }
   }
 
