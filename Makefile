@@ -48,10 +48,11 @@ CHAOS = C1-kill-in-the-middle C1-kill-three-in-turn C1-die-of-copies C2-kill-thr
 chaos: build
 	$(BINARY) chaos
 
-# Hours: the randomised suites ten times longer, a hundred thousand simulated meshes, every scenario and
-# then random faults for an hour, and ten minutes on a machine with four times as much to do as it can.
+# Hours: the randomised suites ten times longer, every mask with every published shape, a hundred thousand
+# simulated meshes, every scenario and then random faults for an hour, and ten minutes on a machine with
+# four times as much to do as it can.
 soak: build
-	ATTNMESH_SOAK=1 $(TEST) --filter "MeshSimulationTests|MeshWireTests|CheckpointFilesTests"
+	ATTNMESH_SOAK=1 $(TEST) --filter "MeshSimulationTests|MeshWireTests|CheckpointFilesTests|AttentionKernelsTests"
 	$(BINARY) simulate --seeds 100000
 	$(BINARY) chaos
 	$(BINARY) chaos --minutes 60

@@ -1,6 +1,6 @@
 package import KernelBody
 
-/// The kernels for CPUs with AVX-512: register tiles of 4 rows x 64 columns, 16 of 32 registers.
+/// The kernels for CPUs with AVX-512: register tiles of 6 rows x 64 columns, 24 of 32 registers.
 ///
 /// Every function is a door: the loops are inside, compiled for this level. None may be inlined
 /// into a caller, for that would compile it for the caller's CPU.
@@ -24,7 +24,7 @@ package enum AVX512: FusedLevel {
 
   @inline(never)
   package static func fold(_ arguments: FoldArguments) {
-    foldTile(FourRows<FourVectors>.self, arguments)
+    foldTile(SixRows<FourVectors>.self, arguments)
   }
 
   @inline(never)
@@ -71,7 +71,7 @@ package enum AVX512: FusedLevel {
 
   @inline(never)
   package static func backward(_ arguments: BackwardArguments) {
-    backwardTile(FourRows<FourVectors>.self, arguments)
+    backwardTile(SixRows<FourVectors>.self, arguments)
   }
 
   @inline(never)

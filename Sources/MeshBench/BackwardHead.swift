@@ -2,7 +2,7 @@ internal import AttentionKernels
 internal import FoldEngine
 internal import MeshCore
 
-/// One head's backward pass, as many queries as keys: elements from N(0, 1) in float32, packed once.
+/// One head's backward pass, as many queries as keys: elements from N(0, 1) in float32.
 final class BackwardHead {
   private let kernel: AttentionKernel
   private let layout: PackedLayout
@@ -15,15 +15,28 @@ final class BackwardHead {
   private let outputGradients: [Float]
   private var queryTiles: [QueryTile] = []
   private var keyTiles: [KeyTile] = []
+  /// O [tokens][d] and LSE [tokens], of the forward pass.
+  private var outputs: [Float] = []
+  private var logSumExp: [Float] = []
   private let scratch = AlignedBuffer(count: BackwardArguments.scratchFloats)
 
   private struct QueryTile {
     let rows: Range<Int>
     let queries: AlignedBuffer
+    let outputs: AlignedBuffer
     let outputGradients: AlignedBuffer
     let logSumExp: AlignedBuffer
     let differences: AlignedBuffer
     let gradients: AlignedBuffer
+
+    init(rows: Range<Int>, _ layout: PackedLayout) {
+      let floats = layout.gradientFloats(rowCount: rows.count)
+      self.rows = rows
+      (queries, outputs) = (AlignedBuffer(count: floats), AlignedBuffer(count: floats))
+      (outputGradients, gradients) = (AlignedBuffer(count: floats), AlignedBuffer(count: floats))
+      logSumExp = AlignedBuffer(count: rows.count)
+      differences = AlignedBuffer(count: rows.count)
+    }
   }
 
   private struct KeyTile {
@@ -31,6 +44,13 @@ final class BackwardHead {
     let packed: AlignedBuffer
     let keyGradients: AlignedBuffer
     let valueGradients: AlignedBuffer
+
+    init(keys: Range<Int>, _ layout: PackedLayout) {
+      let floats = layout.gradientFloats(rowCount: keys.count)
+      self.keys = keys
+      packed = AlignedBuffer(count: layout.backwardTileFloats(keyCount: keys.count))
+      (keyGradients, valueGradients) = (AlignedBuffer(count: floats), AlignedBuffer(count: floats))
+    }
   }
 
   init(kernel: AttentionKernel, headDimension d: Int, tokens: Int, mask: Mask) {
@@ -43,10 +63,49 @@ final class BackwardHead {
     func floats() -> [Float] { (0..<tokens * d).map { _ in random.normal() } }
     (queries, keys, values, outputGradients) = (floats(), floats(), floats(), floats())
     keyTiles = stride(from: 0, to: tokens, by: Plan.keyTileKeys).map {
-      keyTile($0..<min($0 + Plan.keyTileKeys, tokens))
+      KeyTile(keys: $0..<min($0 + Plan.keyTileKeys, tokens), layout)
     }
     queryTiles = stride(from: 0, to: tokens, by: Plan.queryTileRows).map {
-      queryTile($0..<min($0 + Plan.queryTileRows, tokens))
+      QueryTile(rows: $0..<min($0 + Plan.queryTileRows, tokens), layout)
+    }
+    forward()
+    pack()
+  }
+
+  /// All there is to do for the head, from rows to rows.
+  func differentiate() {
+    pack()
+    run()
+    _ = gradients()
+  }
+
+  /// Brings inputs into the kernel's layout, forms D, and empties the gradients.
+  func pack() {
+    for tile in keyTiles {
+      withRows(keys, tile.keys) { keys in
+        withRows(values, tile.keys) { values in
+          kernel.packBackwardTile(
+            keys: keys, values: values, type: .float32, keyCount: tile.keys.count, layout: layout,
+            into: tile.packed.floats)
+        }
+      }
+      tile.keyGradients.clear()
+      tile.valueGradients.clear()
+    }
+    for tile in queryTiles {
+      for (elements, target) in [
+        (queries, tile.queries), (outputs, tile.outputs), (outputGradients, tile.outputGradients),
+      ] {
+        withRows(elements, tile.rows) {
+          kernel.packRows(
+            $0, type: .float32, rowCount: tile.rows.count, layout: layout, into: target.floats)
+        }
+      }
+      kernel.prepareBackward(
+        outputs: tile.outputs.floats, outputGradients: tile.outputGradients.floats,
+        logSumExp: Array(logSumExp[tile.rows]), rowCount: tile.rows.count, layout: layout,
+        differences: tile.differences.floats, binaryLogSumExp: tile.logSumExp.floats)
+      tile.gradients.clear()
     }
   }
 
@@ -95,13 +154,19 @@ final class BackwardHead {
       naive: ReferenceGradients(
         naive: reference, queries: rows(queries), outputGradients: rows(outputGradients),
         sights: sights))
-    let violation = tolerance.violation(
-      queries: queryTiles.flatMap { finished($0.gradients, $0.rows.count, scale) },
-      keys: keyTiles.flatMap { finished($0.keyGradients, $0.keys.count, scale) },
-      values: keyTiles.flatMap { finished($0.valueGradients, $0.keys.count, 1) })
+    let got = gradients()
+    let violation = tolerance.violation(queries: got.queries, keys: got.keys, values: got.values)
     findings.expect(
       violation == nil,
       "\(kernel.level.name), d \(d), \(mask.name), backward: \(violation ?? "")")
+  }
+
+  private func gradients() -> (queries: [Float], keys: [Float], values: [Float]) {
+    (
+      queryTiles.flatMap { finished($0.gradients, $0.rows.count, scale) },
+      keyTiles.flatMap { finished($0.keyGradients, $0.keys.count, scale) },
+      keyTiles.flatMap { finished($0.valueGradients, $0.keys.count, 1) }
+    )
   }
 
   private func finished(_ gradients: AlignedBuffer, _ count: Int, _ scale: Double) -> [Float] {
@@ -121,52 +186,6 @@ final class BackwardHead {
       : KeyVisibility(ceiling: keys.count)
   }
 
-  private func keyTile(_ range: Range<Int>) -> KeyTile {
-    let packed = AlignedBuffer(count: layout.backwardTileFloats(keyCount: range.count))
-    let gradients = layout.gradientFloats(rowCount: range.count)
-    withRows(keys, range) { keys in
-      withRows(values, range) { values in
-        kernel.packBackwardTile(
-          keys: keys, values: values, type: .float32, keyCount: range.count, layout: layout,
-          into: packed.floats)
-      }
-    }
-    return KeyTile(
-      keys: range, packed: packed, keyGradients: zeros(gradients),
-      valueGradients: zeros(gradients))
-  }
-
-  private func queryTile(_ range: Range<Int>) -> QueryTile {
-    let (output, logSumExp) = forward(range)
-    let floats = layout.gradientFloats(rowCount: range.count)
-    let tile = QueryTile(
-      rows: range, queries: AlignedBuffer(count: floats),
-      outputGradients: AlignedBuffer(count: floats),
-      logSumExp: AlignedBuffer(count: range.count), differences: AlignedBuffer(count: range.count),
-      gradients: zeros(floats))
-    let padded = AlignedBuffer(count: floats)
-    for (elements, rows, target) in [
-      (queries, range, tile.queries), (outputGradients, range, tile.outputGradients),
-      (output, 0..<range.count, padded),
-    ] {
-      withRows(elements, rows) {
-        kernel.packRows(
-          $0, type: .float32, rowCount: range.count, layout: layout, into: target.floats)
-      }
-    }
-    kernel.prepareBackward(
-      outputs: padded.floats, outputGradients: tile.outputGradients.floats, logSumExp: logSumExp,
-      rowCount: range.count, layout: layout, differences: tile.differences.floats,
-      binaryLogSumExp: tile.logSumExp.floats)
-    return tile
-  }
-
-  private func zeros(_ count: Int) -> AlignedBuffer {
-    let buffer = AlignedBuffer(count: count)
-    buffer.floats.update(repeating: 0, count: count)
-    return buffer
-  }
-
   private func withRows(
     _ elements: [Float], _ range: Range<Int>, _ body: (UnsafeRawPointer) -> Void
   ) {
@@ -178,9 +197,23 @@ final class BackwardHead {
 }
 
 extension BackwardHead {
-  /// O and LSE of some rows, over all tiles.
-  private func forward(_ range: Range<Int>) -> (output: [Float], logSumExp: [Float]) {
-    let d = layout.headDimension
+  /// O and LSE, by the forward pass.
+  private func forward() {
+    let head = keyTiles.map { tile in
+      let packed = AlignedBuffer(count: layout.tileFloats(keyCount: tile.keys.count))
+      withRows(keys, tile.keys) { keys in
+        withRows(values, tile.keys) { values in
+          kernel.packTile(
+            keys: keys, values: values, type: .float32, keyCount: tile.keys.count, layout: layout,
+            into: packed.floats)
+        }
+      }
+      return (keys: tile.keys, packed: packed)
+    }
+    for tile in queryTiles { forward(tile.rows, head) }
+  }
+
+  private func forward(_ range: Range<Int>, _ head: [(keys: Range<Int>, packed: AlignedBuffer)]) {
     let rows = AlignedBuffer(count: layout.queryFloats(rowCount: range.count))
     let accumulator = AlignedBuffer(count: layout.accumulatorFloats(rowCount: range.count))
     let statistics = AlignedBuffer(count: 2 * Plan.queryTileRows)
@@ -194,24 +227,21 @@ extension BackwardHead {
         into: rows.floats)
     }
     kernel.resetState(state, rowCount: range.count, layout: layout)
-    for tile in keyTiles {
-      let packed = AlignedBuffer(count: layout.tileFloats(keyCount: tile.keys.count))
-      withRows(keys, tile.keys) { keys in
-        withRows(values, tile.keys) { values in
-          kernel.packTile(
-            keys: keys, values: values, type: .float32, keyCount: tile.keys.count, layout: layout,
-            into: packed.floats)
-        }
-      }
+    for tile in head {
       kernel.fold(
-        queries: rows.floats, scale: scale, tile: packed.floats, layout: layout,
+        queries: rows.floats, scale: scale, tile: tile.packed.floats, layout: layout,
         rowCount: range.count, keyCount: tile.keys.count,
         visibility: visibility(range, tile.keys), state: state, scratch: work.floats)
     }
-    var output = [Float](repeating: 0, count: range.count * d)
+    var output = [Float](repeating: 0, count: range.count * layout.headDimension)
     var logSumExp = [Float](repeating: 0, count: range.count)
     kernel.finish(
       state, rowCount: range.count, layout: layout, output: &output, logSumExp: &logSumExp)
-    return (output, logSumExp)
+    outputs += output
+    self.logSumExp += logSumExp
   }
+}
+
+extension AlignedBuffer {
+  fileprivate func clear() { floats.update(repeating: 0, count: count) }
 }

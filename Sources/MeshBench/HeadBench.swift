@@ -4,7 +4,7 @@ internal import FoldEngine
 internal import MeshCore
 internal import TensorFiles
 
-/// One head of float16 tensors in a fold engine: as many queries as keys.
+/// One head in a fold engine: as many queries as keys.
 final class HeadBench {
   private let plan: Plan
   private let kernel: AttentionKernel
@@ -12,38 +12,41 @@ final class HeadBench {
   private let scratch = FoldScratch()
   private let rank = VRank(0)
   /// Elements as they are stored, [tokens][d] each.
-  private let queries: [UInt16]
-  private let keys: [UInt16]
-  private let values: [UInt16]
+  private let queries: [UInt8]
+  private let keys: [UInt8]
+  private let values: [UInt8]
   /// K and V of a tile lie together, as they come off the wire.
-  private lazy var keyPayloads: [[UInt16]] = (0..<plan.keyTileCount).map { tile in
+  private lazy var keyPayloads: [[UInt8]] = (0..<plan.keyTileCount).map { tile in
     Array(rows(keys, plan.keys(of: tile))) + rows(values, plan.keys(of: tile))
   }
 
-  init(kernel: AttentionKernel, headDimension: Int, tokens: Int, mask: Mask) {
+  init(
+    kernel: AttentionKernel, headDimension: Int, tokens: Int, mask: Mask,
+    element: ElementType = .float16
+  ) {
     let job = AttentionJob(
       batch: 1, queryHeads: 1, keyValueHeads: 1, queryTokens: tokens, keyTokens: tokens,
-      headDimension: headDimension, element: .float16, mask: mask,
+      headDimension: headDimension, element: element, mask: mask,
       scale: 1 / Float(headDimension).squareRoot(), layout: .contiguous)
     self.kernel = kernel
     plan = Plan(job: job, vrankCount: 1)
     engine = FoldEngine(plan: plan, kernel: kernel)
     var random = SplitMix64(seed: UInt64(headDimension))
-    queries = Self.elements(tokens * headDimension, times: 3, &random)
-    keys = Self.elements(tokens * headDimension, times: 1, &random)
-    values = Self.elements(tokens * headDimension, times: 1, &random)
+    queries = Self.elements(element, tokens * headDimension, times: 3, &random)
+    keys = Self.elements(element, tokens * headDimension, times: 1, &random)
+    values = Self.elements(element, tokens * headDimension, times: 1, &random)
     engine.host(rank)
   }
 
   private static func elements(
-    _ count: Int, times spread: Float, _ random: inout SplitMix64
-  ) -> [UInt16] {
+    _ type: ElementType, _ count: Int, times spread: Float, _ random: inout SplitMix64
+  ) -> [UInt8] {
     let floats = (0..<count).map { _ in random.normal() * spread }
-    var halves = [UInt16](repeating: 0, count: count)
-    halves.withUnsafeMutableBytes { target in
-      floats.withUnsafeBufferPointer { ElementType.float16.encode($0, into: target) }
+    var bytes = [UInt8](repeating: 0, count: count * type.byteCount)
+    bytes.withUnsafeMutableBytes { target in
+      floats.withUnsafeBufferPointer { type.encode($0, into: target) }
     }
-    return halves
+    return bytes
   }
 
   var flops: Double { plan.job.flops }
@@ -70,9 +73,23 @@ final class HeadBench {
     }
   }
 
-  private func rows(_ elements: [UInt16], _ range: Range<Int>) -> ArraySlice<UInt16> {
-    let d = plan.job.headDimension
-    return elements[range.lowerBound * d..<range.upperBound * d]
+  private func rows(_ elements: [UInt8], _ range: Range<Int>) -> ArraySlice<UInt8> {
+    let bytes = plan.job.headDimension * plan.job.element.byteCount
+    return elements[range.lowerBound * bytes..<range.upperBound * bytes]
+  }
+
+  /// Bytes that folds take from or put into caches beyond the first: a band of sixteen rows reads its
+  /// queries and a whole K/V tile, and reads and writes its accumulator.
+  var trafficBytes: Double {
+    let layout = PackedLayout(headDimension: plan.job.headDimension)
+    return (0..<plan.queryTileCount).reduce(0.0) { total, query in
+      let rows = plan.queryRows(of: query).count
+      let state = layout.queryFloats(rowCount: rows) + 2 * layout.accumulatorFloats(rowCount: rows)
+      return (0..<plan.neededKeyTiles(ofQueryTile: query)).reduce(total) {
+        let tile = layout.tileFloats(keyCount: plan.keys(of: $1).count)
+        return $0 + 4 * Double((rows + 15) / 16 * tile + state)
+      }
+    }
   }
 
   /// Rows as if nothing had been folded: after a result was taken.
@@ -105,12 +122,12 @@ final class HeadBench {
     let result = engine.finish(rank)
     for item in 0..<result.itemCount { result.perform(item) }
     let reference = ReferenceAttention(
-      keys: keys.map(Self.double), values: values.map(Self.double), headDimension: d,
+      keys: doubles(keys[...]), values: doubles(values[...]), headDimension: d,
       scale: Double(plan.job.scale))
     let count = min(64, plan.job.queryTokens)
     let chosen = (0..<count).map { ($0 + 1) * plan.job.queryTokens / count - 1 }
     let inputs = chosen.map { row in
-      rows(queries, row..<row + 1).map(Self.double)
+      doubles(rows(queries, row..<row + 1))
     }
     let sights = chosen.map {
       Sight(keys: plan.job.mask == .causal ? $0 + 1 : plan.job.keyTokens)
@@ -134,13 +151,12 @@ final class HeadBench {
     return count
   }
 
-  private static func double(_ half: UInt16) -> Double {
-    var value: Float = 0
-    withUnsafeBytes(of: half) { bytes in
-      withUnsafeMutablePointer(to: &value) {
-        ElementType.float16.decode(bytes, into: UnsafeMutableBufferPointer(start: $0, count: 1))
-      }
+  private func doubles(_ elements: ArraySlice<UInt8>) -> [Double] {
+    let type = plan.job.element
+    var floats = [Float](repeating: 0, count: elements.count / type.byteCount)
+    floats.withUnsafeMutableBufferPointer { target in
+      elements.withUnsafeBytes { type.decode($0, into: target) }
     }
-    return Double(value)
+    return floats.map(Double.init)
   }
 }

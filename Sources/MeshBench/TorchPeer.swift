@@ -1,7 +1,8 @@
+package import ElementTypes
 internal import Foundation
 package import MeshRuntime
 
-/// PyTorch's `scaled_dot_product_attention` in a process of its own, which computes when it is told to:
+/// PyTorch's `scaled_dot_product_attention` and its gradients in a process of its own, which computes when it is told to:
 /// measured in turn with a kernel, both see the same stretch of clock rate and neighbours.
 package final class TorchPeer {
   package let version: String
@@ -46,12 +47,25 @@ package final class TorchPeer {
     fclose(answers)
   }
 
-  /// Processor time of one head's attention in float32, as many queries as keys, on one thread.
-  package func seconds(tokens: Int, headDimension: Int, isCausal: Bool) throws(MeshError) -> Double
-  {
-    let order = "\(tokens) \(headDimension) \(isCausal ? 1 : 0)\n"
+  /// What torch is to compute, on one thread for each head.
+  package struct Order {
+    package let pass: Pass
+    package let tokens: Int
+    package let headDimension: Int
+    package let isCausal: Bool
+    package let element: ElementType
+    package let heads: Int
+
+    package enum Pass: String { case forward, backward }
+  }
+
+  /// Seconds on the wall clock for `order`, of as many queries as keys.
+  package func seconds(_ order: Order) throws(MeshError) -> Double {
+    let text =
+      "\(order.pass.rawValue) \(order.tokens) \(order.headDimension) \(order.isCausal ? 1 : 0) "
+      + "\(order.element) \(order.heads)\n"
     do {
-      try orders.fileHandleForWriting.write(contentsOf: Data(order.utf8))
+      try orders.fileHandleForWriting.write(contentsOf: Data(text.utf8))
     } catch {
       throw MeshError(.jobFailed, "torch ended: \(error.localizedDescription)")
     }
@@ -72,19 +86,30 @@ package final class TorchPeer {
   private static let script = """
     import sys, time, torch
     from torch.nn.functional import scaled_dot_product_attention as attend
-    torch.set_num_threads(1)
     torch.manual_seed(1)
     print(torch.__version__, flush=True)
-    last, tensors = None, None
-    with torch.no_grad():
-        for line in sys.stdin:
-            tokens, dimension, causal = map(int, line.split())
-            if last != (tokens, dimension):
-                last = (tokens, dimension)
-                tensors = [torch.randn(1, 1, tokens, dimension) for _ in range(3)]
+    last, tensors, gradient = None, None, None
+    for line in sys.stdin:
+        kind, tokens, dimension, causal, element, heads = line.split()
+        if last != (tokens, dimension, element, heads):
+            last = (tokens, dimension, element, heads)
+            torch.set_num_threads(int(heads))
+            shape = (1, int(heads), int(tokens), int(dimension))
+            tensors = [torch.randn(shape).to(getattr(torch, element)) for _ in range(3)]
+            gradient = torch.randn(shape).to(tensors[0].dtype)
+            with torch.no_grad():
                 attend(*tensors)
-            start = time.thread_time()
-            attend(*tensors, is_causal=bool(causal))
-            print(time.thread_time() - start, flush=True)
+        if kind == "forward":
+            with torch.no_grad():
+                start = time.perf_counter()
+                attend(*tensors, is_causal=causal == "1")
+                seconds = time.perf_counter() - start
+        else:
+            inputs = [tensor.detach().requires_grad_() for tensor in tensors]
+            output = attend(*inputs, is_causal=causal == "1")
+            start = time.perf_counter()
+            torch.autograd.grad(output, inputs, gradient)
+            seconds = time.perf_counter() - start
+        print(seconds, flush=True)
     """
 }

@@ -8,11 +8,14 @@ internal import MeshRuntime
 struct BenchKernel: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "kernel",
-    abstract: "One thread's kernels against the multiply-add peak of the core.",
+    abstract: "Kernels against the multiply-add peak of the core.",
     discussion: """
       Forward: folds of float16 elements, as a worker does them; packing is shown apart. BACKWARD: all
-      steps of dQ, dK and dV in float32, packed before; a head of 320 tokens is verified. × TORCH:
-      forward with packing, of float16, against torch's scaled_dot_product_attention of float32.
+      steps of dQ, dK and dV in float32, packed before, as a share of the peak; a head of 320 tokens is
+      verified. TWO THREADS: what they gain over one, over what two copies of the peak loop gain.
+      TRAFFIC: what folds move between the first cache and those behind it. × torch: whole passes with
+      packing, by the wall clock, against scaled_dot_product_attention and its gradients, a head for
+      each thread.
       """)
 
   @Option(name: .customLong("head-dim"), help: "Head dimensions, such as 64,128.")
@@ -67,23 +70,37 @@ struct BenchKernel: ParsableCommand {
 
   private func show(_ result: KernelBench.Result) {
     print(
-      "one thread, one head, float16, \(result.tokens) queries × \(result.tokens) keys,"
+      "one head, float16, \(result.tokens) queries × \(result.tokens) keys,"
         + " \(repetitions) pairs, processor time; verified against the reference; machine's cores"
         + " \(decimal(100 * result.machineCPUShare, 0)) % in use")
     printTable(
       [
-        "LEVEL", "D", "MASK", "GFLOP/S", "PEAK", "SHARE OF PEAK", "BACKWARD", "PACK K/V µs",
-        "PACK Q µs",
-        "× TORCH",
+        "LEVEL", "D", "MASK", "GFLOP/S", "PEAK", "SHARE OF PEAK", "BACKWARD", "TWO THREADS",
+        "TRAFFIC GB/S", "PACK K/V µs", "PACK Q µs",
       ],
       result.cases.map { item in
         [
           item.level, "\(item.headDimension)", item.mask, item.gflopsPerSecond.text(1),
           item.peakGflopsPerSecond.text(1), item.shareOfPeak.text(3),
-          item.backwardShareOfPeak.text(3),
-          item.packKeyTileMicroseconds.text(1), item.packQueryTileMicroseconds.text(1),
-          item.overTorch?.text(2) ?? "",
+          item.backwardShareOfPeak.text(3), item.twoThreads.text(2),
+          item.trafficGigabytesPerSecond.text(1), item.packKeyTileMicroseconds.text(1),
+          item.packQueryTileMicroseconds.text(1),
         ]
+      })
+    guard let torch = result.torch else { return }
+    print("\ntimes as fast as torch \(torch)")
+    printTable(
+      [
+        "LEVEL", "D", "MASK", "FLOAT32", "TWO THREADS", "BFLOAT16", "BACKWARD", "TWO THREADS",
+      ],
+      result.cases.compactMap { item in
+        item.overTorch.map { ratios in
+          [item.level, "\(item.headDimension)", item.mask]
+            + [
+              ratios.float32, ratios.float32TwoThreads, ratios.bfloat16, ratios.backward,
+              ratios.backwardTwoThreads,
+            ].map { $0.text(2) }
+        }
       })
   }
 }
