@@ -1,4 +1,4 @@
-/// The backward pass in float32: dQ, dK and dV from Q, K, V, O, LSE and dO, a query tile and a K/V tile
+/// The backward pass, in float32 whatever the type of the rows: dQ, dK and dV from Q, K, V, O, LSE and dO, a query tile and a K/V tile
 /// at a time. The order of the steps is the caller's, and part of the bits: dK and dV over ascending
 /// query tiles, dQ over ascending K/V tiles. So is the cut: dK and dV gain a rounded sum from each query
 /// tile, dQ from each 64 keys, so whoever shares a head out has to cut it the same everywhere.
@@ -13,6 +13,7 @@ extension AttentionKernel {
     layout: PackedLayout, into target: UnsafeMutablePointer<Float>
   ) {
     precondition((1...PackedLayout.keyCountMaximum).contains(keyCount), "\(keyCount) keys")
+    precondition(layout.operands == .float32)
     level.doors.packBackwardTile(
       keys: keys, values: values, type: type, keyCount: keyCount, layout: layout, into: target)
   }
@@ -49,6 +50,7 @@ extension AttentionKernel {
     precondition((1...PackedLayout.keyCountMaximum).contains(arguments.keyCount))
     precondition((1...PackedLayout.rowCountMaximum).contains(arguments.rowCount))
     precondition(arguments.visibility.ceiling <= arguments.keyCount)
+    precondition(arguments.layout.operands == .float32)
     level.doors.backward(arguments)
   }
 

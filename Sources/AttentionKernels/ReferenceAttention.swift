@@ -70,6 +70,35 @@ package struct ReferenceAttention: Sendable {
   }
 }
 
+extension ReferenceAttention {
+  /// The same in naive bfloat16: what each operation gives is rounded to bfloat16, sums inside a product
+  /// or a softmax are float32. The yardstick of `Tolerance` where operands are bfloat16.
+  package func naiveBFloat16Rows(queries: [[Double]], sights: [Sight]) -> [Row] {
+    let narrowKeys = keys.map { Self.rounded(Float($0)) }
+    let narrowValues = values.map { Self.rounded(Float($0)) }
+    return zip(queries, sights).map { query, sight in
+      let row = softmaxRow(
+        query: query.map { Self.rounded(Float($0)) }, keys: narrowKeys, values: narrowValues,
+        sight: sight,
+        logit: {
+          let scaled = Self.rounded(Self.rounded($0) * Float(scale))
+          return Self.rounded(
+            shape.logit(scaled, distance: $1, tangent: { Glibc.tanhf($0) }).value)
+        },
+        exponential: { Self.rounded(Glibc.expf($0)) }, logarithm: { Glibc.logf($0) })
+      return Row(
+        output: row.output.map { Double(Self.rounded($0)) }, logSumExp: Double(row.logSumExp),
+        largestLogit: Double(row.largestLogit))
+    }
+  }
+
+  private static func rounded(_ value: Float) -> Float {
+    if !value.isFinite { return value }
+    let bits = value.bitPattern
+    return Float(bitPattern: (bits &+ 0x7FFF &+ (bits &>> 16 & 1)) & 0xFFFF_0000)
+  }
+}
+
 /// What a row sees, for the reference: the keys, ascending, and where its query stands among them.
 package struct Sight: Sendable {
   package let keys: [Int]

@@ -55,8 +55,8 @@ extension CPULevel {
       let band = block.visibility.from(row: row)
       if band.start(0) < band.end(Tile.rows &- 1) {
         panelProducts(
-          Tile.self, rows + row &* padded, rowStride: padded, panels,
-          dimension: step.layout.headDimension, first: band.start(0) & ~15,
+          Tile.self, Self.self, rows + row &* padded, rowStride: padded, panels,
+          words: step.layout.headDimension, first: band.start(0) & ~15,
           end: band.end(Tile.rows &- 1), into: target + row &* 64, origin: block.first, stride: 64)
       }
       row &+= Tile.rows

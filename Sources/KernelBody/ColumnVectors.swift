@@ -14,6 +14,8 @@ package protocol ColumnVectors {
   func scaled<Level: CPULevel>(_: Level.Type, by scalar: Float, adding addend: Float) -> Self
   /// self + columns, lane by lane.
   func adding(_ columns: Self) -> Self
+  /// The bits of `mask` in each column.
+  func masked(_ mask: UInt32) -> Self
   var firstColumn: Float { get }
 }
 
@@ -53,6 +55,12 @@ package struct OneVector: ColumnVectors {
 
   @_alwaysEmitIntoClient @inline(__always)
   package func adding(_ columns: Self) -> Self { Self(lanes: lanes + columns.lanes) }
+
+  @_alwaysEmitIntoClient @inline(__always)
+  package func masked(_ mask: UInt32) -> Self {
+    let bits = unsafeBitCast(lanes, to: SIMD16<UInt32>.self) & SIMD16(repeating: mask)
+    return Self(lanes: unsafeBitCast(bits, to: Lanes.self))
+  }
 
   @_alwaysEmitIntoClient @inline(__always)
   package var firstColumn: Float { lanes[0] }
@@ -111,6 +119,11 @@ package struct Pair<Half: ColumnVectors>: ColumnVectors {
   @_alwaysEmitIntoClient @inline(__always)
   package func adding(_ columns: Self) -> Self {
     Self(low: low.adding(columns.low), high: high.adding(columns.high))
+  }
+
+  @_alwaysEmitIntoClient @inline(__always)
+  package func masked(_ mask: UInt32) -> Self {
+    Self(low: low.masked(mask), high: high.masked(mask))
   }
 
   @_alwaysEmitIntoClient @inline(__always)

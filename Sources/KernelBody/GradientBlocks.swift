@@ -41,7 +41,8 @@ extension CPULevel {
       if band.start(0) < band.end(Tile.rows &- 1) {
         var tile = Tile(repeating: -0.0)
         multiplyBand(
-          into: &tile, band, left: weights + (key &- block.first), leftStride: 1, leftStep: 64,
+          Self.self, into: &tile, band, left: weights + (key &- block.first), leftStride: 1,
+          leftStep: 64,
           right: rows + column, rightStride: padded, pending: step.pendingSums)
         let gradients = target + key &* padded + column
         tile.add(gradients, stride: padded)
@@ -88,7 +89,8 @@ extension CPULevel {
       if band.start(0) < band.end(Tile.rows &- 1) {
         var tile = Tile(repeating: -0.0)
         multiplyBand(
-          into: &tile, band, left: step.weightGradients + row &* 64 - block.first, leftStride: 64,
+          Self.self, into: &tile, band, left: step.weightGradients + row &* 64 - block.first,
+          leftStride: 64,
           right: k.start, rightStride: k.stride, pending: step.pendingSums)
         let gradients = step.queryGradients + row &* padded + column
         tile.add(gradients, stride: padded)

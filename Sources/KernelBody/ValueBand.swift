@@ -9,19 +9,19 @@ extension CPULevel {
   /// row: C = sum of p v over the visible keys of a chunk, T = sum of C over chunks, both in
   /// ascending order and both from -0, the number that changes no other; then O~ = factor O~ + T.
   @_alwaysEmitIntoClient @inline(__always)
-  package static func valueBand<Tile: RegisterTile>(
-    _: Tile.Type, _ fold: FoldArguments, _ rows: RowBand
+  package static func valueBand<Tile: RegisterTile, Products: CPULevel>(
+    _: Tile.Type, _: Products.Type, _ fold: FoldArguments, _ rows: RowBand
   ) {
     var column = 0
-    valueColumns(Tile.self, fold, rows, &column)
-    valueColumns(Tile.Narrow.self, fold, rows, &column)
-    valueColumns(Tile.Narrow.Narrow.self, fold, rows, &column)
+    valueColumns(Tile.self, Products.self, fold, rows, &column)
+    valueColumns(Tile.Narrow.self, Products.self, fold, rows, &column)
+    valueColumns(Tile.Narrow.Narrow.self, Products.self, fold, rows, &column)
   }
 
   /// As many columns as register tiles of this width take whole, chunk by chunk of keys.
   @_alwaysEmitIntoClient @inline(__always)
-  package static func valueColumns<Tile: RegisterTile>(
-    _: Tile.Type, _ fold: FoldArguments, _ rows: RowBand, _ column: inout Int
+  package static func valueColumns<Tile: RegisterTile, Products: CPULevel>(
+    _: Tile.Type, _: Products.Type, _ fold: FoldArguments, _ rows: RowBand, _ column: inout Int
   ) {
     typealias Columns = Tile.Columns
     while column &+ Columns.width <= fold.layout.paddedDimension {
@@ -30,10 +30,10 @@ extension CPULevel {
         let chunkEnd = (key & ~(PackedLayout.valueChunk &- 1)) &+ PackedLayout.valueChunk
         let next = chunkEnd < rows.end ? chunkEnd : rows.end
         var row = 0
-        valueRows(Tile.self, fold, rows, column, key, next, &row)
-        valueRows(FourRows<Columns>.self, fold, rows, column, key, next, &row)
-        valueRows(TwoRows<Columns>.self, fold, rows, column, key, next, &row)
-        valueRows(OneRow<Columns>.self, fold, rows, column, key, next, &row)
+        valueRows(Tile.self, Products.self, fold, rows, column, key, next, &row)
+        valueRows(FourRows<Columns>.self, Products.self, fold, rows, column, key, next, &row)
+        valueRows(TwoRows<Columns>.self, Products.self, fold, rows, column, key, next, &row)
+        valueRows(OneRow<Columns>.self, Products.self, fold, rows, column, key, next, &row)
         key = next
       }
       column &+= Columns.width
@@ -42,8 +42,9 @@ extension CPULevel {
 
   /// One chunk, keys `first ..< end`, of as many rows as register tiles of this height take whole.
   @_alwaysEmitIntoClient @inline(__always)
-  package static func valueRows<Tile: RegisterTile>(
-    _: Tile.Type, _ fold: FoldArguments, _ rows: RowBand, _ column: Int, _ first: Int, _ end: Int,
+  package static func valueRows<Tile: RegisterTile, Products: CPULevel>(
+    _: Tile.Type, _: Products.Type, _ fold: FoldArguments, _ rows: RowBand, _ column: Int,
+    _ first: Int, _ end: Int,
     _ row: inout Int
   ) {
     let width = Tile.Columns.width
@@ -53,8 +54,9 @@ extension CPULevel {
       let total = fold.tileSums + row &* 64
       var sums = Tile(repeating: -0.0)
       multiplyBand(
-        into: &sums, rows.visibility.from(row: row).among(first, end),
-        left: fold.scratch + row &* 256, leftStride: 256, right: v.start, rightStride: v.stride,
+        Products.self, into: &sums, rows.visibility.from(row: row).among(first, end),
+        pairing: fold.layout.pairing, left: fold.scratch + row &* 256, leftStride: 256,
+        right: v.start, rightStride: v.stride,
         pending: fold.pendingSums)
       if first > rows.start { sums.add(total, stride: width) }
       if end < rows.end {

@@ -24,7 +24,11 @@ package enum AVX512: FusedLevel {
 
   @inline(never)
   package static func fold(_ arguments: FoldArguments) {
-    foldTile(SixRows<FourVectors>.self, arguments)
+    if arguments.layout.operands == .float32 {
+      foldTile(SixRows<FourVectors>.self, Self.self, arguments)
+    } else {
+      foldTile(EightRows<TwoVectors>.self, BFloat16Pairs<Self>.self, arguments)
+    }
   }
 
   @inline(never)

@@ -25,7 +25,11 @@ package enum Baseline: SeparateLevel {
 
   @inline(never)
   package static func fold(_ arguments: FoldArguments) {
-    foldTile(ThreeRows<OneVector>.self, arguments)
+    if arguments.layout.operands == .float32 {
+      foldTile(ThreeRows<OneVector>.self, Self.self, arguments)
+    } else {
+      foldTile(TwoRows<OneVector>.self, BFloat16Pairs<Self>.self, arguments)
+    }
   }
 
   @inline(never)

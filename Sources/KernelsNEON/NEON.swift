@@ -25,7 +25,11 @@ package enum NEON: FusedLevel {
 
   @inline(never)
   package static func fold(_ arguments: FoldArguments) {
-    foldTile(SixRows<OneVector>.self, arguments)
+    if arguments.layout.operands == .float32 {
+      foldTile(SixRows<OneVector>.self, Self.self, arguments)
+    } else {
+      foldTile(FourRows<OneVector>.self, BFloat16Pairs<Self>.self, arguments)
+    }
   }
 
   @inline(never)

@@ -14,7 +14,8 @@ struct HeadProblem {
 
   var rowCount: Int { queries.count / headDimension }
   var keyCount: Int { keys.count / headDimension }
-  var layout: PackedLayout { PackedLayout(headDimension: headDimension) }
+  var operands = Operands.float32
+  var layout: PackedLayout { PackedLayout(headDimension: headDimension, operands: operands) }
 
   /// Inputs from N(0, 1), the queries times `spread`. Without a mask row r sees keys
   /// 0 ..< causalFirst + r, or all keys.

@@ -152,6 +152,8 @@ func tolerance(_ problem: HeadProblem, rows: [Int]? = nil) -> Tolerance {
   let sights = rows.map(problem.sight(row:))
   return Tolerance(
     reference: zip(queries, sights).map { reference.row(query: $0, sight: $1) },
-    naive: reference.naiveFloat32Rows(queries: queries, sights: sights),
+    naive: problem.operands == .float32
+      ? reference.naiveFloat32Rows(queries: queries, sights: sights)
+      : reference.naiveBFloat16Rows(queries: queries, sights: sights),
     largestValue: reference.largestValue)
 }
