@@ -29,6 +29,7 @@ TEST = $(SWIFT) test -c release --disable-testable-imports
 PROCESSES = MeshIntegrationTests|MeshChaosTests
 test: lint build
 	Protos/generate.sh --check
+	Scripts/check-levels.sh
 	Scripts/compile-embedded.sh
 	$(TEST) --skip "$(PROCESSES)"
 	$(TEST) --skip-build --filter "$(PROCESSES)" --no-parallel

@@ -19,14 +19,14 @@ let furtherLevels: [Target] = []
 #endif
 
 /// One body, compiled once per CPU level; the level is chosen at run time by CPUID.
-func kernelLevel(_ name: String, cpu: String?) -> Target {
+func kernelLevel(_ name: String, cpu: String?, with shims: [Target.Dependency] = []) -> Target {
   #if arch(x86_64)
   let flags = ["-Ounchecked"] + (cpu.map { ["-target-cpu", $0] } ?? [])
   #else
   let flags = ["-Ounchecked"]
   #endif
   return .target(
-    name: name, dependencies: ["KernelBody"], swiftSettings: strict + [.unsafeFlags(flags)])
+    name: name, dependencies: ["KernelBody"] + shims, swiftSettings: strict + [.unsafeFlags(flags)])
 }
 
 let package = Package(
@@ -41,6 +41,7 @@ let package = Package(
     .systemLibrary(name: "CCrypto"),
     .systemLibrary(name: "CSystem"),
     .systemLibrary(name: "CXXHash"),
+    .systemLibrary(name: "CBFloat16"),
     .target(name: "CChecksums"),
     .target(
       name: "Checksums", dependencies: ["CChecksums", "CCrypto", "CXXHash"], swiftSettings: strict),
@@ -49,10 +50,12 @@ let package = Package(
     kernelLevel("KernelsBaseline", cpu: nil),
     kernelLevel("KernelsAVX2", cpu: "haswell"),
     kernelLevel("KernelsAVX512", cpu: "skylake-avx512"),
+    kernelLevel("KernelsBFloat16", cpu: "cooperlake", with: ["CBFloat16"]),
     .target(
       name: "AttentionKernels",
       dependencies: [
-        "KernelBody", "KernelsBaseline", "KernelsAVX2", "KernelsAVX512", "CChecksums",
+        "KernelBody", "KernelsBaseline", "KernelsAVX2", "KernelsAVX512", "KernelsBFloat16",
+        "CChecksums",
       ] + furtherLevels.map { .target(name: $0.name) },
       swiftSettings: strict),
     .target(name: "TensorFiles", dependencies: ["ElementTypes"], swiftSettings: strict),

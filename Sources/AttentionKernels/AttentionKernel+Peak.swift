@@ -12,4 +12,11 @@ extension AttentionKernel {
   package var peakFlopsPerIteration: Int {
     level.doors.peakFlopsPerIteration
   }
+
+  /// The same for products of bfloat16 pairs: of the CPU's dot product, where the level has one.
+  package func pairPeakLoop(iterations: Int) -> Float {
+    level.pairDoors.pairPeak(iterations: iterations)
+  }
+
+  package var pairPeakFlopsPerIteration: Int { level.pairDoors.pairPeakFlopsPerIteration }
 }

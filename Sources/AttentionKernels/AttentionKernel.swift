@@ -7,6 +7,9 @@
 /// row's bits depend on the row, the tiles and the level's `arithmeticClass` only: not on the
 /// height of its query tile, on its neighbours, on threads, or on how folds are spread over calls.
 ///
+/// A layout with bfloat16 operands has Q, K, V and the weights rounded to bfloat16 on the way into the
+/// products; sums, statistics and the output are float32 all the same.
+///
 /// Float buffers (packed tiles, accumulator, scratch) start on 64-byte boundaries; rows, raw or packed,
 /// m, l, output and LSE need none. Distinct arguments don't overlap. Buffers may be shared by
 /// threads that only read them; scratch belongs to one thread.
@@ -56,24 +59,28 @@ package struct AttentionKernel: Sendable {
   ///   - visibility: which keys of this tile each row sees. Others never contribute, even where K
   ///     or V hold NaN or infinity; a row that sees none keeps its state bit for bit.
   ///   - shape: what becomes of logits before the softmax, in the same way in every fold of a row.
-  ///   - distance: position of row 0 minus position of key 0; of use to ALiBi alone.
+  ///   - distance: position of row 0 minus position of key 0; ALiBi needs it.
   ///   - scratch: `PackedLayout.scratchFloats` floats, of any content.
   package func fold(
     queries: UnsafePointer<Float>, scale: Double, tile: UnsafePointer<Float>,
     layout: PackedLayout,
     rowCount: Int, keyCount: Int, visibility: KeyVisibility, shape: LogitShape = .plain,
-    distance: Int = 0, state: StatePointers, scratch: UnsafeMutablePointer<Float>
+    distance: Int? = nil, state: StatePointers, scratch: UnsafeMutablePointer<Float>
   ) {
     precondition((1...PackedLayout.keyCountMaximum).contains(keyCount), "\(keyCount) keys")
     precondition((1...PackedLayout.rowCountMaximum).contains(rowCount), "\(rowCount) rows")
+    precondition(shape.slope == 0 || distance != nil, "ALiBi without a distance")
     precondition(visibility.ceiling <= keyCount, "key \(visibility.ceiling) of \(keyCount)")
     assert(isAligned(tile) && isAligned(scratch))
     assert(isAligned(state.accumulator))
     let arguments = FoldArguments(
       queries: queries, factor: LogitScale(scale).factor, tile: tile, layout: layout,
       rowCount: rowCount, keyCount: keyCount, visibility: visibility, shape: shape,
-      distance: distance, state: state, scratch: scratch)
-    level.doors.fold(arguments)
+      distance: distance ?? 0, state: state, scratch: scratch)
+    switch layout.operands {
+    case .float32: level.doors.fold(arguments)
+    case .bfloat16: level.pairDoors.foldPairs(arguments)
+    }
   }
 
   /// Normalises `rowCount` rows: `output` [rowCount][headDimension] without padding, `logSumExp`

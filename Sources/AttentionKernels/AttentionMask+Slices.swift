@@ -7,6 +7,7 @@ package struct MaskSlice: Sendable, Equatable {
   /// Position of row `rows.lowerBound` minus position of the K/V tile's first key: for ALiBi.
   package let distance: Int
 
+  /// A slice of rows `rows` of a query tile; for tests and masks of one's own.
   package init(rows: Range<Int>, visibility: KeyVisibility, distance: Int) {
     self.rows = rows
     self.visibility = visibility

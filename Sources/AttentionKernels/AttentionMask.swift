@@ -8,13 +8,16 @@
 package struct AttentionMask: Sendable, Equatable {
   /// Queries and keys of one document, ascending and disjoint in a sequence.
   package struct Document: Sendable, Equatable {
+    /// Indices in the whole sequence, as of `keys`.
     package let queries: Range<Int>
     package let keys: Range<Int>
     /// Position of a query, as a key's index, minus its own index.
     package let offset: Int
   }
 
+  /// Ascending, of queries and of keys.
   package let documents: [Document]
+  private static var most: Int { 1 << 40 }
   /// Keys that a query sees before its own position, and behind it; nil for all of the document.
   package let before: Int?
   package let after: Int?
@@ -62,10 +65,13 @@ package struct AttentionMask: Sendable, Equatable {
     documents: [Document], before: Int?, after: Int?, sinks: Int, blocks: BlockMap?
   ) {
     precondition((before ?? 0) >= 0 && (after ?? 0) >= 0 && sinks >= 0)
+    precondition(
+      documents.allSatisfy { abs($0.offset) <= Self.most && $0.keys.upperBound <= Self.most })
     self.documents = documents
-    self.before = before
-    self.after = after
-    self.sinks = sinks
+    // Beyond any sequence; `Int.max` would overflow in sums with positions.
+    self.before = before.map { min($0, Self.most) }
+    self.after = after.map { min($0, Self.most) }
+    self.sinks = min(sinks, Self.most)
     self.blocks = blocks
   }
 

@@ -1,7 +1,7 @@
 internal import KernelBody
 
 /// What each CPU level's target offers: one set of functions, compiled for that CPU.
-protocol KernelDoors {
+protocol KernelDoors: PairDoors {
   static func packTile(
     keys: UnsafeRawPointer, values: UnsafeRawPointer, type: ElementType, keyCount: Int,
     layout: PackedLayout, into target: UnsafeMutablePointer<Float>)
@@ -31,4 +31,11 @@ protocol KernelDoors {
 
   static func peak(iterations: Int) -> Float
   static var peakFlopsPerIteration: Int { get }
+}
+
+/// Forward with bfloat16 operands, from bfloat16 layouts: what a level may do in its own way.
+protocol PairDoors {
+  static func foldPairs(_ arguments: FoldArguments)
+  static func pairPeak(iterations: Int) -> Float
+  static var pairPeakFlopsPerIteration: Int { get }
 }

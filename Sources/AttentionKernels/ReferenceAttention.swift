@@ -101,7 +101,9 @@ extension ReferenceAttention {
 
 /// What a row sees, for the reference: the keys, ascending, and where its query stands among them.
 package struct Sight: Sendable {
+  /// The keys that it sees.
   package let keys: [Int]
+  /// The query's position, as a key's index.
   package let position: Int
 
   package init(keys: [Int], position: Int) {

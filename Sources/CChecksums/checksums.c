@@ -82,6 +82,8 @@ int attnmesh_cpu_has_avx512(void) {
          __builtin_cpu_supports("avx512vl");
 }
 
+int attnmesh_cpu_has_bfloat16(void) { return __builtin_cpu_supports("avx512bf16") != 0; }
+
 uint32_t attnmesh_crc32c(uint32_t crc, const void *bytes, size_t count) {
   if (__builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("pclmul"))
     return ~crc32c_pclmul(~crc, bytes, count);
@@ -91,6 +93,7 @@ uint32_t attnmesh_crc32c(uint32_t crc, const void *bytes, size_t count) {
 #else
 int attnmesh_cpu_has_avx2(void) { return 0; }
 int attnmesh_cpu_has_avx512(void) { return 0; }
+int attnmesh_cpu_has_bfloat16(void) { return 0; }
 uint32_t attnmesh_crc32c(uint32_t crc, const void *bytes, size_t count) {
   return ~crc32c_table(~crc, bytes, count);
 }

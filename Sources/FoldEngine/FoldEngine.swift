@@ -10,15 +10,16 @@ package final class FoldEngine {
   private var ranks: [VRank: RankBuffers] = [:]
   private var tiles: [Int: PackedKeyTile] = [:]
 
-  package init(plan: Plan, kernel: AttentionKernel) {
+  /// - Parameter operands: what products multiply; bfloat16 is for tensors that are.
+  package init(plan: Plan, kernel: AttentionKernel, operands: Operands = .float32) {
     self.plan = plan
     self.kernel = kernel
-    layout = PackedLayout(headDimension: plan.job.headDimension)
+    layout = PackedLayout(headDimension: plan.job.headDimension, operands: operands)
   }
 
   /// Makes room for a virtual rank.
   package func host(_ vrank: VRank) {
-    ranks[vrank] = RankBuffers(plan: plan, vrank: vrank)
+    ranks[vrank] = RankBuffers(plan: plan, vrank: vrank, layout: layout)
   }
 
   /// Frees the state of a virtual rank.

@@ -18,10 +18,10 @@ struct RankBuffers: Sendable {
 
   /// Memory only: rows get their state in their first fold, on the thread that folds them, so that
   /// whoever makes room for gigabytes isn't kept by touching them.
-  init(plan: Plan, vrank: VRank) {
+  init(plan: Plan, vrank: VRank, layout: PackedLayout) {
     self.plan = plan
     self.vrank = vrank
-    layout = PackedLayout(headDimension: plan.job.headDimension)
+    self.layout = layout
     queryTiles = plan.queryTiles(of: vrank)
     let rows = Plan.queryTileRows
     queryStride = (layout.queryFloats(rowCount: rows) + 15) & ~15

@@ -28,23 +28,26 @@ package func lowerElements(_ words: Lanes) -> Lanes {
     unsafeBitCast(words, to: SIMD16<UInt32>.self) &<< SIMD16(repeating: 16), to: Lanes.self)
 }
 
-/// Words of `low` and `high`, rounded to bfloat16, to the even neighbour in a tie. Every NaN is 0x7FC0.
-@_alwaysEmitIntoClient @inline(__always)
-package func bfloat16Words(low: Lanes, high: Lanes) -> Lanes {
-  let lower = bfloat16Bits(low) &>> SIMD16(repeating: 16)
-  return unsafeBitCast(lower | bfloat16Bits(high), to: Lanes.self)
-}
-
-/// `lanes` rounded to bfloat16, in the upper half; the lower half is zero.
-@_alwaysEmitIntoClient @inline(__always)
-package func bfloat16Bits(_ lanes: Lanes) -> SIMD16<UInt32> {
-  let bits = unsafeBitCast(lanes, to: SIMD16<UInt32>.self)
-  let odd = (bits &>> SIMD16(repeating: 16)) & SIMD16(repeating: 1)
-  let rounded = (bits &+ SIMD16(repeating: 0x7FFF) &+ odd) & SIMD16(repeating: 0xFFFF_0000)
-  return rounded.replacing(with: SIMD16(repeating: 0x7FC0_0000), where: lanes .!= lanes)
-}
-
 extension CPULevel {
+  /// Words of `low` and `high`, rounded to bfloat16, to the even neighbour in a tie. Every NaN is 0x7FC0.
+  ///
+  /// Like `bfloat16Bits` a function of the level: were it left a function of its own, all levels would
+  /// have it under one name (see `CPULevel`).
+  @_alwaysEmitIntoClient @inline(__always)
+  package static func bfloat16Words(low: Lanes, high: Lanes) -> Lanes {
+    let lower = bfloat16Bits(low) &>> SIMD16(repeating: 16)
+    return unsafeBitCast(lower | bfloat16Bits(high), to: Lanes.self)
+  }
+
+  /// `lanes` rounded to bfloat16, in the upper half; the lower half is zero.
+  @_alwaysEmitIntoClient @inline(__always)
+  package static func bfloat16Bits(_ lanes: Lanes) -> SIMD16<UInt32> {
+    let bits = unsafeBitCast(lanes, to: SIMD16<UInt32>.self)
+    let odd = (bits &>> SIMD16(repeating: 16)) & SIMD16(repeating: 1)
+    let rounded = (bits &+ SIMD16(repeating: 0x7FFF) &+ odd) & SIMD16(repeating: 0xFFFF_0000)
+    return rounded.replacing(with: SIMD16(repeating: 0x7FC0_0000), where: lanes .!= lanes)
+  }
+
   /// Rounds P [rows][256] to bfloat16 and packs it in words [rows][128], in place, as far as rows see.
   @_alwaysEmitIntoClient @inline(__always)
   package static func pairWeights(_ weights: UnsafeMutablePointer<Float>, _ rows: RowBand) {

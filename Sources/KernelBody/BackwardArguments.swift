@@ -18,8 +18,8 @@ package struct BackwardArguments {
   @usableFromInline package let keyCount: Int
   @usableFromInline package let visibility: KeyVisibility
   @usableFromInline package let shape: LogitShape
-  /// Position of row 0 minus position of key 0.
-  @usableFromInline package let distance: Int
+  /// Position of row 0 minus position of key 0, for ALiBi.
+  @usableFromInline package let distance: Int?
   /// dQ of the query tile, dK of the K/V tile: yet to be multiplied by the scale. dV.
   @usableFromInline package let queryGradients: UnsafeMutablePointer<Float>
   @usableFromInline package let keyGradients: UnsafeMutablePointer<Float>
@@ -32,7 +32,7 @@ package struct BackwardArguments {
     queries: UnsafePointer<Float>, outputGradients: UnsafePointer<Float>,
     logSumExp: UnsafePointer<Float>, differences: UnsafePointer<Float>, factor: Float,
     tile: UnsafePointer<Float>, layout: PackedLayout, rowCount: Int, keyCount: Int,
-    visibility: KeyVisibility, shape: LogitShape = .plain, distance: Int = 0,
+    visibility: KeyVisibility, shape: LogitShape = .plain, distance: Int? = nil,
     queryGradients: UnsafeMutablePointer<Float>, keyGradients: UnsafeMutablePointer<Float>,
     valueGradients: UnsafeMutablePointer<Float>, scratch: UnsafeMutablePointer<Float>
   ) {

@@ -75,7 +75,7 @@ extension CPULevel {
         if !step.shape.isPlain {
           shapeRow(
             weights, step.capSlopes, from: start, to: end, factor: step.factor, step.shape,
-            distance: step.distance &+ row &- block.first)
+            distance: (step.distance ?? 0) &+ row &- block.first)
         }
         differentiateRow(
           weights, step.weightGradients + row &* 64,

@@ -1,11 +1,11 @@
 /// One fold: a query tile, a K/V tile, the state, and what is visible.
 @usableFromInline
 package struct FoldArguments {
-  /// Q [rowCount][headDimension], times the power of two of `LogitScale`.
+  /// Q [rowCount][rowWords], times the power of two of `LogitScale`.
   @usableFromInline package let queries: UnsafePointer<Float>
   /// What scores are still to be multiplied by: the factor of `LogitScale`.
   @usableFromInline package let factor: Float
-  /// K panels, then V rows.
+  /// K panels, then V panels.
   @usableFromInline package let tile: UnsafePointer<Float>
   @usableFromInline package let layout: PackedLayout
   @usableFromInline package let rowCount: Int

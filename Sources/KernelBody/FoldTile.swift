@@ -2,8 +2,8 @@ extension CPULevel {
   /// Folds one K/V tile into every row of a query tile (FlashAttention's loop body, Dao 2023,
   /// algorithm 1, with the un-normalised accumulator).
   ///
-  /// Rows go in bands of 16: the scores of a band stay in L1, a K panel or a chunk of V is read from
-  /// L2 once per band, and the statistics of a band are vectors. Inside a band they go in register
+  /// Rows go in bands of 16: the scores of a band stay in L1, a K panel and a chunk of V serve
+  /// several register tiles from there, and the statistics of a band are vectors. Inside a band they go in register
   /// tiles of `Tile.rows`, the rest of 4, 2 and 1. Per row, the operations and their order are the same
   /// in every band and tile height, and only keys that the row sees take part, so a row's bits depend on
   /// nothing but the row and the tile.

@@ -18,12 +18,14 @@ package struct KeyVisibility: Sendable, Equatable {
   @_alwaysEmitIntoClient @inline(__always)
   package static var unbounded: Int { 1 &<< 48 }
 
-  /// - Precondition: lower < upper, 0 <= floor <= ceiling.
+  /// - Precondition: lower < upper, both within twice `unbounded`; 0 <= floor <= ceiling.
   package init(
     lower: Int = -KeyVisibility.unbounded, upper: Int = KeyVisibility.unbounded, floor: Int = 0,
     ceiling: Int
   ) {
-    precondition(lower < upper, "rows that see keys \(lower) ..< \(upper)")
+    precondition(
+      lower < upper && lower >= -2 * Self.unbounded && upper <= 2 * Self.unbounded,
+      "rows that see keys \(lower) ..< \(upper)")
     precondition(0 <= floor && floor <= ceiling, "keys \(floor) ..< \(ceiling)")
     self.init(unchecked: lower, upper, floor, ceiling)
   }

@@ -28,15 +28,6 @@ package func laneSum(_ lanes: Lanes) -> Float {
   return two[0] + two[1]
 }
 
-/// Maximum of the lanes, by halves. Lanes hold no NaN: `laneWiseMaximum` drops them.
-@_alwaysEmitIntoClient @inline(__always)
-package func laneMaximum(_ lanes: Lanes) -> Float {
-  let eight = laneWiseMaximum(lanes, exchangingEights(lanes))
-  let four = laneWiseMaximum(eight, exchangingFours(eight))
-  let two = laneWiseMaximum(four, exchangingTwos(four))
-  return two[1] > two[0] ? two[1] : two[0]
-}
-
 /// Lanes with the halves of sixteen exchanged.
 @_alwaysEmitIntoClient @inline(__always)
 package func exchangingEights(_ lanes: Lanes) -> Lanes {

@@ -12,10 +12,12 @@ package struct LogitShape: Sendable, Equatable {
   @_alwaysEmitIntoClient @inline(__always)
   package static var plain: LogitShape { LogitShape() }
 
-  /// - Precondition: both finite, `softcap` not negative.
+  /// - Precondition: `softcap` is 0 or from 1e-30 to 1e30, `slope` at most 1e30 either way: products
+  ///   with them neither overflow nor vanish.
   @_alwaysEmitIntoClient @inline(__always)
   package init(softcap: Float = 0, slope: Float = 0) {
-    precondition(softcap >= 0 && softcap.isFinite && slope.isFinite, "\(softcap), \(slope)")
+    precondition(softcap == 0 || (1e-30...1e30).contains(softcap), "softcap \(softcap)")
+    precondition((-1e30...1e30).contains(slope), "slope \(slope)")
     self.softcap = softcap
     self.slope = slope
   }
@@ -29,7 +31,7 @@ extension CPULevel {
   /// after. Writes what the cap's derivative is there to `slopes`, unless nil: 1 - tanh(x / softcap)^2.
   ///
   /// - Parameters:
-  ///   - start, end: the keys, an offset into `scores` and `slopes`; whole vectors are written.
+  ///   - from, to: the keys, an offset into `scores` and `slopes`; whole vectors are written.
   ///   - distance: the query's position minus that of key 0 of `scores`.
   @_alwaysEmitIntoClient @inline(never)
   package static func shapeRow(

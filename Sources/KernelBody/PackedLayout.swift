@@ -34,7 +34,7 @@ package struct PackedLayout: Sendable, Equatable {
   @_alwaysEmitIntoClient @inline(__always)
   package static var headDimensionMaximum: Int { 256 }
 
-  /// Keys whose P V is summed in one chain, a power of two: see `valueBlock`.
+  /// Keys whose P V is summed in one chain, a power of two: see `valueBand`.
   @_alwaysEmitIntoClient @inline(__always)
   package static var valueChunk: Int { 64 }
 

@@ -25,11 +25,12 @@ package enum AVX2: FusedLevel {
 
   @inline(never)
   package static func fold(_ arguments: FoldArguments) {
-    if arguments.layout.operands == .float32 {
-      foldTile(SixRows<OneVector>.self, Self.self, arguments)
-    } else {
-      foldTile(FourRows<OneVector>.self, BFloat16Pairs<Self>.self, arguments)
-    }
+    foldTile(SixRows<OneVector>.self, Self.self, arguments)
+  }
+
+  @inline(never)
+  package static func foldPairs(_ arguments: FoldArguments) {
+    foldTile(FourRows<OneVector>.self, BFloat16Pairs<Self>.self, arguments)
   }
 
   @inline(never)
@@ -94,4 +95,11 @@ package enum AVX2: FusedLevel {
   }
 
   package static var peakFlopsPerIteration: Int { peakFlops(SixRows<OneVector>.self) }
+
+  @inline(never)
+  package static func pairPeak(iterations: Int) -> Float {
+    BFloat16Pairs<Self>.peakLoop(FourRows<OneVector>.self, iterations: iterations)
+  }
+
+  package static var pairPeakFlopsPerIteration: Int { 2 * peakFlops(FourRows<OneVector>.self) }
 }

@@ -24,11 +24,12 @@ package enum AVX512: FusedLevel {
 
   @inline(never)
   package static func fold(_ arguments: FoldArguments) {
-    if arguments.layout.operands == .float32 {
-      foldTile(SixRows<FourVectors>.self, Self.self, arguments)
-    } else {
-      foldTile(EightRows<TwoVectors>.self, BFloat16Pairs<Self>.self, arguments)
-    }
+    foldTile(SixRows<FourVectors>.self, Self.self, arguments)
+  }
+
+  @inline(never)
+  package static func foldPairs(_ arguments: FoldArguments) {
+    foldTile(EightRows<TwoVectors>.self, BFloat16Pairs<Self>.self, arguments)
   }
 
   @inline(never)
@@ -93,4 +94,11 @@ package enum AVX512: FusedLevel {
   }
 
   package static var peakFlopsPerIteration: Int { peakFlops(EightRows<TwoVectors>.self) }
+
+  @inline(never)
+  package static func pairPeak(iterations: Int) -> Float {
+    BFloat16Pairs<Self>.peakLoop(EightRows<TwoVectors>.self, iterations: iterations)
+  }
+
+  package static var pairPeakFlopsPerIteration: Int { 2 * peakFlops(EightRows<TwoVectors>.self) }
 }

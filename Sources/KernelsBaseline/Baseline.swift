@@ -25,11 +25,12 @@ package enum Baseline: SeparateLevel {
 
   @inline(never)
   package static func fold(_ arguments: FoldArguments) {
-    if arguments.layout.operands == .float32 {
-      foldTile(ThreeRows<OneVector>.self, Self.self, arguments)
-    } else {
-      foldTile(TwoRows<OneVector>.self, BFloat16Pairs<Self>.self, arguments)
-    }
+    foldTile(ThreeRows<OneVector>.self, Self.self, arguments)
+  }
+
+  @inline(never)
+  package static func foldPairs(_ arguments: FoldArguments) {
+    foldTile(TwoRows<OneVector>.self, BFloat16Pairs<Self>.self, arguments)
   }
 
   @inline(never)
@@ -94,4 +95,11 @@ package enum Baseline: SeparateLevel {
   }
 
   package static var peakFlopsPerIteration: Int { peakFlops(ThreeRows<OneVector>.self) }
+
+  @inline(never)
+  package static func pairPeak(iterations: Int) -> Float {
+    BFloat16Pairs<Self>.peakLoop(TwoRows<OneVector>.self, iterations: iterations)
+  }
+
+  package static var pairPeakFlopsPerIteration: Int { 2 * peakFlops(TwoRows<OneVector>.self) }
 }

@@ -9,6 +9,7 @@ final class HeadBench {
   private let plan: Plan
   private let kernel: AttentionKernel
   private let engine: FoldEngine
+  private let operands: Operands
   private let scratch = FoldScratch()
   private let rank = VRank(0)
   /// Elements as they are stored, [tokens][d] each.
@@ -22,15 +23,16 @@ final class HeadBench {
 
   init(
     kernel: AttentionKernel, headDimension: Int, tokens: Int, mask: Mask,
-    element: ElementType = .float16
+    element: ElementType = .float16, operands: Operands = .float32
   ) {
     let job = AttentionJob(
       batch: 1, queryHeads: 1, keyValueHeads: 1, queryTokens: tokens, keyTokens: tokens,
       headDimension: headDimension, element: element, mask: mask,
       scale: 1 / Float(headDimension).squareRoot(), layout: .contiguous)
     self.kernel = kernel
+    self.operands = operands
     plan = Plan(job: job, vrankCount: 1)
-    engine = FoldEngine(plan: plan, kernel: kernel)
+    engine = FoldEngine(plan: plan, kernel: kernel, operands: operands)
     var random = SplitMix64(seed: UInt64(headDimension))
     queries = Self.elements(element, tokens * headDimension, times: 3, &random)
     keys = Self.elements(element, tokens * headDimension, times: 1, &random)
@@ -78,10 +80,10 @@ final class HeadBench {
     return elements[range.lowerBound * bytes..<range.upperBound * bytes]
   }
 
-  /// Bytes that folds take from or put into caches beyond the first: a band of sixteen rows reads its
-  /// queries and a whole K/V tile, and reads and writes its accumulator.
+  /// Bytes that folds take from or put into caches beyond the first, as a model: a band of sixteen rows
+  /// reads its queries and a whole K/V tile once, and reads and writes its accumulator.
   var trafficBytes: Double {
-    let layout = PackedLayout(headDimension: plan.job.headDimension)
+    let layout = PackedLayout(headDimension: plan.job.headDimension, operands: operands)
     return (0..<plan.queryTileCount).reduce(0.0) { total, query in
       let rows = plan.queryRows(of: query).count
       let state = layout.queryFloats(rowCount: rows) + 2 * layout.accumulatorFloats(rowCount: rows)
@@ -134,7 +136,9 @@ final class HeadBench {
     }
     let tolerance = Tolerance(
       reference: zip(inputs, sights).map { reference.row(query: $0, sight: $1) },
-      naive: reference.naiveFloat32Rows(queries: inputs, sights: sights),
+      naive: operands == .float32
+        ? reference.naiveFloat32Rows(queries: inputs, sights: sights)
+        : reference.naiveBFloat16Rows(queries: inputs, sights: sights),
       largestValue: reference.largestValue)
     for (index, row) in chosen.enumerated() {
       let (tile, place) = row.quotientAndRemainder(dividingBy: Plan.queryTileRows)

@@ -33,8 +33,13 @@ package struct KernelBench {
     package let backwardShareOfPeak: Spread
     /// What two threads gain over one, over what two copies of the peak loop gain.
     package let twoThreads: Spread
-    /// Bytes that folds move between the first cache and those behind it, a second.
-    package let trafficGigabytesPerSecond: Spread
+    /// Bytes that folds move between the first cache and those behind it, a second: modelled, from what
+    /// a band of rows reads and writes.
+    package let modelledTrafficGigabytesPerSecond: Spread
+    /// Folds with bfloat16 operands, as a share of the peak of products of pairs: of the CPU's dot
+    /// product where the level has one, of the same step by step elsewhere.
+    package let bfloat16GflopsPerSecond: Spread
+    package let bfloat16ShareOfPeak: Spread
     /// nil without a torch.
     package let overTorch: TorchRatios?
     package let rowsVerified: Int
@@ -86,6 +91,12 @@ package struct KernelBench {
       Goal(
         "\(name): share of peak, backward", item.backwardShareOfPeak.median,
         atLeast: item.headDimension == 64 ? 0.78 : 0.82))
+    if item.level == KernelLevel.avx512bf16.name {
+      goals.append(
+        Goal(
+          "\(name): share of the dot product's peak, bfloat16", item.bfloat16ShareOfPeak.median,
+          atLeast: item.headDimension == 64 ? 0.65 : 0.75))
+    }
     goals.append(Goal("\(name): two threads", item.twoThreads.median, atLeast: 0.97))
     guard let ratios = item.overTorch else { return goals }
     for (text, ratio, bound) in [
@@ -124,10 +135,25 @@ package struct KernelBench {
       kernel: kernel, headDimension: dimension, tokens: tokens, mask: mask)
     backward.run()
     let (steps, backwardPeaks) = turns.rates(flops: backward.flops, &findings) { backward.run() }
+    let paired = HeadBench(
+      kernel: kernel, headDimension: dimension, tokens: tokens, mask: mask, element: .bfloat16,
+      operands: .bfloat16)
+    paired.pack()
+    paired.fold()
+    _ = paired.verify(&findings)
+    paired.pack()
+    let (pairs, pairPeaks) = turns.rates(flops: head.flops, of: .bfloat16, &findings) {
+      paired.fold()
+    }
     var (keys, queries): ([Double], [Double]) = ([], [])
     for _ in 0..<repetitions {
       keys.append(seconds { head.packKeys() } * 1e6 / Double(head.keyTileCount))
       queries.append(seconds { head.packQueries() } * 1e6 / Double(head.queryTileCount))
+    }
+    let ratios = try torch.map { (torch) throws(MeshError) in
+      try TorchRatios(
+        torch, kernel: kernel, headDimension: dimension, tokens: tokens, mask: mask,
+        repetitions: repetitions)
     }
     return Case(
       level: level.name, headDimension: dimension, mask: mask.name, gflopsPerSecond: Spread(folds),
@@ -136,11 +162,9 @@ package struct KernelBench {
       backwardGflopsPerSecond: Spread(steps),
       backwardShareOfPeak: Spread(zip(steps, backwardPeaks).map { $0 / $1 }),
       twoThreads: Spread(turns.twoThreads(flops: head.flops) { heads[$0].fold() }),
-      trafficGigabytesPerSecond: Spread(folds.map { head.trafficBytes / head.flops * $0 }),
-      overTorch: try torch.map { (torch) throws(MeshError) in
-        try TorchRatios(
-          torch, kernel: kernel, headDimension: dimension, tokens: tokens, mask: mask,
-          repetitions: repetitions)
-      }, rowsVerified: verified)
+      modelledTrafficGigabytesPerSecond: Spread(folds.map { head.trafficBytes / head.flops * $0 }),
+      bfloat16GflopsPerSecond: Spread(pairs),
+      bfloat16ShareOfPeak: Spread(zip(pairs, pairPeaks).map { $0 / $1 }), overTorch: ratios,
+      rowsVerified: verified)
   }
 }

@@ -8,16 +8,23 @@ struct PeakTurns {
 
   /// GFLOP/s of work of `flops` operations, and of the peak loop, by processor time.
   func rates(
-    flops: Double, _ findings: inout Findings, _ work: () -> Void
+    flops: Double, of operands: Operands = .float32, _ findings: inout Findings,
+    _ work: () -> Void
   ) -> (work: [Double], peak: [Double]) {
-    let steps = max(1, Int(flops / Double(kernel.peakFlopsPerIteration)))
+    let isPaired = operands == .bfloat16
+    let stepFlops = isPaired ? kernel.pairPeakFlopsPerIteration : kernel.peakFlopsPerIteration
+    let steps = max(1, Int(flops / Double(stepFlops)))
     var (rates, peaks): ([Double], [Double]) = ([], [])
     var checksum: Float = 0
     for repetition in 0..<repetitions {
       let peak = {
         peaks.append(
-          Double(steps * kernel.peakFlopsPerIteration) / 1e9
-            / seconds { checksum += kernel.fmaPeakLoop(iterations: steps) })
+          Double(steps * stepFlops) / 1e9
+            / seconds {
+              checksum +=
+                isPaired
+                ? kernel.pairPeakLoop(iterations: steps) : kernel.fmaPeakLoop(iterations: steps)
+            })
       }
       if repetition % 2 == 0 { peak() }
       rates.append(flops / 1e9 / seconds(work))

@@ -2,8 +2,8 @@ package import ElementTypes
 internal import Foundation
 package import MeshRuntime
 
-/// PyTorch's `scaled_dot_product_attention` and its gradients in a process of its own, which computes when it is told to:
-/// measured in turn with a kernel, both see the same stretch of clock rate and neighbours.
+/// PyTorch's `scaled_dot_product_attention` and its gradients in a process of its own, which computes when
+/// it is told to: measured in turn with a kernel, both see the same stretch of clock rate and neighbours.
 package final class TorchPeer {
   package let version: String
   private let process = Process()
@@ -19,7 +19,6 @@ package final class TorchPeer {
     process.arguments = ["-c", Self.script]
     process.standardInput = orders
     process.standardOutput = output
-    process.standardError = FileHandle.nullDevice
     guard let answers = fdopen(dup(output.fileHandleForReading.fileDescriptor), "r") else {
       throw MeshError(.badInput, "\(python): \(String(cString: strerror(errno)))")
     }
@@ -77,17 +76,26 @@ package final class TorchPeer {
 
   private static func line(_ file: UnsafeMutablePointer<FILE>) -> String? {
     var buffer = [CChar](repeating: 0, count: 256)
-    guard fgets(&buffer, Int32(buffer.count), file) != nil else { return nil }
-    return buffer.withUnsafeBufferPointer { text in
-      text.baseAddress.map { String(cString: $0) }
-    }?.trimmingCharacters(in: .newlines)
+    // Whatever else a Python prints is not for us.
+    while fgets(&buffer, Int32(buffer.count), file) != nil {
+      let line = buffer.withUnsafeBufferPointer { text in
+        text.baseAddress.map { String(cString: $0) } ?? ""
+      }
+      if line.hasPrefix(marker) {
+        return line.dropFirst(marker.count).trimmingCharacters(in: .whitespacesAndNewlines)
+      }
+    }
+    return nil
   }
+
+  /// Before every answer.
+  private static let marker = "attnmesh:"
 
   private static let script = """
     import sys, time, torch
     from torch.nn.functional import scaled_dot_product_attention as attend
     torch.manual_seed(1)
-    print(torch.__version__, flush=True)
+    print("attnmesh:", torch.__version__, flush=True)
     last, tensors, gradient = None, None, None
     for line in sys.stdin:
         kind, tokens, dimension, causal, element, heads = line.split()
@@ -110,6 +118,6 @@ package final class TorchPeer {
             start = time.perf_counter()
             torch.autograd.grad(output, inputs, gradient)
             seconds = time.perf_counter() - start
-        print(seconds, flush=True)
+        print("attnmesh:", seconds, flush=True)
     """
 }

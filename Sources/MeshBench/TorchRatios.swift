@@ -61,7 +61,11 @@ package struct TorchRatios: Encodable, Sendable {
       var ours = 0.0
       if repetition % 2 == 0 { ours = wallSeconds(order.heads, work) }
       let theirs = try torch.seconds(order)
-      if repetition % 2 == 1 { ours = wallSeconds(order.heads, work) }
+      if repetition % 2 == 1 {
+        // Torch's idle threads spin for a while, on cores that ours need.
+        usleep(50_000)
+        ours = wallSeconds(order.heads, work)
+      }
       if repetition > 0 { ratios.append(theirs / ours) }
     }
     return Spread(ratios)

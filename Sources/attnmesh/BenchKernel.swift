@@ -10,12 +10,14 @@ struct BenchKernel: ParsableCommand {
     commandName: "kernel",
     abstract: "Kernels against the multiply-add peak of the core.",
     discussion: """
-      Forward: folds of float16 elements, as a worker does them; packing is shown apart. BACKWARD: all
-      steps of dQ, dK and dV in float32, packed before, as a share of the peak; a head of 320 tokens is
-      verified. TWO THREADS: what they gain over one, over what two copies of the peak loop gain.
-      TRAFFIC: what folds move between the first cache and those behind it. × torch: whole passes with
-      packing, by the wall clock, against scaled_dot_product_attention and its gradients, a head for
-      each thread.
+      One head on one thread, by processor time. Forward: folds of float16 elements, as a worker does
+      them; packing is shown apart. BACKWARD: all steps of dQ, dK and dV in float32, packed before, as a
+      share of the peak; a head of 320 tokens is verified. BFLOAT16: forward with bfloat16 operands, as a
+      share of the peak of such products: of the CPU's dot product where the level has one. TWO THREADS:
+      what they gain over one with a head each, over what two copies of the peak loop gain, by the wall
+      clock. TRAFFIC: what folds move between the first cache and those behind it, modelled. × torch:
+      whole passes with packing, by the wall clock, against scaled_dot_product_attention and its
+      gradients, a head for each thread.
       """)
 
   @Option(name: .customLong("head-dim"), help: "Head dimensions, such as 64,128.")
@@ -70,20 +72,20 @@ struct BenchKernel: ParsableCommand {
 
   private func show(_ result: KernelBench.Result) {
     print(
-      "one head, float16, \(result.tokens) queries × \(result.tokens) keys,"
-        + " \(repetitions) pairs, processor time; verified against the reference; machine's cores"
-        + " \(decimal(100 * result.machineCPUShare, 0)) % in use")
+      "\(result.tokens) queries × \(result.tokens) keys, \(repetitions) pairs; verified against the"
+        + " reference; machine's cores \(decimal(100 * result.machineCPUShare, 0)) % in use")
     printTable(
       [
-        "LEVEL", "D", "MASK", "GFLOP/S", "PEAK", "SHARE OF PEAK", "BACKWARD", "TWO THREADS",
-        "TRAFFIC GB/S", "PACK K/V µs", "PACK Q µs",
+        "LEVEL", "D", "MASK", "GFLOP/S", "PEAK", "SHARE OF PEAK", "BACKWARD", "BFLOAT16",
+        "TWO THREADS", "TRAFFIC GB/S", "PACK K/V µs", "PACK Q µs",
       ],
       result.cases.map { item in
         [
           item.level, "\(item.headDimension)", item.mask, item.gflopsPerSecond.text(1),
           item.peakGflopsPerSecond.text(1), item.shareOfPeak.text(3),
-          item.backwardShareOfPeak.text(3), item.twoThreads.text(2),
-          item.trafficGigabytesPerSecond.text(1), item.packKeyTileMicroseconds.text(1),
+          item.backwardShareOfPeak.text(3), item.bfloat16ShareOfPeak.text(3),
+          item.twoThreads.text(2), item.modelledTrafficGigabytesPerSecond.text(1),
+          item.packKeyTileMicroseconds.text(1),
           item.packQueryTileMicroseconds.text(1),
         ]
       })

@@ -8,7 +8,7 @@ struct DealtMask: CustomTestStringConvertible {
   var shape = LogitShape.plain
 
   /// Kinds of masks, by place.
-  static let count = 13
+  static let count = 16
 
   init(_ place: Int, queries: Int, keys: Int, seed: UInt64) {
     var random = SplitMix64(seed: seed)
@@ -57,6 +57,24 @@ struct DealtMask: CustomTestStringConvertible {
     case 11:
       (name, mask) = ("causal, ALiBi", AttentionMask(queries: queries, keys: keys, after: 0))
       shape = LogitShape(slope: 0.0625)
+    case 12:
+      name = "causal documents with ALiBi"
+      mask = AttentionMask(
+        packed: Self.cuts(queries, 4, &random), keys: Self.cuts(keys, 4, &random), after: 0)
+      shape = LogitShape(slope: 0.25)
+    case 13:
+      name = "all kinds at once"
+      mask = AttentionMask(
+        packed: Self.cuts(queries, 3, &random), keys: Self.cuts(keys, 3, &random),
+        before: Int.random(in: 0...keys, using: &random), after: [nil, 0, 70][keys % 3],
+        sinks: Int.random(in: 0...20, using: &random),
+        // One row and one column of blocks short: what is beyond the map isn't seen.
+        blocks: Self.blocks(48, 20, max(1, queries - 48), max(1, keys - 20), &random))
+      shape = LogitShape(softcap: 20, slope: 0.125)
+    case 14:
+      let offset = Int.random(in: -queries...keys, using: &random)
+      name = "shifted by \(offset), no end behind"
+      mask = AttentionMask(queries: queries, keys: keys, offset: offset, before: 30)
     default:
       name = "window, sinks, softcap and ALiBi"
       mask = AttentionMask(queries: queries, keys: keys, before: 90, after: 30, sinks: 2)

@@ -38,7 +38,7 @@ final class HeadRun {
     StatePointers(accumulator: accumulator.base, maximum: maximum.base, sum: sum.base)
   }
 
-  /// O~ without padding, m and l.
+  /// O~ with its padding, m and l.
   var stateBits: [UInt32] { accumulator.bits + maximum.bits + sum.bits }
 
   func copyState(from other: HeadRun) {
@@ -88,6 +88,11 @@ struct HeadResult {
   var logSumExp: [Float] = []
 
   var bits: [UInt32] { (output + logSumExp).map(\.bitPattern) }
+
+  /// O and LSE of a row, bit by bit.
+  func rowBits(_ row: Int, of d: Int) -> [UInt32] {
+    (self.row(row, of: d) + [logSumExp[row]]).map(\.bitPattern)
+  }
 
   func row(_ row: Int, of d: Int) -> [Float] { Array(output[row * d..<(row + 1) * d]) }
 }

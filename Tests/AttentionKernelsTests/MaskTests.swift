@@ -72,14 +72,17 @@ import Testing
   @Test("heights of query tiles and CPU levels change no bit", arguments: 0..<DealtMask.count)
   func bits(kind: Int) {
     let (name, problem) = Self.problem(kind, seed: UInt64(kind + 7))
-    var run = BackwardRun(.best, problem)
-    let (whole, gradients) = (attend(.best, problem).bits, run.run())
-    for height in [1, 5, 16, 17] {
-      #expect(attend(.best, problem, height: height).bits == whole, "\(name), height \(height)")
-      run.height = height
-      let queries = run.run().queries.map(\.bitPattern)
-      #expect(queries == gradients.queries.map(\.bitPattern), "\(name), height \(height)")
+    for level in supportedLevels {
+      var run = BackwardRun(level, problem)
+      let (whole, gradients) = (attend(level, problem).bits, run.run())
+      for height in [1, 5, 16, 17] {
+        #expect(attend(level, problem, height: height).bits == whole, "\(name), height \(height)")
+        run.height = height
+        let queries = run.run().queries.map(\.bitPattern)
+        #expect(queries == gradients.queries.map(\.bitPattern), "\(name), height \(height)")
+      }
     }
+    let (whole, gradients) = (attend(.best, problem).bits, BackwardRun(.best, problem).run())
     let equals = supportedLevels.filter {
       $0.arithmeticClass == KernelLevel.best.arithmeticClass
     }
@@ -92,8 +95,12 @@ import Testing
   @Test(
     "keys that nobody sees change no bit, even where they are NaN", arguments: 0..<DealtMask.count)
   func unseen(kind: Int) {
-    let (name, clean) = Self.problem(kind, seed: UInt64(kind + 3))
+    var (name, clean) = Self.problem(kind, seed: UInt64(kind + 3))
     let d = clean.headDimension
+    // Forty keys more, which belong to no document.
+    let more = Self.problem(0, seed: 1).problem.keys.prefix(40 * d)
+    clean.keys += more
+    clean.values += more
     var dirty = clean
     for key in 0..<clean.keyCount
     where !(0..<clean.rowCount).contains(where: { clean.mask.sees(query: $0, key: key) }) {
@@ -118,10 +125,28 @@ import Testing
       }
       for level in supportedLevels {
         let (left, right) = (attend(level, clean), attend(level, dirty))
-        #expect(left.row(row, of: d) == right.row(row, of: d), "\(name)")
-        #expect(left.logSumExp[row] == right.logSumExp[row], "\(name)")
+        #expect(left.rowBits(row, of: d) == right.rowBits(row, of: d), "\(name)")
+        let gradients = [clean, dirty].map {
+          BackwardRun(level, $0).run().queries[row * d..<(row + 1) * d].map(\.bitPattern)
+        }
+        #expect(gradients[0] == gradients[1], "\(name)")
       }
     }
+  }
+
+  @Test("limits beyond any sequence are no limits")
+  func largest() {
+    let (rows, keys) = (64..<128, 256..<300)
+    let full = AttentionMask(queries: 128, keys: 300).slices(rows: rows, keys: keys)
+    let wide = AttentionMask(
+      queries: 128, keys: 300, before: .max, after: .max, sinks: .max)
+    #expect(
+      wide.slices(rows: rows, keys: keys).map(\.pairCount).reduce(0, +)
+        == full.map(\.pairCount).reduce(0, +))
+    #expect(wide.pairCount(rows: 0..<64, keys: 0..<256) == 64 * 256)
+    let visibility = wide.slices(rows: 0..<64, keys: 0..<256)[0].visibility
+    let seeing = visibility.transposed(rowCount: 64)
+    #expect(seeing.start(0) == 0 && seeing.end(0) == 64)
   }
 
   @Test("documents at borders of tiles have the bits that they have alone")
@@ -137,8 +162,9 @@ import Testing
       alone.values = Array(packed.values[keys.lowerBound * 32..<keys.upperBound * 32])
       alone.mask = AttentionMask(queries: rows.count, keys: keys.count, after: 0)
       let result = attend(.best, alone)
-      #expect(result.output == Array(whole.output[rows.lowerBound * 32..<rows.upperBound * 32]))
-      #expect(result.logSumExp == Array(whole.logSumExp[rows]))
+      for row in rows {
+        #expect(result.rowBits(row - rows.lowerBound, of: 32) == whole.rowBits(row, of: 32))
+      }
     }
   }
 }

@@ -11,3 +11,6 @@ int attnmesh_cpu_has_avx2(void);
 
 /// Whether the CPU has AVX-512 F, BW, CD, DQ and VL.
 int attnmesh_cpu_has_avx512(void);
+
+/// Whether the CPU has the AVX-512 bfloat16 dot product.
+int attnmesh_cpu_has_bfloat16(void);
