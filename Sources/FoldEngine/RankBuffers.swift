@@ -59,8 +59,10 @@ struct RankBuffers: Sendable {
   func head(of item: Int) -> Int { item / queryTiles.count }
   func queryTile(of item: Int) -> Int { queryTiles[item % queryTiles.count] }
 
+  /// - Precondition: the result hasn't been taken: their memory is the result's then.
   func queries(_ item: Int) -> UnsafeMutablePointer<Float> {
-    queries.floats + item * queryStride
+    precondition((item + 1) * queryStride <= queries.count, "queries of item \(item) are gone")
+    return queries.floats + item * queryStride
   }
 
   func state(_ item: Int) -> StatePointers {

@@ -141,7 +141,8 @@ package struct KernelBench {
     paired.pack()
     paired.fold()
     _ = paired.verify(&findings)
-    paired.pack()
+    paired.reset()
+    paired.packKeys()
     let (pairs, pairPeaks) = turns.rates(flops: head.flops, of: .bfloat16, &findings) {
       paired.fold()
     }

@@ -10,6 +10,7 @@ package struct TorchRatios: Encodable, Sendable {
   /// One head on one thread, two heads on two.
   package let float32: Spread
   package let float32TwoThreads: Spread
+  /// Of bfloat16 tensors, with the CPU's dot product where the level has one.
   package let bfloat16: Spread
   /// Torch's is autograd's backward pass, ours all steps with D, both float32.
   package let backward: Spread
@@ -30,7 +31,8 @@ package struct TorchRatios: Encodable, Sendable {
       let heads = (0..<count).map { _ in
         HeadBench(
           kernel: kernel, headDimension: headDimension, tokens: tokens, mask: mask,
-          element: element)
+          element: element,
+          operands: element == .bfloat16 && kernel.level == .avx512bf16 ? .bfloat16 : .float32)
       }
       return try Self.ratio(torch, order(.forward, element, count), repetitions) {
         heads[$0].attend()
