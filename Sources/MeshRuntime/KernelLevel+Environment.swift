@@ -9,8 +9,7 @@ extension KernelLevel {
   package static func chosen() throws(MeshError) -> KernelLevel {
     guard let value = getenv(environmentVariable) else { return .best }
     let name = String(cString: value)
-    // The level with bf16 dot products has the float32 kernels of the one below.
-    guard let level = KernelLevel(name: name == "avx512bf16" ? "avx512" : name) else {
+    guard let level = KernelLevel(name: name) else {
       let names = allCases.map(\.name).joined(separator: ", ")
       throw MeshError(.badInput, "\(environmentVariable)=\(name): it is one of \(names)")
     }
