@@ -57,10 +57,12 @@ extension CPULevel {
         let end = rows.visibility.end(row)
         maskEdges(scores, from: rows.visibility.start(row), to: end)
         var key = rows.visibility.firstVector(row)
-        while key < end {
+        while key &+ 16 < end {
           top = laneWiseMaximum(top, loadLanes(scores + key))
-          key &+= 16
+          top = laneWiseMaximum(top, loadLanes(scores + key + 16))
+          key &+= 32
         }
+        if key < end { top = laneWiseMaximum(top, loadLanes(scores + key)) }
       }
       storeLanes(top, to: lanes + row &* 16)
       row &+= 1
@@ -91,19 +93,9 @@ extension CPULevel {
   /// depend on the order of comparisons. Where m stays, infinite or not, the factor is 2^0.
   @_alwaysEmitIntoClient @inline(never)
   package static func updateMaxima(_ fold: FoldArguments, factor: Float) {
-    let squares = transposed(fold.lanes)
-    var count = 8
-    while count > 0 {
-      var lane = 0
-      while lane < count {
-        let (low, high) = (squares + lane &* 16, squares + (lane &+ count) &* 16)
-        storeLanes(laneWiseMaximum(loadLanes(low), loadLanes(high)), to: low)
-        lane &+= 1
-      }
-      count /= 2
-    }
+    let maximum = halved(transposed(fold.lanes)) { laneWiseMaximum($0, $1) }
     let m = loadLanes(fold.running)
-    let scaled = loadLanes(squares) * Lanes(repeating: factor) + Lanes(repeating: 0)
+    let scaled = maximum * Lanes(repeating: factor) + Lanes(repeating: 0)
     let maxima = laneWiseMaximum(m, scaled)
     storeLanes(maxima, to: fold.maxima)
     let falls = (m - maxima).replacing(with: Lanes(repeating: 0), where: m .== maxima)
@@ -128,35 +120,54 @@ extension CPULevel {
       let end = rows.visibility.end(row)
       var sum = Lanes(repeating: 0)
       var key = rows.visibility.firstVector(row)
-      while key < end {
-        let weights = exp2Lanes(Self.self, loadLanes(scores + key) * factors - shift)
-        storeLanes(weights, to: scores + key)
-        sum += weights
-        key &+= 16
+      // Two at a time: half the overhead of the loop.
+      while key &+ 16 < end {
+        sum += exponentials(scores + key, factors, shift)
+        sum += exponentials(scores + key + 16, factors, shift)
+        key &+= 32
       }
+      if key < end { sum += exponentials(scores + key, factors, shift) }
       storeLanes(sum, to: lanes + row &* 16)
       row &+= 1
     }
+  }
+
+  /// One vector of P, in place.
+  @_alwaysEmitIntoClient @inline(__always)
+  package static func exponentials(
+    _ scores: UnsafeMutablePointer<Float>, _ factors: Lanes, _ shift: Lanes
+  ) -> Lanes {
+    let weights = exp2Lanes(Self.self, loadLanes(scores) * factors - shift)
+    storeLanes(weights, to: scores)
+    return weights
   }
 
   /// l = factor * l + sum of P: of the lanes by halves, lane i + lane i + 8, then + 4, + 2, + 1. This
   /// order is part of the numerics fingerprint.
   @_alwaysEmitIntoClient @inline(never)
   package static func updateSums(_ fold: FoldArguments) {
-    let squares = transposed(fold.lanes)
+    let sum = halved(transposed(fold.lanes)) { $0 + $1 }
+    storeLanes(
+      multiplyAdd(sum, loadLanes(fold.factors), loadLanes(fold.sums)),
+      to: fold.sums)
+  }
+
+  /// Vector i joined with vector i + 8, then + 4, + 2, + 1, of a square [16][16]; in place.
+  @_alwaysEmitIntoClient @inline(__always)
+  package static func halved(
+    _ square: UnsafeMutablePointer<Float>, _ join: (Lanes, Lanes) -> Lanes
+  ) -> Lanes {
     var count = 8
     while count > 0 {
       var lane = 0
       while lane < count {
-        let (low, high) = (squares + lane &* 16, squares + (lane &+ count) &* 16)
-        storeLanes(loadLanes(low) + loadLanes(high), to: low)
+        let (low, high) = (square + lane &* 16, square + (lane &+ count) &* 16)
+        storeLanes(join(loadLanes(low), loadLanes(high)), to: low)
         lane &+= 1
       }
       count /= 2
     }
-    storeLanes(
-      multiplyAdd(loadLanes(squares), loadLanes(fold.factors), loadLanes(fold.sums)),
-      to: fold.sums)
+    return loadLanes(square)
   }
 
   /// The square [16][16] at `lanes`, transposed; it has room for three more behind it.
