@@ -1,5 +1,5 @@
-/// The backward pass, in float32 whatever the type of the rows: dQ, dK and dV from Q, K, V, O, LSE and dO, a query tile and a K/V tile
-/// at a time. The order of the steps is the caller's, and part of the bits: dK and dV over ascending
+/// The backward pass, in float32 whatever the type of the rows: dQ, dK and dV from Q, K, V, O, LSE and dO,
+/// a query tile and a K/V tile at a time. The order of the steps is the caller's, and part of the bits: dK and dV over ascending
 /// query tiles, dQ over ascending K/V tiles. So is the cut: dK and dV gain a rounded sum from each query
 /// tile, dQ from each 64 keys, and both from each slice of a mask on its own, so whoever shares a head out
 /// has to cut it the same everywhere.

@@ -15,11 +15,13 @@ package struct MaskSlice: Sendable, Equatable {
   }
 
   /// (query, key) pairs that the fold computes.
-  package var pairCount: Int {
-    rows.indices.reduce(0) {
-      let row = $1 - rows.lowerBound
-      return $0 + visibility.end(row) - visibility.start(row)
-    }
+  package var pairCount: Int { visibility.pairCount(rowCount: rows.count) }
+}
+
+extension KeyVisibility {
+  /// (row, key) pairs of the first `rowCount` rows.
+  package func pairCount(rowCount: Int) -> Int {
+    (0..<rowCount).reduce(0) { $0 + end($1) - start($1) }
   }
 }
 

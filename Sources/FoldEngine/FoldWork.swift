@@ -25,14 +25,9 @@ package struct FoldWork: Sendable {
     rank.queryTiles.reduce(0) { total, tile in
       let rows = rank.plan.queryRows(of: tile)
       return packed.reduce(total) { total, packed in
-        rows.reduce(total) { $0 + visible(row: $1, packed.keys) }
+        total + visibility(rows, packed.keys).pairCount(rowCount: rows.count)
       }
     } * rank.plan.job.flatQueryHeads
-  }
-
-  private func visible(row: Int, _ keys: Range<Int>) -> Int {
-    guard rank.plan.job.mask == .causal else { return keys.count }
-    return min(max(0, row + rank.plan.job.causalOffset + 1 - keys.lowerBound), keys.count)
   }
 
   /// Folds the tiles, ascending, into the rows of one item while they are in cache.
