@@ -4454,7 +4454,7 @@ const ProtobufCMessageDescriptor mesh__v1__job_spec__descriptor =
   (ProtobufCMessageInit) mesh__v1__job_spec__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor mesh__v1__hello__field_descriptors[9] =
+static const ProtobufCFieldDescriptor mesh__v1__hello__field_descriptors[10] =
 {
   {
     "name",
@@ -4564,6 +4564,18 @@ static const ProtobufCFieldDescriptor mesh__v1__hello__field_descriptors[9] =
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "public_key",
+    10,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__Hello, public_key),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned mesh__v1__hello__field_indices_by_name[] = {
   6,   /* field[6] = endpoint */
@@ -4574,12 +4586,13 @@ static const unsigned mesh__v1__hello__field_indices_by_name[] = {
   0,   /* field[0] = name */
   2,   /* field[2] = numerics */
   1,   /* field[1] = process_id */
+  9,   /* field[9] = public_key */
   4,   /* field[4] = threads */
 };
 static const ProtobufCIntRange mesh__v1__hello__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 9 }
+  { 0, 10 }
 };
 const ProtobufCMessageDescriptor mesh__v1__hello__descriptor =
 {
@@ -4589,7 +4602,7 @@ const ProtobufCMessageDescriptor mesh__v1__hello__descriptor =
   "Mesh__V1__Hello",
   "mesh.v1",
   sizeof(Mesh__V1__Hello),
-  9,
+  10,
   mesh__v1__hello__field_descriptors,
   mesh__v1__hello__field_indices_by_name,
   1,  mesh__v1__hello__number_ranges,
@@ -5481,7 +5494,7 @@ const ProtobufCMessageDescriptor mesh__v1__beat__descriptor =
   (ProtobufCMessageInit) mesh__v1__beat__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor mesh__v1__assign__peer__field_descriptors[2] =
+static const ProtobufCFieldDescriptor mesh__v1__assign__peer__field_descriptors[3] =
 {
   {
     "worker",
@@ -5507,15 +5520,28 @@ static const ProtobufCFieldDescriptor mesh__v1__assign__peer__field_descriptors[
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "public_key",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__Assign__Peer, public_key),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned mesh__v1__assign__peer__field_indices_by_name[] = {
   1,   /* field[1] = endpoint */
+  2,   /* field[2] = public_key */
   0,   /* field[0] = worker */
 };
 static const ProtobufCIntRange mesh__v1__assign__peer__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 2 }
+  { 0, 3 }
 };
 const ProtobufCMessageDescriptor mesh__v1__assign__peer__descriptor =
 {
@@ -5525,7 +5551,7 @@ const ProtobufCMessageDescriptor mesh__v1__assign__peer__descriptor =
   "Mesh__V1__Assign__Peer",
   "mesh.v1",
   sizeof(Mesh__V1__Assign__Peer),
-  2,
+  3,
   mesh__v1__assign__peer__field_descriptors,
   mesh__v1__assign__peer__field_indices_by_name,
   1,  mesh__v1__assign__peer__number_ranges,
@@ -8763,7 +8789,7 @@ const ProtobufCEnumDescriptor mesh__v1__worker_standing__descriptor =
   mesh__v1__worker_standing__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
-static const ProtobufCEnumValue mesh__v1__event_kind__enum_values_by_number[29] =
+static const ProtobufCEnumValue mesh__v1__event_kind__enum_values_by_number[31] =
 {
   { "EVENT_KIND_UNSPECIFIED", "MESH__V1__EVENT_KIND__EVENT_KIND_UNSPECIFIED", 0 },
   { "EVENT_KIND_WORKER_JOINED", "MESH__V1__EVENT_KIND__EVENT_KIND_WORKER_JOINED", 1 },
@@ -8794,12 +8820,15 @@ static const ProtobufCEnumValue mesh__v1__event_kind__enum_values_by_number[29] 
   { "EVENT_KIND_CHECKPOINT_ALARM", "MESH__V1__EVENT_KIND__EVENT_KIND_CHECKPOINT_ALARM", 33 },
   { "EVENT_KIND_COORDINATOR_RESTARTED", "MESH__V1__EVENT_KIND__EVENT_KIND_COORDINATOR_RESTARTED", 34 },
   { "EVENT_KIND_WORKER_DRAINING", "MESH__V1__EVENT_KIND__EVENT_KIND_WORKER_DRAINING", 35 },
+  { "EVENT_KIND_ACCESS_REFUSED", "MESH__V1__EVENT_KIND__EVENT_KIND_ACCESS_REFUSED", 36 },
+  { "EVENT_KIND_KEYS_CHANGED", "MESH__V1__EVENT_KIND__EVENT_KIND_KEYS_CHANGED", 37 },
 };
 static const ProtobufCIntRange mesh__v1__event_kind__value_ranges[] = {
-{0, 0},{10, 5},{20, 13},{0, 29}
+{0, 0},{10, 5},{20, 13},{0, 31}
 };
-static const ProtobufCEnumValueIndex mesh__v1__event_kind__enum_values_by_name[29] =
+static const ProtobufCEnumValueIndex mesh__v1__event_kind__enum_values_by_name[31] =
 {
+  { "EVENT_KIND_ACCESS_REFUSED", 29 },
   { "EVENT_KIND_ASSIGNED", 13 },
   { "EVENT_KIND_CHECKPOINT_ALARM", 26 },
   { "EVENT_KIND_COORDINATOR_LATE", 23 },
@@ -8813,6 +8842,7 @@ static const ProtobufCEnumValueIndex mesh__v1__event_kind__enum_values_by_name[2
   { "EVENT_KIND_JOB_QUEUED", 6 },
   { "EVENT_KIND_JOB_STARTED", 7 },
   { "EVENT_KIND_JOB_SUBMITTED", 5 },
+  { "EVENT_KIND_KEYS_CHANGED", 30 },
   { "EVENT_KIND_MESSAGE_DROPPED", 24 },
   { "EVENT_KIND_REHOSTED", 17 },
   { "EVENT_KIND_RELEASED", 14 },
@@ -8837,9 +8867,9 @@ const ProtobufCEnumDescriptor mesh__v1__event_kind__descriptor =
   "EventKind",
   "Mesh__V1__EventKind",
   "mesh.v1",
-  29,
+  31,
   mesh__v1__event_kind__enum_values_by_number,
-  29,
+  31,
   mesh__v1__event_kind__enum_values_by_name,
   3,
   mesh__v1__event_kind__value_ranges,

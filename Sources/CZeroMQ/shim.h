@@ -4,6 +4,11 @@
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 
+// In every release since 4.3.0, but declared among the drafts.
+#ifndef ZMQ_ZAP_ENFORCE_DOMAIN
+#define ZMQ_ZAP_ENFORCE_DOMAIN 93
+#endif
+
 // glibc's Swift module hides what needs _GNU_SOURCE; the declaration is the one of <pthread.h>.
 extern int pthread_setname_np(pthread_t thread, const char *name);
 extern int pthread_getname_np(pthread_t thread, char *name, size_t size);

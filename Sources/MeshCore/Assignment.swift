@@ -36,10 +36,13 @@ package struct Assignment: Hashable, Sendable, Codable {
   package struct Peer: Hashable, Sendable, Codable {
     package let worker: WorkerID
     package let endpoint: String
+    /// What it has to prove to be; nil in a mesh without keys.
+    package let publicKey: PublicKey?
 
-    package init(worker: WorkerID, endpoint: String) {
+    package init(worker: WorkerID, endpoint: String, publicKey: PublicKey? = nil) {
       self.worker = worker
       self.endpoint = endpoint
+      self.publicKey = publicKey
     }
   }
 

@@ -31,7 +31,30 @@ extension Coordinator {
       effects.append(.reply(.failure(conflict(ticket.request)), to: ticket))
       return
     }
+    if let failure = refusal(of: request, to: header) {
+      return reply(.failure(failure), to: ticket, into: &effects)
+    }
     perform(request, header: header, ticket: ticket, at: now, into: &effects)
+  }
+
+  /// Why a client isn't served: jobs of others are none of its business, and aren't there for it.
+  private func refusal(of request: CallRequest, to header: CallHeader) -> CallFailure? {
+    guard header.role == .client else { return nil }
+    switch request {
+    case .start(let job), .status(let job), .cancel(let job), .result(let job), .discard(let job):
+      return owns(job, header) ? nil : unknown(job)
+    case .events(let request):
+      guard let job = request.job else {
+        return CallFailure(
+          .permissionDenied, "a client sees the events of its own jobs only: give --job")
+      }
+      return owns(job, header) ? nil : unknown(job)
+    case .submit, .list, .workers, .drain: return nil
+    }
+  }
+
+  private func owns(_ job: JobID, _ header: CallHeader) -> Bool {
+    index(of: job).map { jobs[$0].client == header.client } ?? false
   }
 
   private func conflict(_ request: RequestID) -> CallFailure {
@@ -52,7 +75,10 @@ extension Coordinator {
         withJob(job) { .success(.status(status(of: $0, at: now, isAsked: true))) }, to: ticket,
         into: &effects)
     case .list:
-      let summaries = jobs.reversed().prefix(200).map { summary(of: $0, at: now, isAsked: true) }
+      let visible = jobs.reversed().filter {
+        header.role != .client || $0.client == header.client
+      }
+      let summaries = visible.prefix(200).map { summary(of: $0, at: now, isAsked: true) }
       reply(.success(.jobs(summaries)), to: ticket, into: &effects)
     case .cancel(let job):
       cancel(job, by: header.client, ticket: ticket, at: now, into: &effects)

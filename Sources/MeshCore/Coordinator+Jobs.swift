@@ -133,7 +133,7 @@ extension Coordinator {
   ) -> Assignment {
     let placement = Plan.hosts(vranks: plan.vrankCount, workers: workers.count)
     let places = workers.map { $0.place(load: 0) }
-    let peers = workers.map { Assignment.Peer(worker: $0.id, endpoint: $0.hello.endpoint) }
+    let peers = workers.map(\.peer)
     var kept: [WorkerID: Int] = [:]
     let room = MemoryEstimate.copies(vranks: plan.vrankCount, workers: workers.count)
     let hosts = plan.vranks.map { vrank in

@@ -266,7 +266,7 @@ extension Coordinator {
         !member.hello.isSpare || areAllSpares || hosts.contains(member.id),
         peers.count < Limits.workersMaximum
       else { continue }
-      peers.append(Assignment.Peer(worker: member.id, endpoint: member.hello.endpoint))
+      peers.append(member.peer)
     }
     return peers
   }

@@ -37,7 +37,8 @@ extension Coordinator {
   private mutating func takeUp(_ index: Int, at now: Duration, into effects: inout [Effect]) {
     let job = jobs[index]
     if let needsInputs = job.state.needsInputs(isDiscarded: job.isDiscarded) {
-      effects.append(.store(.reopen(job.id, job.spec, needsInputs: needsInputs)))
+      effects.append(
+        .store(.reopen(job.id, job.spec, client: job.client, needsInputs: needsInputs)))
     }
     switch job.state {
     case .uploading, .sealing:

@@ -24,7 +24,7 @@ extension Coordinator {
     save(jobs.endIndex - 1)
     observe(
       Observation(.jobSubmitted, job: job, detail: "by \(client)"), at: now, into: &effects)
-    effects.append(.store(.create(job, spec)))
+    effects.append(.store(.create(job, spec, client: client)))
   }
 
   private func refusal(of spec: AttentionJob, client: String) -> CallFailure? {

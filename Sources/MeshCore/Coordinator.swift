@@ -24,6 +24,8 @@ package struct Coordinator: Sendable {
     case committed(UInt64)
     /// Nothing of the commit is on disk.
     case commitFailed(UInt64, reason: String)
+    /// The shell saw something that belongs among the events.
+    case noted(Observation)
     case tick
   }
 
@@ -139,6 +141,8 @@ package struct Coordinator: Sendable {
       noteEndsOnDisk()
     case .commitFailed(let number, let reason):
       commitFailed(number, reason: reason, at: now, into: &effects)
+    case .noted(let observation):
+      observe(observation, at: now, into: &effects)
     case .tick:
       tick(at: now, into: &effects)
     }
@@ -185,9 +189,9 @@ package struct Coordinator: Sendable {
 /// `acknowledge` ends in an event.
 package enum StoreCommand: Sendable {
   /// Allocate room for inputs and results.
-  case create(JobID, AttentionJob)
+  case create(JobID, AttentionJob, client: String)
   /// Find the files of a job again after a restart; says nothing unless they are missing or damaged.
-  case reopen(JobID, AttentionJob, needsInputs: Bool)
+  case reopen(JobID, AttentionJob, client: String, needsInputs: Bool)
   /// All bytes should be there: digest, checksum and sync them.
   case seal(JobID)
   /// Serve the job's tiles and take results under these epochs, one a virtual rank. Of those that are

@@ -18,6 +18,10 @@ package enum Limits {
   package static let textBytesMaximum = 1_024
   package static let nameBytesMaximum = 63
 
+  // Keys.
+  package static let keysMaximum = 4_096
+  package static let keyFileBytesMaximum = 1 << 20
+
   // Queues.
   package static let jobsMaximum = 1_000
   package static let queuedJobsPerClientMaximum = 64

@@ -26,6 +26,11 @@ struct Member: Sendable {
   var id: WorkerID { hello.worker }
   var name: String { hello.name }
 
+  /// As others are told of it.
+  var peer: Assignment.Peer {
+    Assignment.Peer(worker: id, endpoint: hello.endpoint, publicKey: hello.publicKey)
+  }
+
   func place(load: Int) -> Placement.Place {
     Placement.Place(worker: id, machine: hello.machine, load: load)
   }

@@ -43,7 +43,8 @@ package enum Method: UInt8, Sendable, CaseIterable {
     switch self {
     case .submit, .start, .result, .discard, .upload, .read: [.client, .operator]
     case .status, .list, .workers, .events: [.client, .operator, .viewer]
-    case .cancel, .drain: [.client, .operator]
+    case .cancel: [.client, .operator]
+    case .drain: [.operator]
     }
   }
 

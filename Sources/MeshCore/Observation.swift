@@ -49,6 +49,10 @@ package struct Observation: Hashable, Sendable {
     case checkpointAlarm = 33
     case coordinatorRestarted = 34
     case workerDraining = 35
+    /// Somebody without a key, or with one that doesn't allow what it tried.
+    case accessRefused = 36
+    /// The list of keys was read again.
+    case keysChanged = 37
 
     package var name: String {
       switch self {
@@ -80,6 +84,8 @@ package struct Observation: Hashable, Sendable {
       case .checkpointAlarm: "checkpoint-alarm"
       case .coordinatorRestarted: "coordinator-restarted"
       case .workerDraining: "worker-draining"
+      case .accessRefused: "access-refused"
+      case .keysChanged: "keys-changed"
       }
     }
   }

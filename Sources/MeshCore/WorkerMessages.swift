@@ -29,6 +29,8 @@ package enum WorkerMessage: Hashable, Sendable {
     package var memoryBytes: Int
     /// Where it serves tiles.
     package var endpoint: String
+    /// What it proves to be, if the mesh has keys; others connect to nobody else there.
+    package var publicKey: PublicKey?
     /// The machine it runs on, where known: copies are kept on another one if there is one.
     package var machine: String
     /// Takes part in a job only in place of a worker that was lost.
@@ -36,8 +38,8 @@ package enum WorkerMessage: Hashable, Sendable {
 
     package init(
       worker: WorkerID, name: String, processID: Int, version: Int, numerics: String,
-      level: String, threads: Int, memoryBytes: Int, endpoint: String, machine: String = "",
-      isSpare: Bool = false
+      level: String, threads: Int, memoryBytes: Int, endpoint: String, publicKey: PublicKey? = nil,
+      machine: String = "", isSpare: Bool = false
     ) {
       self.worker = worker
       self.name = name
@@ -48,6 +50,7 @@ package enum WorkerMessage: Hashable, Sendable {
       self.threads = threads
       self.memoryBytes = memoryBytes
       self.endpoint = endpoint
+      self.publicKey = publicKey
       self.machine = machine
       self.isSpare = isSpare
     }
@@ -224,4 +227,4 @@ package enum CoordinatorMessage: Hashable, Sendable {
 }
 
 /// Version of the messages in `Protos/`. Peers of another version are refused at hello.
-package let protocolVersion = 3
+package let protocolVersion = 4

@@ -21,9 +21,12 @@ final class CoordinatorLoop {
   private let context: Context
   /// Nil without a named store: then nothing outlives this process, and every commit succeeds.
   private let journal: JournalQueue?
+  /// Nil where everybody is admitted.
+  let gate: AllowGate?
   private let log: ObservationLog
+  var nextGateCheck = MonotonicClock.now
   private var poller = Poller()
-  private var workers: [WorkerID: Peer] = [:]
+  var workers: [WorkerID: Peer] = [:]
   /// Routing ids of callers by number, oldest first; a reply to one that was forgotten is dropped.
   private var callers: [(number: UInt64, link: [UInt8])] = []
   private var nextCaller: UInt64 = 1
@@ -33,15 +36,18 @@ final class CoordinatorLoop {
   private var shim = MessageShim(2)
   private var sendShim = MessageShim(4)
 
-  private struct Peer {
+  struct Peer {
     var link: [UInt8]
     var name: String
+    /// The key that its connection proved.
+    var user: String?
     var watch: WatchLink?
   }
 
   init(
     core: Coordinator, router: OwnedSocket, context: Context, notices: Mailbox<Notice>,
-    orders: Mailbox<StoreLoop.Order>, journal: JournalQueue?, log: ObservationLog
+    orders: Mailbox<StoreLoop.Order>, journal: JournalQueue?, gate: AllowGate?,
+    log: ObservationLog
   ) {
     self.core = core
     self.router = router
@@ -49,6 +55,7 @@ final class CoordinatorLoop {
     self.notices = notices
     self.orders = orders
     self.journal = journal
+    self.gate = gate
     self.log = log
   }
 
@@ -74,6 +81,7 @@ final class CoordinatorLoop {
       }
       noticeBrokenLinks()
       if MonotonicClock.now >= nextTick {
+        checkGate()
         perform(.tick)
         nextTick = MonotonicClock.now + interval
       }
@@ -101,7 +109,7 @@ final class CoordinatorLoop {
     perform(.workerGone(worker, reason: reason))
   }
 
-  private func forget(_ worker: WorkerID) {
+  func forget(_ worker: WorkerID) {
     guard let peer = workers.removeValue(forKey: worker), let watch = peer.watch else { return }
     poller.forget(watch.monitor.socket)
   }
@@ -110,24 +118,32 @@ final class CoordinatorLoop {
 
   private func receive(_ message: consuming Message) {
     guard let link = message.routingID else { return }
+    let sender = gate?.entry(message.user)
+    // Whoever was taken off the list since its handshake.
+    if gate != nil, sender == nil { return droppedMessages += 1 }
     do throws(WireError) {
       let frame = try message.header.withUnsafeBytes { bytes throws(WireError) in
         try ControlFrame(decoding: bytes)
       }
-      receive(frame, from: link)
+      receive(frame, from: link, sender)
     } catch {
       droppedMessages += 1
     }
   }
 
-  private func receive(_ frame: ControlFrame, from link: [UInt8]) {
+  private func receive(_ frame: ControlFrame, from link: [UInt8], _ sender: AllowList.Entry?) {
     switch frame {
     case .worker(let message, let worker):
+      guard mayAct(as: worker, message, sender) else {
+        droppedMessages += 1
+        return refuse(message, link, sender)
+      }
       if workers[worker] == nil { greetStranger(worker, link) }
       if case .hello(let hello) = message { greet(hello, link: link) }
       perform(.message(message, from: worker))
       if case .goodbye = message { forget(worker) }
-    case .call(let header, let request):
+    case .call(var header, let request):
+      if let sender { (header.role, header.client) = (sender.role, sender.name) }
       switch request {
       case .failure(let failure): send(.reply(header.request, .failure(failure)), to: link)
       case .success(let request):
@@ -142,8 +158,9 @@ final class CoordinatorLoop {
   private func greet(_ hello: WorkerMessage.Hello, link: [UInt8]) {
     if workers[hello.worker]?.watch == nil {
       let watch = try? WatchLink(
-        endpoint: hello.endpoint, options: Sockets.control, context: context)
-      workers[hello.worker] = Peer(link: link, name: hello.name, watch: watch)
+        endpoint: hello.endpoint, options: Sockets.control(security(of: hello)), context: context)
+      workers[hello.worker] = Peer(
+        link: link, name: hello.name, user: hello.publicKey?.text, watch: watch)
       if let watch { poller.watch(watch.monitor.socket) }
     } else {
       workers[hello.worker]?.link = link
@@ -171,7 +188,7 @@ final class CoordinatorLoop {
 
   // MARK: Out
 
-  private func perform(_ event: Coordinator.Event) {
+  func perform(_ event: Coordinator.Event) {
     for effect in core.handle(event, at: MonotonicClock.now) {
       switch effect {
       case .send(let message, let worker):
@@ -203,7 +220,7 @@ final class CoordinatorLoop {
     }
   }
 
-  private func send(_ frame: ControlFrame, to link: [UInt8]) {
+  func send(_ frame: ControlFrame, to link: [UInt8]) {
     if sendShim?.loses() == true { return }
     let result = try? router.socket.send(Message(routingID: link, header: Frame(frame.encode())))
     if result != .sent { droppedMessages += 1 }

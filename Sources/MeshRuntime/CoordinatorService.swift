@@ -21,13 +21,14 @@ package final class CoordinatorService: Sendable {
     package var stragglers: StragglerPolicy
     /// Whether nobody joins once a job was submitted.
     package var isClosed: Bool
+    /// Keys, and who is admitted; nil for everybody.
+    package var gate: AllowGate?
     package var log: ObservationLog
 
     package init(
       controlEndpoint: String, dataEndpoint: String, advertisedData: String?, store: String?,
       diskQuotaBytes: Int, retention: Duration, stragglers: StragglerPolicy = .report,
-      isClosed: Bool = false,
-      log: ObservationLog
+      isClosed: Bool = false, gate: AllowGate? = nil, log: ObservationLog
     ) {
       self.controlEndpoint = controlEndpoint
       self.dataEndpoint = dataEndpoint
@@ -37,6 +38,7 @@ package final class CoordinatorService: Sendable {
       self.retention = retention
       self.stragglers = stragglers
       self.isClosed = isClosed
+      self.gate = gate
       self.log = log
     }
   }
@@ -48,6 +50,7 @@ package final class CoordinatorService: Sendable {
   private let background: BackgroundQueue
   private let journal: JournalQueue?
   private let threads: [DedicatedThread]
+  private let authenticators: [Authenticator]
 
   /// Binds the sockets and starts the threads.
   package init(_ configuration: Configuration) throws(MeshError) {
@@ -55,11 +58,22 @@ package final class CoordinatorService: Sendable {
     do throws(ZeroMQError) {
       let control = try Context()
       let data = try Context()
-      let controlSocket = SocketBox(
-        try OwnedSocket(.router, context: control, options: Sockets.control))
-      let dataSocket = SocketBox(try OwnedSocket(.router, context: data, options: Sockets.data))
-      controlEndpoint = try controlSocket.socket.socket.bind(configuration.controlEndpoint)
-      dataEndpoint = try dataSocket.socket.socket.bind(configuration.dataEndpoint)
+      let gate = configuration.gate
+      var authenticators: [Authenticator] = []
+      if let gate {
+        for context in [control, data] {
+          authenticators.append(
+            try Authenticator(context) { gate.admits($0) ? .admit : .refuse })
+        }
+      }
+      self.authenticators = authenticators
+      let security = gate.map { SocketSecurity.server($0.keys) } ?? .none
+      let controlSocket = Handover(
+        try OwnedSocket(.router, context: control, options: Sockets.control(security)))
+      let dataSocket = Handover(
+        try OwnedSocket(.router, context: data, options: Sockets.data(security)))
+      controlEndpoint = try controlSocket.take().socket.bind(configuration.controlEndpoint)
+      dataEndpoint = try dataSocket.take().socket.bind(configuration.dataEndpoint)
       let notices = try Mailbox<CoordinatorLoop.Notice>(capacity: Limits.mailboxEventsMaximum)
       let orders = try Mailbox<StoreLoop.Order>(capacity: Limits.mailboxEventsMaximum)
       let background = try BackgroundQueue(name: "store-io")
@@ -79,13 +93,13 @@ package final class CoordinatorService: Sendable {
       let controlThread = try DedicatedThread(name: "control") {
         let loop = CoordinatorLoop(
           core: core, router: controlSocket.take(), context: control, notices: notices,
-          orders: orders, journal: journal, log: log)
+          orders: orders, journal: journal, gate: gate, log: log)
         end("control loop") { () throws(ZeroMQError) in try loop.run() }
       }
       let storeThread = try DedicatedThread(name: "store") {
         let loop = StoreLoop(
           router: dataSocket.take(), orders: orders, directory: directory, reopened: reopened,
-          background: background
+          background: background, gate: gate
         ) {
           _ = notices.post(.store($0))
         }
@@ -99,6 +113,18 @@ package final class CoordinatorService: Sendable {
     } catch {
       throw MeshError(
         .badInput, "the coordinator can't listen: \(error.description); is the address in use?")
+    }
+    if let gate = configuration.gate {
+      do throws(MeshError) {
+        for endpoint in [controlEndpoint, dataEndpoint] {
+          try SecuritySelfTest.run(
+            endpoint, serverKey: gate.keys.publicKey, setProbe: gate.setProbe)
+        }
+      } catch {
+        stop()
+        throw error
+      }
+      _ = gate.takeRefusals()
     }
   }
 
@@ -131,15 +157,8 @@ package final class CoordinatorService: Sendable {
     _ = orders.post(.stop)
     for thread in threads { thread.join() }
     journal?.stop()
+    for authenticator in authenticators { authenticator.stop() }
   }
-}
-
-/// Hands a socket over to the thread that owns it from then on: libzmq allows a socket to move to
-/// another thread with a full fence between, and starting the thread is one.
-final class SocketBox: @unchecked Sendable {
-  private(set) var socket: OwnedSocket
-  init(_ socket: OwnedSocket) { self.socket = socket }
-  func take() -> OwnedSocket { socket }
 }
 
 /// Runs a loop. An error of a live socket is a bug or a system at its limits: nothing can go on.

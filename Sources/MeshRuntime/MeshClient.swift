@@ -7,8 +7,10 @@ internal import ZeroMQ
 package final class MeshClient {
   /// Where the coordinator's control socket is.
   package let endpoint: String
+  private let credentials: MeshCredentials?
   private let context: Context
   private let control: OwnedSocket
+  private let controlMonitor: SocketMonitor
   private var store: OwnedSocket?
   private let role: Role
   private let name: String
@@ -19,13 +21,17 @@ package final class MeshClient {
   package var notify: (String) -> Void = { _ in }
   private var isSilent = false
 
-  /// - Parameter name: who calls, for people and fair queueing: user@host.
+  /// - Parameters:
+  ///   - name: who calls, for people and fair queueing: user@host.
+  ///   - credentials: keys of a mesh that has them; they say who calls, then.
   package init(
-    endpoint: String, role: Role = .operator, name: String, patience: Duration = .seconds(60)
+    endpoint: String, role: Role = .operator, name: String, credentials: MeshCredentials? = nil,
+    patience: Duration = .seconds(60)
   ) throws(MeshError) {
     self.endpoint = endpoint
     self.role = role
     self.name = name
+    self.credentials = credentials
     self.patience = patience
     // libzmq takes the port modulo 65,536 and would wait for somebody else.
     if endpoint.hasPrefix("tcp://"),
@@ -35,9 +41,10 @@ package final class MeshClient {
     }
     do throws(ZeroMQError) {
       context = try Context()
-      var options = Sockets.control
+      var options = Sockets.control(credentials?.toCoordinator ?? .none)
       options.routingID = Sockets.routingID(random.next(), 0)
       control = try OwnedSocket(.dealer, context: context, options: options)
+      controlMonitor = try SocketMonitor(control)
       try control.socket.connect(endpoint)
     } catch {
       throw MeshError(.badInput, "\(endpoint): \(error.description); give tcp://HOST:PORT")
@@ -48,7 +55,8 @@ package final class MeshClient {
     MeshError(
       .unreachable,
       "no coordinator answers at \(endpoint): is `attnmesh coordinator` running there, and can this"
-        + " machine reach it?")
+        + " machine reach it?"
+        + (credentials == nil ? "" : " Is --coordinator-key the key that it has now?"))
   }
 
   /// Calls a method of the control socket.
@@ -70,6 +78,7 @@ package final class MeshClient {
     var nextSend = start
     var poller = Poller()
     poller.watch(control)
+    var refusal: String?
     while MonotonicClock.now < end {
       if isCancelled() { throw MeshError(.interrupted, "interrupted") }
       if patience + grace >= self.patience { tellSilence(since: start) }
@@ -83,6 +92,7 @@ package final class MeshClient {
           nextSend = MonotonicClock.now + (isSent ? .seconds(2) : .milliseconds(20))
         }
         try poller.wait(upTo: min(.milliseconds(50), max(.zero, nextSend - MonotonicClock.now)))
+        if refusal == nil { refusal = try controlMonitor.refusal(hasKeys: credentials != nil) }
         while let message = try control.socket.receive() {
           guard let outcome = reply(to: id, in: message) else { continue }
           if isSilent { notify("the coordinator at \(endpoint) answers again") }
@@ -92,6 +102,7 @@ package final class MeshClient {
       } catch {
         throw MeshError(.unreachable, "\(endpoint): \(error.description)")
       }
+      if let refusal { throw MeshError(.badInput, "the coordinator at \(endpoint): \(refusal)") }
     }
     throw unreachable
   }
@@ -138,7 +149,7 @@ package final class MeshClient {
   /// Connects to the store that a reply of the coordinator named.
   package func connectStore(_ endpoint: String) throws(MeshError) {
     do throws(ZeroMQError) {
-      var options = Sockets.data
+      var options = Sockets.data(credentials?.toCoordinator ?? .none)
       options.routingID = Sockets.routingID(random.next(), 0)
       let socket = try OwnedSocket(.dealer, context: context, options: options)
       try socket.socket.connect(endpoint)

@@ -19,10 +19,11 @@ final class PullLink {
   }
 
   init(
-    source: Worker.Source, endpoint: String, routingID: [UInt8], context: Context
+    source: Worker.Source, endpoint: String, security: SocketSecurity, routingID: [UInt8],
+    context: Context
   ) throws(ZeroMQError) {
     self.source = source
-    var options = Sockets.data
+    var options = Sockets.data(security)
     options.routingID = routingID
     connection = try WatchLink(endpoint: endpoint, options: options, context: context)
   }

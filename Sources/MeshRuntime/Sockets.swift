@@ -5,17 +5,27 @@ internal import ZeroMQ
 /// parts of up to a mebibyte. What may be in flight is bounded by credit; the water marks are above
 /// what credit allows, so that a full queue means a peer that broke the rules or died.
 enum Sockets {
-  static var control: SocketOptions {
-    SocketOptions(
-      sendHighWaterMark: 256, receiveHighWaterMark: 256,
-      maximumFrameBytes: Limits.controlFrameBytesMaximum)
+  static var control: SocketOptions { control(.none) }
+  static var data: SocketOptions { data(.none) }
+
+  static func control(_ security: SocketSecurity) -> SocketOptions {
+    options(Limits.controlFrameBytesMaximum, security)
   }
 
-  static var data: SocketOptions {
-    SocketOptions(
-      sendHighWaterMark: 256, receiveHighWaterMark: 256,
-      maximumFrameBytes: Limits.dataFrameBytesMaximum)
+  static func data(_ security: SocketSecurity) -> SocketOptions {
+    options(Limits.dataFrameBytesMaximum, security)
   }
+
+  private static func options(_ frameBytes: Int, _ security: SocketSecurity) -> SocketOptions {
+    var options = SocketOptions(
+      sendHighWaterMark: 256, receiveHighWaterMark: 256,
+      maximumFrameBytes: frameBytes + curveBytes)
+    options.security = security
+    return options
+  }
+
+  /// What CURVE adds to a frame, rounded up: a command's name, a nonce and an authenticator.
+  private static let curveBytes = 64
 
   /// A routing id that names its connection for all time: who, and a number raised for each one.
   /// The id of a connection that may still be half open is never used again.

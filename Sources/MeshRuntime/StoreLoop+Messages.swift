@@ -165,7 +165,7 @@ extension StoreLoop {
     do throws(CallFailure) {
       switch try checked(header, request) {
       case .upload(let upload):
-        let received = try take(upload, payload: payload)
+        let received = try take(upload, header: header, payload: payload)
         send(
           .reply(header.request, .success(.uploaded(UploadReply(received: received)))), to: link)
       case .read(let read):
@@ -184,17 +184,20 @@ extension StoreLoop {
     return request
   }
 
-  private func stored(_ job: JobID) throws(CallFailure) -> StoredJob {
-    guard let stored = jobs[job], !stored.isDropped else {
+  /// The files of a job, for whom they concern: of others' jobs a client learns nothing.
+  private func stored(_ job: JobID, _ header: CallHeader) throws(CallFailure) -> StoredJob {
+    guard let stored = jobs[job], !stored.isDropped,
+      header.role != .client || stored.client == header.client
+    else {
       throw CallFailure(.notFound, "job \(job) has nothing in the store")
     }
     return stored
   }
 
   private func take(
-    _ upload: UploadRequest, payload: borrowing Frame?
+    _ upload: UploadRequest, header: CallHeader, payload: borrowing Frame?
   ) throws(CallFailure) -> Int {
-    let stored = try stored(upload.job)
+    let stored = try stored(upload.job, header)
     guard stored.checksums == nil, stored.pendingWork == 0 else {
       throw CallFailure(.failedPrecondition, "job \(upload.job) has all its tensors already")
     }
@@ -219,7 +222,7 @@ extension StoreLoop {
   private func serve(
     _ read: ReadRequest, header: CallHeader, to link: [UInt8]
   ) throws(CallFailure) {
-    let stored = try stored(read.job)
+    let stored = try stored(read.job, header)
     let reader = stored.files.reader
     let total = reader.byteCount(read.tensor)
     guard read.offset >= 0, read.offset < total else {

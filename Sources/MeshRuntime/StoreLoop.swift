@@ -17,6 +17,8 @@ package final class StoreLoop {
 
   private let router: OwnedSocket
   private let orders: Mailbox<Order>
+  /// Nil where everybody is admitted.
+  private let gate: AllowGate?
   private let tell: @Sendable (StoreEvent) -> Void
   let directory: StoreDirectory
   let reopened: ReopenedJobs
@@ -31,7 +33,7 @@ package final class StoreLoop {
   ///   - tell: posts to the coordinator's core.
   package init(
     router: OwnedSocket, orders: Mailbox<Order>, directory: StoreDirectory,
-    reopened: ReopenedJobs = ReopenedJobs(), background: BackgroundQueue,
+    reopened: ReopenedJobs = ReopenedJobs(), background: BackgroundQueue, gate: AllowGate? = nil,
     tell: @escaping @Sendable (StoreEvent) -> Void
   ) {
     self.router = router
@@ -39,6 +41,7 @@ package final class StoreLoop {
     self.directory = directory
     self.reopened = reopened
     self.background = background
+    self.gate = gate
     self.tell = tell
   }
 
@@ -116,15 +119,18 @@ package final class StoreLoop {
 
   private func act(_ command: StoreCommand) {
     switch command {
-    case .create(let job, let spec):
+    case .create(let job, let spec, let client):
       do throws(CallFailure) {
         jobs[job] = StoredJob(files: try directory.create(job, spec))
+        jobs[job]?.client = client
         tell(.created(job))
       } catch {
         tell(.failed(job, error))
       }
     case .seal(let job): seal(job)
-    case .reopen(let job, let spec, let needsInputs): reopen(job, spec, needsInputs: needsInputs)
+    case .reopen(let job, let spec, let client, let needsInputs):
+      reopen(job, spec, needsInputs: needsInputs)
+      jobs[job]?.client = client
     case .begin(let job, let plan, let planHash, let epochs, let isFinal):
       jobs[job]?.begin(plan: plan, planHash: planHash, epochs: epochs, isFinal: isFinal)
     case .fence(let job, let epochs): jobs[job]?.fence(epochs)
@@ -217,9 +223,14 @@ package final class StoreLoop {
 
   private func receive(_ message: consuming Message) {
     guard let link = message.routingID else { return }
+    let caller = gate?.entry(message.user)
     do throws(WireError) {
-      let frame = try message.header.withUnsafeBytes { bytes throws(WireError) in
+      var frame = try message.header.withUnsafeBytes { bytes throws(WireError) in
         try DataFrame(decoding: bytes)
+      }
+      if gate != nil {
+        guard let caller, let allowed = frame.asked(by: caller) else { return droppedMessages += 1 }
+        frame = allowed
       }
       try receive(frame, payload: message.payload, from: link)
     } catch {
@@ -243,6 +254,18 @@ package final class StoreLoop {
   }
 
   func report(_ event: StoreEvent) { tell(event) }
+}
+
+extension DataFrame {
+  /// What it is when somebody with a key sends it; nil for what the key doesn't allow. Tiles and
+  /// results are between workers and the store; who calls is who the key says.
+  fileprivate func asked(by caller: AllowList.Entry) -> DataFrame? {
+    guard case .call(var header, let request) = self else {
+      return caller.role == .worker ? self : nil
+    }
+    (header.role, header.client) = (caller.role, caller.name)
+    return .call(header, request)
+  }
 }
 
 extension VRankFinal {

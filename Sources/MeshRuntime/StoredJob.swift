@@ -5,6 +5,8 @@ internal import MeshCore
 /// One job in the store: its files, what its tiles have to be, and which epochs may write.
 final class StoredJob {
   let files: JobFiles
+  /// Whose job it is.
+  var client = ""
   /// CRC32C of every part of every tile, by tile and part: computed when the job was sealed, carried
   /// end to end, and checked at every read.
   var checksums: TileChecksums?

@@ -75,6 +75,7 @@ extension WorkerLoop {
 
   private func begin(_ assignment: Assignment) {
     Failpoint.pass("assign")
+    gate?.setPeers(assignment.peers.compactMap(\.publicKey))
     let job = WorkerJob(
       assignment, worker: core.hello.worker, kernel: configuration.kernel,
       busySeconds: pool.busySeconds)
@@ -85,6 +86,7 @@ extension WorkerLoop {
   }
 
   private func adopt(_ table: Assignment, _ job: WorkerJob) {
+    gate?.setPeers(table.peers.compactMap(\.publicKey))
     job.adopt(table)
     for source in job.links.keys where job.endpoint(of: source, store: storeEndpoint) == nil {
       job.links[source] = nil
@@ -120,12 +122,25 @@ extension WorkerLoop {
     let id = Sockets.routingID(core.hello.worker.incarnation, nextLink)
     nextLink += 1
     // A source that can't even be named stays silent: the core asks the next one.
-    guard let endpoint = job.endpoint(of: source, store: storeEndpoint) else { return nil }
+    guard let endpoint = job.endpoint(of: source, store: storeEndpoint),
+      let security = security(to: source, job)
+    else { return nil }
     let link = try? PullLink(
-      source: source, endpoint: endpoint, routingID: id, context: dataContext)
+      source: source, endpoint: endpoint, security: security, routingID: id, context: dataContext)
     job.links[source] = link
     isPollerStale = true
     return link
+  }
+
+  /// None to connect in the open; nil for a peer that has no key in a mesh that has them.
+  private func security(to source: Worker.Source, _ job: WorkerJob) -> SocketSecurity? {
+    guard let credentials = configuration.credentials else { return SocketSecurity.none }
+    switch source {
+    case .store: return credentials.toCoordinator
+    case .peer(let worker):
+      return credentials.toPeer(
+        job.assignment.peers.first { $0.worker == worker }?.publicKey)
+    }
   }
 
   // MARK: Peers

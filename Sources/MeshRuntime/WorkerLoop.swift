@@ -22,8 +22,11 @@ final class WorkerLoop {
   let configuration: WorkerService.Configuration
   let pool: ComputePool
   let notices: Mailbox<Notice>
+  /// Nil where everybody is admitted.
+  let gate: PeerGate?
   let dataContext: Context
   let control: OwnedSocket
+  private let controlMonitor: SocketMonitor
   let data: OwnedSocket
   var job: WorkerJob?
   var storeEndpoint = ""
@@ -49,7 +52,8 @@ final class WorkerLoop {
   init(
     core: Worker, configuration: WorkerService.Configuration, pool: ComputePool,
     disk: BackgroundQueue, memory: BackgroundQueue, notices: Mailbox<Notice>,
-    control: OwnedSocket, data: OwnedSocket, dataContext: Context
+    gate: PeerGate?, control: OwnedSocket, controlMonitor: SocketMonitor, data: OwnedSocket,
+    dataContext: Context
   ) {
     self.core = core
     self.configuration = configuration
@@ -57,7 +61,9 @@ final class WorkerLoop {
     self.disk = disk
     self.memory = memory
     self.notices = notices
+    self.gate = gate
     self.control = control
+    self.controlMonitor = controlMonitor
     self.data = data
     self.dataContext = dataContext
     pacer = LinkPacer(bytesPerSecond: configuration.model?.linkBytesPerSecond)
@@ -85,6 +91,9 @@ final class WorkerLoop {
       sendPaced()
       if let stopAt, MonotonicClock.now >= stopAt { ending = endingSoon }
       if MonotonicClock.now >= nextTick, stopAt == nil {
+        if let refusal = try controlMonitor.refusal(hasKeys: configuration.credentials != nil) {
+          ending = .refused(refusal)
+        }
         perform(.tick)
         nextTick = MonotonicClock.now + interval
       }
@@ -162,6 +171,10 @@ final class WorkerLoop {
   }
 
   private func receiveFromPeer(_ message: consuming Message) {
+    if let gate, !gate.isPeer(message.user) {
+      job?.traffic.dropped += 1
+      return
+    }
     let frame = message.header.withUnsafeBytes { try? DataFrame(decoding: $0) }
     guard let routingID = message.routingID else { return }
     switch frame {

@@ -23,6 +23,8 @@ package final class WorkerService: Sendable {
     /// The machine, as copies should be kept on another.
     package var machine: String
     package var isSpare: Bool
+    /// Keys of a mesh that has them.
+    package var credentials: MeshCredentials?
     /// For benchmarks: takes time instead of computing.
     package var model: Model?
     package var log: ObservationLog
@@ -30,7 +32,8 @@ package final class WorkerService: Sendable {
     package init(
       name: String, coordinator: String, listen: String, advertised: String?, threads: Int,
       memoryBytes: Int, kernel: AttentionKernel, checkpoints: CheckpointDirectory?,
-      machine: String, isSpare: Bool, model: Model?, log: ObservationLog
+      machine: String, isSpare: Bool, credentials: MeshCredentials? = nil, model: Model?,
+      log: ObservationLog
     ) {
       self.name = name
       self.coordinator = coordinator
@@ -42,6 +45,7 @@ package final class WorkerService: Sendable {
       self.checkpoints = checkpoints
       self.machine = machine
       self.isSpare = isSpare
+      self.credentials = credentials
       self.model = model
       self.log = log
     }
@@ -77,20 +81,30 @@ package final class WorkerService: Sendable {
   private let pool: ComputePool
   private let disk: BackgroundQueue
   private let memory: BackgroundQueue
+  private let authenticator: Authenticator?
 
   /// Binds the data socket, connects to the coordinator and starts the threads.
   package init(_ configuration: Configuration) throws(MeshError) {
+    var serverTest: () throws(MeshError) -> Void = {}
     do throws(ZeroMQError) {
       // A context of its own for control, so that heartbeats never queue behind tensors.
       let (controlContext, dataContext) = (try Context(), try Context())
       var generator = SystemRandomNumberGenerator()
       let worker = WorkerID(incarnation: .random(in: 1...UInt64.max, using: &generator))
-      var options = Sockets.control
+      let credentials = configuration.credentials
+      let gate = credentials.map { PeerGate(coordinator: $0.coordinatorKey) }
+      authenticator = try gate.map { gate throws(ZeroMQError) in
+        try Authenticator(dataContext) { gate.answer($0) }
+      }
+      var options = Sockets.control(credentials?.toCoordinator ?? .none)
       options.routingID = Sockets.routingID(worker.incarnation, 0)
-      let control = SocketBox(try OwnedSocket(.dealer, context: controlContext, options: options))
-      let data = SocketBox(try OwnedSocket(.router, context: dataContext, options: Sockets.data))
-      let bound = try data.socket.socket.bind(configuration.listen)
-      try control.socket.socket.connect(configuration.coordinator)
+      let control = Handover(try OwnedSocket(.dealer, context: controlContext, options: options))
+      let controlMonitor = Handover(try SocketMonitor(control.take()))
+      let security = credentials.map { SocketSecurity.server($0.keys) } ?? .none
+      let data = Handover(
+        try OwnedSocket(.router, context: dataContext, options: Sockets.data(security)))
+      let bound = try data.take().socket.bind(configuration.listen)
+      try control.take().socket.connect(configuration.coordinator)
       let notices = try Mailbox<WorkerLoop.Notice>(capacity: Limits.mailboxEventsMaximum)
       let pool = try ComputePool(threads: configuration.threads)
       let hello = WorkerMessage.Hello(
@@ -98,6 +112,7 @@ package final class WorkerService: Sendable {
         version: protocolVersion, numerics: configuration.kernel.level.arithmeticClass,
         level: configuration.kernel.level.name, threads: configuration.threads,
         memoryBytes: configuration.memoryBytes, endpoint: configuration.advertised ?? bound,
+        publicKey: credentials.flatMap { PublicKey($0.keys.publicKey) },
         machine: configuration.machine, isSpare: configuration.isSpare)
       let disk = try BackgroundQueue(name: "checkpoints")
       let memory = try BackgroundQueue(name: "restore")
@@ -110,15 +125,29 @@ package final class WorkerService: Sendable {
         let loop = WorkerLoop(
           core: Worker(hello: hello, hasSlots: configuration.checkpoints != nil),
           configuration: configuration, pool: pool, disk: disk, memory: memory, notices: notices,
-          control: control.take(), data: data.take(), dataContext: dataContext)
+          gate: gate,
+          control: control.take(), controlMonitor: controlMonitor.take(), data: data.take(),
+          dataContext: dataContext)
         end("worker loop") { () throws(ZeroMQError) in
           let reason = try loop.run()
           ending.update { $0 = reason }
         }
       }
       thread.withLock { $0 = started }
+      if let gate, let credentials {
+        serverTest = { () throws(MeshError) in
+          try SecuritySelfTest.run(
+            bound, serverKey: credentials.keys.publicKey, setProbe: gate.setProbe)
+        }
+      }
     } catch {
       throw MeshError(.badInput, "the worker can't start: \(error.description)")
+    }
+    do throws(MeshError) {
+      try serverTest()
+    } catch {
+      stop()
+      throw error
     }
   }
 
@@ -135,6 +164,7 @@ package final class WorkerService: Sendable {
       thread?.join()
       thread = nil
     }
+    authenticator?.stop()
     pool.cancel()
     pool.stop()
     memory.stop()

@@ -99,6 +99,7 @@ extension Coordinator.Event {
     case .store: 4
     case .committed: 5
     case .commitFailed: 6
+    case .noted: 7
     }
   }
 
@@ -116,6 +117,7 @@ extension Coordinator.Event {
     case .store(let event): "store: \(event)"
     case .committed(let number): "committed \(number)"
     case .commitFailed(let number, _): "commit \(number) failed"
+    case .noted(let observation): "noted \(observation.kind.name)"
     }
   }
 }

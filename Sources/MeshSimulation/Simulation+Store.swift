@@ -33,7 +33,7 @@ extension Simulation {
 
   private func perform(_ command: StoreCommand, in coordinator: CoordinatorProcess) {
     switch command {
-    case .create(let id, _): later(.event(.created(id)), in: coordinator)
+    case .create(let id, _, _): later(.event(.created(id)), in: coordinator)
     case .reopen: break
     case .seal(let id): later(.event(.sealed(id, job.digests)), in: coordinator)
     case .begin(let id, let plan, let planHash, let epochs, let isFinal):

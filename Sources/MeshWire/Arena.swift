@@ -46,6 +46,9 @@ final class Arena {
     self.text(text, maximum: WireCaps.endpointBytesMaximum)
   }
 
+  /// Empty for none.
+  func publicKey(_ key: PublicKey?) -> UnsafeMutablePointer<CChar> { name(key?.text ?? "") }
+
   func bytes(_ bytes: [UInt8]) -> ProtobufCBinaryData {
     let copy: UnsafeMutablePointer<UInt8> = allocate(bytes.count)
     copy.update(from: bytes, count: bytes.count)

@@ -20,6 +20,7 @@ extension Arena {
       let peer = make(mesh__v1__assign__peer__init)
       peer.pointee.worker = $0.worker.incarnation
       peer.pointee.endpoint = endpoint($0.endpoint)
+      peer.pointee.public_key = publicKey($0.publicKey)
       return peer
     }
     (message.pointee.n_hosts, message.pointee.hosts) = list(assignment.hosts, host)
@@ -70,7 +71,8 @@ extension Assignment.Peer {
   init(message: Mesh__V1__Assign__Peer) throws(WireError) {
     self.init(
       worker: try WorkerID(sender: message.worker),
-      endpoint: try MeshWire.endpoint(message.endpoint, "endpoint"))
+      endpoint: try MeshWire.endpoint(message.endpoint, "endpoint"),
+      publicKey: try MeshWire.publicKey(message.public_key, "public_key"))
   }
 }
 

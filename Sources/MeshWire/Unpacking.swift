@@ -118,6 +118,16 @@ func endpoint(
   try text(pointer, maximum: WireCaps.endpointBytesMaximum, field)
 }
 
+/// A key, or none where the field is empty.
+func publicKey(
+  _ pointer: UnsafeMutablePointer<CChar>?, _ field: StaticString
+) throws(WireError) -> PublicKey? {
+  let text = try name(pointer, field)
+  if text.isEmpty { return nil }
+  guard let key = PublicKey(text) else { throw .outOfRange("\(field) is no key") }
+  return key
+}
+
 /// Converts the elements of a repeated field.
 func list<Message, Value>(
   _ count: Int, _ pointers: UnsafeMutablePointer<UnsafeMutablePointer<Message>?>?,

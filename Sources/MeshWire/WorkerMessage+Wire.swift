@@ -45,6 +45,7 @@ extension Arena {
     message.pointee.threads = wire32(hello.threads)
     message.pointee.memory_bytes = wire64(hello.memoryBytes)
     message.pointee.endpoint = endpoint(hello.endpoint)
+    message.pointee.public_key = publicKey(hello.publicKey)
     message.pointee.machine = name(hello.machine)
     message.pointee.is_spare = hello.isSpare ? 1 : 0
     return message
@@ -91,6 +92,7 @@ extension WorkerMessage.Hello {
       threads: try number(message.threads, in: 0...WireCaps.threadsMaximum, "threads"),
       memoryBytes: try byteCount(message.memory_bytes, "memory"),
       endpoint: try MeshWire.endpoint(message.endpoint, "endpoint"),
+      publicKey: try MeshWire.publicKey(message.public_key, "public_key"),
       machine: try MeshWire.name(message.machine, "machine"), isSpare: message.is_spare != 0)
   }
 }

@@ -89,6 +89,13 @@ extension Frame {
     return zmq_msg_more(&alias) == 1
   }
 
+  /// What the `Authenticator` called the peer that sent the frame.
+  var user: String? {
+    var alias = message
+    // zmq_msg_gets: a string that lives as long as the message, or NULL with EINVAL.
+    return zmq_msg_gets(&alias, "User-Id").map { String(cString: $0) }
+  }
+
   /// Another frame with the same content; above 33 bytes the two share it by reference count.
   ///
   /// Mutating because the count, once there are two, is noted in both.

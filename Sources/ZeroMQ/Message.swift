@@ -3,6 +3,9 @@ package struct Message: ~Copyable, Sendable {
   /// At a ROUTER the peer it came from or goes to; `nil` at every other socket.
   package var routingID: [UInt8]?
 
+  /// The public key of the peer that sent it, as its connection proved; `nil` without security.
+  package internal(set) var user: String?
+
   /// The envelope.
   package var header: Frame
 

@@ -8,6 +8,8 @@ package struct MonitorEvent: Sendable, Hashable {
     case unknown
     /// The peer does not speak the protocol.
     case protocolError
+    /// One side has keys and the other has none.
+    case otherMechanism
     /// Authentication refused the peer.
     case refused
   }
@@ -56,7 +58,10 @@ package struct MonitorEvent: Sendable, Hashable {
       ($0.loadUnaligned(as: UInt16.self), $0.loadUnaligned(fromByteOffset: 2, as: UInt32.self))
     }
     guard let known = Self.kinds.first(where: { $0.code == Int32(code) }) else { return nil }
-    self.kind = known.kind
+    let isMechanism =
+      known.kind == .handshakeFailed(.protocolError)
+      && value == UInt32(ZMQ_PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH)
+    self.kind = isMechanism ? .handshakeFailed(.otherMechanism) : known.kind
     self.value = value
     switch message.payload {
     case .some(let payload):

@@ -67,11 +67,18 @@ extension Socket {
         routingID = header.copiedBytes()
         try receiveNext(into: &header)
       }
-      guard header.hasMore else { return Message(routingID: routingID, header: header) }
+      let user = isServer ? header.user : nil
+      guard header.hasMore else {
+        var message = Message(routingID: routingID, header: header)
+        message.user = user
+        return message
+      }
       var payload = Frame()
       try receiveNext(into: &payload)
       guard payload.hasMore else {
-        return Message(routingID: routingID, header: header, payload: payload)
+        var message = Message(routingID: routingID, header: header, payload: payload)
+        message.user = user
+        return message
       }
       while payload.hasMore { try receiveNext(into: &payload) }
       oversizedMessages += 1

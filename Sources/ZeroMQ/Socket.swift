@@ -26,6 +26,9 @@ package struct Socket: ~Copyable {
   /// The socket's pattern.
   package let kind: Kind
 
+  /// Whether peers proved who they are.
+  let isServer: Bool
+
   /// Messages dropped on receipt for having more frames than a `Message`.
   package internal(set) var oversizedMessages = 0
 
@@ -36,6 +39,7 @@ package struct Socket: ~Copyable {
     self.handle = try Self.open(kind, context, options)
     self.context = context
     self.kind = kind
+    if case .server = options.security { isServer = true } else { isServer = false }
   }
 
   deinit {

@@ -28,12 +28,36 @@ extension SocketOptions {
       try set(handle, ZMQ_ROUTER_MANDATORY, flag(reportsUnroutable))
       try set(handle, ZMQ_ROUTER_HANDOVER, flag(allowsHandover))
     }
+    try applySecurity(to: handle)
     if let routingID {
       // zmq_setsockopt: 0, or -1 with EINVAL, ETERM, ENOTSOCK, EINTR.
       try check("zmq_setsockopt") {
         zmq_setsockopt(handle, ZMQ_ROUTING_ID, routingID, routingID.count)
       }
     }
+  }
+
+  private func applySecurity(to handle: UnsafeMutableRawPointer) throws(ZeroMQError) {
+    switch security {
+    case .none: return
+    case .server(let keys):
+      try set(handle, ZMQ_CURVE_SERVER, flag(true))
+      try set(handle, ZMQ_CURVE_SECRETKEY, keys.secretKey)
+    case .client(let keys, let serverKey):
+      try set(handle, ZMQ_CURVE_SERVERKEY, serverKey)
+      try set(handle, ZMQ_CURVE_PUBLICKEY, keys.publicKey)
+      try set(handle, ZMQ_CURVE_SECRETKEY, keys.secretKey)
+    }
+    try set(handle, ZMQ_ZAP_DOMAIN, Authenticator.domain)
+    // Without it libzmq admits everybody when nobody answers for the domain.
+    try set(handle, ZMQ_ZAP_ENFORCE_DOMAIN, flag(true))
+  }
+
+  private func set(
+    _ handle: UnsafeMutableRawPointer, _ option: Int32, _ text: String
+  ) throws(ZeroMQError) {
+    // zmq_setsockopt: 0, or -1 with EINVAL, ETERM, ENOTSOCK, EINTR.
+    try check("zmq_setsockopt") { zmq_setsockopt(handle, option, text, text.utf8.count) }
   }
 
   private func flag(_ value: Bool) -> Int32 { value ? 1 : 0 }

@@ -58,6 +58,9 @@ package struct SocketOptions: Sendable {
   /// How long TCP may retransmit without an acknowledgement.
   package var retransmissionTimeout: Duration = .seconds(5)
 
+  /// How the socket knows its peers.
+  package var security = SocketSecurity.none
+
   /// Size of the kernel's send buffer in bytes; `nil` leaves it to the system.
   package var sendBufferBytes: Int?
 

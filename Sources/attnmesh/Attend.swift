@@ -23,6 +23,8 @@ struct Attend: ParsableCommand {
     help: "Compute on the mesh of this coordinator: tcp://HOST:PORT. (or ATTNMESH_COORDINATOR)")
   var coordinator: String?
 
+  @OptionGroup var keys: KeyOptions
+
   @Option(help: "Compute threads per worker. (default: the cores, shared out)")
   var threads: Int?
 
@@ -61,7 +63,8 @@ struct Attend: ParsableCommand {
       report = try runLocally(inputs, workers: workers, isProtected: isProtected)
     } else if let coordinator = coordinator ?? MeshOptions.environmentEndpoint {
       let client = try MeshClient(
-        endpoint: coordinator, name: MeshOptions.clientName, patience: patience)
+        endpoint: coordinator, name: MeshOptions.clientName,
+        credentials: try keys.credentials(for: coordinator), patience: patience)
       report = try run(
         inputs, client: client, isRemote: true, isProtected: isProtected, Interruption())
     } else {

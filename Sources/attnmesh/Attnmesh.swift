@@ -23,7 +23,7 @@ struct Attnmesh: ParsableCommand {
     subcommands: [
       Attend.self, Check.self, Submit.self, ResultCommand.self, Jobs.self, Job.self, Cancel.self,
       Workers.self, Drain.self, Events.self, CoordinatorCommand.self, WorkerCommand.self,
-      Bench.self, ChaosCommand.self, SimulateCommand.self,
+      Keygen.self, Bench.self, ChaosCommand.self, SimulateCommand.self,
     ])
 
   static func main() {

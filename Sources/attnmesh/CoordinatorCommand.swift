@@ -37,16 +37,24 @@ struct CoordinatorCommand: ParsableCommand {
   @Option(help: "What to do about a worker that takes twice as long as others: report or rehost.")
   var stragglers = "report"
 
-  @Flag(help: "Listen on an address that others can reach, without keys.")
-  var insecure = false
+  @Option(help: "Its key file, made by `attnmesh keygen`. (or ATTNMESH_IDENTITY)")
+  var identity: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Who is admitted: lines of ROLE NAME PUBLICKEY; read again when it changes."
+        + " (or ATTNMESH_ALLOW)"))
+  var allow: String?
+
+  @OptionGroup var insecurity: InsecureFlag
 
   @Flag(help: "No log on standard error.")
   var quiet = false
 
   func run() throws {
-    let environment = ProcessInfo.processInfo.environment
-    let listen = listen ?? environment["ATTNMESH_LISTEN"] ?? MeshOptions.defaultEndpoint
-    try checkListen(listen, insecure: insecure)
+    let listen = listen ?? environment("ATTNMESH_LISTEN") ?? MeshOptions.defaultEndpoint
+    let gate = try gate()
+    try insecurity.check(listen: listen, hasKeys: gate != nil)
     guard retention > 0, retention <= 24 * 365 else {
       throw MeshError(.badInput, "--retention \(retention): it must be 0 to 8760 hours")
     }
@@ -56,11 +64,12 @@ struct CoordinatorCommand: ParsableCommand {
       CoordinatorService.Configuration(
         controlEndpoint: listen, dataEndpoint: try nextPort(listen),
         advertisedData: try advertise.map { text throws(MeshError) in try nextPort(text) },
-        store: store ?? environment["ATTNMESH_STORE"],
+        store: store ?? environment("ATTNMESH_STORE"),
         diskQuotaBytes: try byteCount(quota, "--quota"),
         retention: .milliseconds(Int64(retention * 3_600_000)),
         stragglers: try choice(
           stragglers, "--stragglers", of: StragglerPolicy.allCases, named: \.rawValue),
+        gate: gate,
         log: ObservationLog(isOn: !quiet)))
     if !quiet {
       Attnmesh.complain(
@@ -69,5 +78,24 @@ struct CoordinatorCommand: ParsableCommand {
     }
     interruption.wait()
     service.stop()
+  }
+
+  private func gate() throws(MeshError) -> AllowGate? {
+    let identity = identity ?? environment("ATTNMESH_IDENTITY")
+    let allow = allow ?? environment("ATTNMESH_ALLOW")
+    switch (identity, allow) {
+    case (let identity?, let allow?):
+      let file = try KeyFile(reading: identity)
+      guard file.role == "coordinator" else {
+        throw MeshError(
+          .badInput,
+          "--identity \(identity): it is a \(file.role)'s; a coordinator's is made with"
+            + " `attnmesh keygen --role coordinator`")
+      }
+      return try AllowGate(keys: file.keys, allow: allow)
+    case (nil, nil): return nil
+    case (_?, nil): throw MeshError(.badInput, "--identity goes with --allow: who is admitted?")
+    case (nil, _?): throw MeshError(.badInput, "--allow goes with --identity")
+    }
   }
 }

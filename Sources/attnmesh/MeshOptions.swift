@@ -8,6 +8,8 @@ struct MeshOptions: ParsableArguments {
   @Option(help: "The coordinator: tcp://HOST:PORT. (or ATTNMESH_COORDINATOR)")
   var coordinator: String?
 
+  @OptionGroup var keys: KeyOptions
+
   static let defaultEndpoint = "tcp://127.0.0.1:7700"
 
   var endpoint: String { coordinator ?? Self.environmentEndpoint ?? Self.defaultEndpoint }
@@ -17,13 +19,15 @@ struct MeshOptions: ParsableArguments {
   }
 
   func client() throws(MeshError) -> MeshClient {
-    try MeshClient(endpoint: endpoint, name: Self.clientName)
+    try MeshClient(
+      endpoint: endpoint, name: Self.clientName, credentials: try keys.credentials(for: endpoint))
   }
 
   /// A client that follows a job, also over a restart of its coordinator.
   func client(_ patience: PatienceOptions) throws(MeshError) -> MeshClient {
     try MeshClient(
-      endpoint: endpoint, name: Self.clientName, patience: try patience.duration())
+      endpoint: endpoint, name: Self.clientName, credentials: try keys.credentials(for: endpoint),
+      patience: try patience.duration())
   }
 
   /// user@host: for people, and for fair queueing.
@@ -69,23 +73,6 @@ struct JobArgument: ParsableArguments {
     }
     return match.job
   }
-}
-
-/// Checks that an address may be listened on without keys.
-func checkListen(_ endpoint: String, insecure: Bool) throws(MeshError) {
-  if endpoint.hasPrefix("ipc://") { return }
-  guard endpoint.hasPrefix("tcp://"), endpoint.dropFirst(6).contains(":") else {
-    throw MeshError(.badInput, "--listen \(endpoint): it must be tcp://ADDR:PORT")
-  }
-  let host = endpoint.dropFirst(6).prefix { $0 != ":" }
-  if host.hasPrefix("127.") || host == "localhost" || endpoint.hasPrefix("tcp://[::1]") { return }
-  guard insecure else {
-    throw MeshError(
-      .badInput,
-      "--listen \(endpoint): everybody who reaches this address could use the mesh; listen on"
-        + " 127.0.0.1, or give --insecure on a network where that is what you want")
-  }
-  Attnmesh.complain("warning: \(endpoint) accepts everybody: no keys, no encryption")
 }
 
 /// The endpoint one port further: a coordinator's data socket stands beside its control socket.

@@ -45,9 +45,6 @@ struct WorkerCommand: ParsableCommand {
   @Flag(help: "Take part only in place of a worker that was lost.")
   var spare = false
 
-  @Flag(help: "Listen on an address that others can reach, without keys.")
-  var insecure = false
-
   @Flag(help: "No log on standard error.")
   var quiet = false
 
@@ -62,7 +59,8 @@ struct WorkerCommand: ParsableCommand {
 
   func run() throws {
     CrashSignals.endAtOnce()
-    try checkListen(listen, insecure: insecure)
+    let credentials = try mesh.keys.credentials(for: mesh.endpoint)
+    try mesh.keys.insecurity.check(listen: listen, hasKeys: credentials != nil)
     ProcessMemory.keepNoLargeBlocks()
     let interruption = Interruption()
     if let lifeline { try watchLifeline(directory: lifeline) }
@@ -83,7 +81,7 @@ struct WorkerCommand: ParsableCommand {
         checkpoints: try checkpoints.map { path throws(MeshError) in
           try CheckpointDirectory.open(path)
         }, machine: String((machine ?? process.hostName).prefix(Limits.nameBytesMaximum)),
-        isSpare: spare, model: model,
+        isSpare: spare, credentials: credentials, model: model,
         log: ObservationLog(isOn: !quiet && lifeline == nil)))
     // Ends by a signal, or when the coordinator refuses it.
     var ended = interruption.wait { service.ended }

@@ -35,7 +35,7 @@ import Testing
     let image = try #require(mesh.pending?.images.first)
     #expect(image.state == .uploading && image.request == mesh.ticket(1).request)
     mesh.commit()
-    guard case .create(let job, _)? = mesh.commands.first else {
+    guard case .create(let job, _, _)? = mesh.commands.first else {
       Issue.record("no room is made")
       return
     }

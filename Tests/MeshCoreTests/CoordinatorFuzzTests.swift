@@ -124,7 +124,7 @@ private struct Fuzz {
       let request = SubmitRequest(
         spec: spec, deadlineSeconds: deadline, isProtected: random.below(5) > 0)
       mesh.call(.submit(request), as: role, client: "c\(random.below(4))", id: id)
-      for case .create(let job, _) in mesh.commands { jobs.append(job) }
+      for case .create(let job, _, _) in mesh.commands { jobs.append(job) }
     } else {
       let remaining = Duration.milliseconds(random.below(20_000) - 1_000)
       mesh.call(requests[random.below(requests.count)], as: role, id: id, remaining: remaining)

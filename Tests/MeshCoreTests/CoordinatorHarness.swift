@@ -110,7 +110,7 @@ final class CoordinatorHarness {
   /// Calls under a fresh request id, unless one is given; returns the reply to this very ticket.
   @discardableResult
   func call(
-    _ request: CallRequest, as role: Role = .client, client: String = "ann", id: UInt64? = nil,
+    _ request: CallRequest, as role: Role = .operator, client: String = "ann", id: UInt64? = nil,
     caller: UInt64 = 1, version: Int = protocolVersion, remaining: Duration = .seconds(30)
   ) -> CallOutcome? {
     lastRequest += 1
@@ -204,7 +204,7 @@ final class CoordinatorHarness {
     let request = SubmitRequest(
       spec: spec, deadlineSeconds: deadline, isProtected: isProtected)
     call(.submit(request), client: client, id: id)
-    for case .create(let job, _) in commands { return job }
+    for case .create(let job, _, _) in commands { return job }
     return nil
   }
 

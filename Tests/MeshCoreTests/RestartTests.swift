@@ -38,7 +38,7 @@ import Testing
     mesh.send(.store(.stored(job, VRank(1), table.hosts[1].epoch)))
     mesh.restart()
     mesh.send(.tick)
-    guard case .reopen(job, _, needsInputs: true)? = mesh.commands.first,
+    guard case .reopen(job, _, client: _, needsInputs: true)? = mesh.commands.first,
       case .begin(job, _, let hash, let epochs, let isFinal)? = mesh.commands.last
     else {
       Issue.record("\(mesh.commands)")
@@ -249,7 +249,7 @@ import Testing
     mesh.restart()
     mesh.send(.tick)
     #expect(mesh.commands.count == 1)
-    guard case .reopen(job, _, needsInputs: false)? = mesh.commands.first else {
+    guard case .reopen(job, _, client: _, needsInputs: false)? = mesh.commands.first else {
       Issue.record("\(mesh.commands)")
       return
     }

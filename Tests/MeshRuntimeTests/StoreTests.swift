@@ -62,13 +62,16 @@ import ZeroMQ
   func stop() throws {
     let store = try TemporaryStore()
     #expect(
-      try told(.open(store.path), orders: [.command(.create(jobs[0], sampleJob)), .stop])
+      try told(
+        .open(store.path), orders: [.command(.create(jobs[0], sampleJob, client: "c")), .stop])
         == [.created(jobs[0])])
     #expect(store.jobs == ["\(jobs[0])"])
     #expect(store.names(of: jobs[0]) == ["key", "logSumExp", "output", "query", "value"])
     let unnamed = try TemporaryStore()
     #expect(
-      try told(.unnamed(in: unnamed.path), orders: [.command(.create(jobs[0], sampleJob)), .stop])
+      try told(
+        .unnamed(in: unnamed.path),
+        orders: [.command(.create(jobs[0], sampleJob, client: "c")), .stop])
         == [.created(jobs[0])])
     #expect(unnamed.names(unnamed.path) == [])
   }

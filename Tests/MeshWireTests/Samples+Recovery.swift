@@ -25,7 +25,9 @@ extension Samples {
       vrankCount: hosts.count, planHash: digest(4), revision: epochs[1],
       isProtected: peers % 2 == 0,
       peers: (0..<peers).map {
-        Assignment.Peer(worker: WorkerID(incarnation: .max - UInt64($0)), endpoint: endpoint)
+        Assignment.Peer(
+          worker: WorkerID(incarnation: .max - UInt64($0)), endpoint: endpoint,
+          publicKey: $0 % 2 == 0 ? publicKey : nil)
       },
       hosts: hosts)
   }

@@ -45,13 +45,16 @@ enum Samples {
     return traffic
   }
 
+  static let publicKey = PublicKey("mfy/gtA2IzP/EcYbw9gqt}F!?.f*^=b+=3@-w1XN")
+
   static var workerMessages: [WorkerMessage] {
     [
       .hello(
         WorkerMessage.Hello(
           worker: worker, name: "worker-ä", processID: Int(Int32.max), version: protocolVersion,
           numerics: "fma-f32-v1", level: "avx512", threads: 65_535, memoryBytes: 1 << 60,
-          endpoint: "ipc:///run/attnmesh/w0", machine: "rack-ü/7", isSpare: true)),
+          endpoint: "ipc:///run/attnmesh/w0",
+          publicKey: publicKey, machine: "rack-ü/7", isSpare: true)),
       .hello(
         WorkerMessage.Hello(
           worker: worker, name: "", processID: 0, version: 0, numerics: "", level: "", threads: 0,

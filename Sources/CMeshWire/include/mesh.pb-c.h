@@ -299,7 +299,9 @@ typedef enum _Mesh__V1__EventKind {
   MESH__V1__EVENT_KIND__EVENT_KIND_STORE_ALARM = 32,
   MESH__V1__EVENT_KIND__EVENT_KIND_CHECKPOINT_ALARM = 33,
   MESH__V1__EVENT_KIND__EVENT_KIND_COORDINATOR_RESTARTED = 34,
-  MESH__V1__EVENT_KIND__EVENT_KIND_WORKER_DRAINING = 35
+  MESH__V1__EVENT_KIND__EVENT_KIND_WORKER_DRAINING = 35,
+  MESH__V1__EVENT_KIND__EVENT_KIND_ACCESS_REFUSED = 36,
+  MESH__V1__EVENT_KIND__EVENT_KIND_KEYS_CHANGED = 37
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(MESH__V1__EVENT_KIND)
 } Mesh__V1__EventKind;
 typedef enum _Mesh__V1__TileTensor {
@@ -914,10 +916,15 @@ struct  Mesh__V1__Hello
    * Takes part in a job only in place of a worker that was lost.
    */
   protobuf_c_boolean is_spare;
+  /*
+   * Its CURVE public key in Z85, 40 characters; empty in a mesh without keys. The coordinator compares
+   * it with the key that the connection proved.
+   */
+  char *public_key;
 };
 #define MESH__V1__HELLO__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&mesh__v1__hello__descriptor) \
-    , (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0 }
+    , (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string }
 
 
 /*
@@ -1186,10 +1193,14 @@ struct  Mesh__V1__Assign__Peer
   ProtobufCMessage base;
   uint64_t worker;
   char *endpoint;
+  /*
+   * CURVE public key in Z85 that it has to prove; empty in a mesh without keys.
+   */
+  char *public_key;
 };
 #define MESH__V1__ASSIGN__PEER__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&mesh__v1__assign__peer__descriptor) \
-    , 0, (char *)protobuf_c_empty_string }
+    , 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
 
 
 typedef enum {

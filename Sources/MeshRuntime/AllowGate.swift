@@ -1,0 +1,122 @@
+internal import Glibc
+package import MeshCore
+internal import Synchronization
+package import ZeroMQ
+
+/// Who may use a coordinator: its key, and the list of keys it admits, read again when the file
+/// changes. Handshakes ask it on their threads, the loops for every message: whoever is taken off the
+/// list has lost access at that moment, also on connections that stand.
+package final class AllowGate: Sendable {
+  package let keys: CurveKeyPair
+  package let path: String
+  private let state: Mutex<State>
+
+  private struct State {
+    var list: AllowList
+    var version: FileVersion
+    var day: String
+    /// A key of the self-test, for as long as it takes.
+    var probe: String?
+    /// Keys that were refused since the last report, and how many refusals there were.
+    var refusedKeys: [String] = []
+    var refusals = 0
+  }
+
+  /// What tells one version of a file from another.
+  private struct FileVersion: Equatable {
+    var inode: UInt = 0
+    var bytes = 0
+    var seconds = 0
+    var nanoseconds = 0
+  }
+
+  /// What became of the file since it was last looked at.
+  package enum Change: Sendable {
+    case none
+    case reread(count: Int)
+    /// The list from before stays in force.
+    case unreadable(String)
+  }
+
+  package init(keys: CurveKeyPair, allow path: String) throws(MeshError) {
+    self.keys = keys
+    self.path = path
+    let (list, version) = try Self.read(path)
+    state = Mutex(State(list: list, version: version, day: WallClock.day))
+  }
+
+  /// Who proved to have a key; nil for whom nothing is allowed.
+  package func entry(_ user: String?) -> AllowList.Entry? {
+    guard let user, let key = PublicKey(user) else { return nil }
+    return state.withLock { $0.list.entry(for: key, on: $0.day) }
+  }
+
+  /// Whether a handshake succeeds.
+  package func admits(_ user: String) -> Bool {
+    if entry(user) != nil { return true }
+    return state.withLock { state in
+      if state.probe == user { return true }
+      state.refusals += 1
+      if state.refusedKeys.count < 8, !state.refusedKeys.contains(user) {
+        state.refusedKeys.append(user)
+      }
+      return false
+    }
+  }
+
+  /// Looks at the file and at the calendar.
+  package func refresh() -> Change {
+    let day = WallClock.day
+    let known = state.withLock { state in
+      state.day = day
+      return state.version
+    }
+    guard let version = Self.version(path), version != known else { return .none }
+    do throws(MeshError) {
+      let (list, version) = try Self.read(path)
+      state.withLock { state in
+        state.list = list
+        state.version = version
+      }
+      return .reread(count: list.count)
+    } catch {
+      // Told once for each version.
+      state.withLock { $0.version = version }
+      return .unreadable(error.message)
+    }
+  }
+
+  /// Refusals since the last report; nil when there were none.
+  package func takeRefusals() -> (count: Int, keys: [String])? {
+    state.withLock { state in
+      guard state.refusals > 0 else { return nil }
+      defer { (state.refusals, state.refusedKeys) = (0, []) }
+      return (state.refusals, state.refusedKeys)
+    }
+  }
+
+  func setProbe(_ key: String?) { state.withLock { $0.probe = key } }
+
+  private static func read(_ path: String) throws(MeshError) -> (AllowList, FileVersion) {
+    let (text, status) = try readSmallFile(path, flag: "--allow")
+    guard status.st_mode & 0o022 == 0 else {
+      throw MeshError(.badInput, "--allow \(path): others can write it; say chmod 644")
+    }
+    do throws(AllowList.Problem) {
+      return (try AllowList(parsing: text), version(status))
+    } catch {
+      throw MeshError(.badInput, "--allow \(path), \(error.description)")
+    }
+  }
+
+  private static func version(_ path: String) -> FileVersion? {
+    var status = stat()
+    return stat(path, &status) == 0 ? version(status) : nil
+  }
+
+  private static func version(_ status: stat) -> FileVersion {
+    FileVersion(
+      inode: UInt(status.st_ino), bytes: Int(status.st_size), seconds: status.st_mtim.tv_sec,
+      nanoseconds: status.st_mtim.tv_nsec)
+  }
+}

@@ -1,0 +1,63 @@
+internal import MeshCore
+internal import MeshWire
+internal import ZeroMQ
+
+/// Who is let in, and whom a connection may speak for.
+extension CoordinatorLoop {
+  func security(of hello: WorkerMessage.Hello) -> SocketSecurity {
+    guard let gate, let key = hello.publicKey else { return .none }
+    return .client(gate.keys, serverKey: key.text)
+  }
+
+  /// Whether a connection may speak for a worker: only with a worker's key, the one under which the
+  /// worker said hello.
+  func mayAct(
+    as worker: WorkerID, _ message: WorkerMessage, _ sender: AllowList.Entry?
+  ) -> Bool {
+    guard let sender else { return true }
+    guard sender.role == .worker else { return false }
+    if case .hello(let hello) = message, hello.publicKey != sender.key { return false }
+    return workers[worker].map { $0.user == sender.key.text } ?? true
+  }
+
+  /// Tells a worker that came with a key of another kind; whoever goes on after that isn't answered.
+  func refuse(_ message: WorkerMessage, _ link: [UInt8], _ sender: AllowList.Entry?) {
+    guard case .hello = message, let sender else { return }
+    let reason =
+      sender.role == .worker
+      ? "its key isn't the one that its connection proved"
+      : "its key is a \(sender.role)'s; a worker needs a worker's"
+    send(.coordinator(.refused(.permissionDenied, reason: reason)), to: link)
+  }
+
+  /// Once a second: has the list of keys changed, and who was refused?
+  func checkGate() {
+    guard let gate, MonotonicClock.now >= nextGateCheck else { return }
+    nextGateCheck = MonotonicClock.now + .seconds(1)
+    switch gate.refresh() {
+    case .none: break
+    case .reread(let count):
+      perform(.noted(Observation(.keysChanged, detail: "\(count) keys are admitted now")))
+    case .unreadable(let reason):
+      perform(
+        .noted(Observation(.keysChanged, detail: "\(reason); the list from before stays in force")))
+    }
+    if let refused = gate.takeRefusals() {
+      let keys = refused.keys.joined(separator: " ")
+      perform(
+        .noted(Observation(.accessRefused, detail: "\(refused.count) connections, keys \(keys)")))
+    }
+    expelRevoked(gate)
+  }
+
+  /// Workers without a key any more are lost at once: nothing they say would be heard.
+  func expelRevoked(_ gate: AllowGate) {
+    let revoked = workers.filter { $0.value.user != nil && gate.entry($0.value.user) == nil }
+    let reason = "its key is no longer admitted"
+    for (worker, peer) in revoked.sorted(by: { $0.key < $1.key }) {
+      send(.coordinator(.refused(.permissionDenied, reason: reason)), to: peer.link)
+      forget(worker)
+      perform(.workerGone(worker, reason: reason))
+    }
+  }
+}

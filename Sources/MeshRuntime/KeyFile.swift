@@ -1,0 +1,146 @@
+internal import Glibc
+package import MeshCore
+package import ZeroMQ
+
+/// A key pair on disk: who a process is to the mesh. Text, for its owner alone:
+///
+///     # attnmesh key pair: whoever has this file is NAME to the mesh
+///     role ROLE
+///     name NAME
+///     secret-key SECRETKEY
+///
+/// The public half lies beside it in FILE.pub, as the line of an allow-list.
+package struct KeyFile: Sendable {
+  /// What the key is for: a role of the allow-list, or "coordinator".
+  package let role: String
+  package let name: String
+  package let keys: CurveKeyPair
+
+  package static let roles = Role.allCases.map { "\($0)" } + ["coordinator"]
+
+  /// The line that admits the key; a coordinator's is what `--coordinator-key` reads.
+  package var publicLine: String { "\(role) \(name) \(keys.publicKey)" }
+
+  /// Makes a pair and writes both files. Neither may exist.
+  package static func make(_ path: String, role: String, name: String) throws(MeshError) -> KeyFile
+  {
+    let keys: CurveKeyPair
+    do throws(ZeroMQError) {
+      keys = try CurveKeyPair.make()
+    } catch {
+      throw MeshError(.badInput, "no keys can be made: \(error.description)")
+    }
+    let file = KeyFile(role: role, name: name, keys: keys)
+    let text = """
+      # attnmesh key pair: whoever has this file is \(name) to the mesh
+      role \(role)
+      name \(name)
+      secret-key \(keys.secretKey)
+
+      """
+    let publicPath = path + ".pub"
+    guard access(publicPath, F_OK) != 0 else {
+      throw MeshError(.badInput, "\(publicPath) is there already; give another --output")
+    }
+    try write(text, to: path, mode: 0o600)
+    try write(file.publicLine + "\n", to: publicPath, mode: 0o644)
+    return file
+  }
+
+  /// Reads a pair that its owner alone can read.
+  package init(reading path: String) throws(MeshError) {
+    func problem(_ reason: String) -> MeshError {
+      MeshError(.badInput, "--identity \(path): \(reason)")
+    }
+    let (text, status) = try readSmallFile(path, flag: "--identity")
+    guard status.st_mode & 0o077 == 0 else {
+      throw problem("others can read it; say chmod 600, and make a new key if they may have")
+    }
+    guard status.st_uid == geteuid() || geteuid() == 0 else {
+      throw problem("it belongs to another user")
+    }
+    var fields: [String: String] = [:]
+    for line in text.split(separator: "\n") where !line.hasPrefix("#") {
+      let parts = line.split(separator: " ")
+      guard parts.count == 2, fields[String(parts[0])] == nil else { throw problem(Self.advice) }
+      fields[String(parts[0])] = String(parts[1])
+    }
+    guard let role = fields["role"], Self.roles.contains(role), let name = fields["name"],
+      PeerName.isValid(name), let secretKey = fields["secret-key"], fields.count == 3,
+      let keys = CurveKeyPair(secretKey: secretKey), PublicKey(keys.publicKey) != nil
+    else { throw problem(Self.advice) }
+    self.init(role: role, name: name, keys: keys)
+  }
+
+  private static let advice = "it is no key file; `attnmesh keygen` makes one"
+
+  private init(role: String, name: String, keys: CurveKeyPair) {
+    self.role = role
+    self.name = name
+    self.keys = keys
+  }
+
+  private static func write(_ text: String, to path: String, mode: mode_t) throws(MeshError) {
+    let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode)
+    guard descriptor >= 0 else {
+      let reason =
+        errno == EEXIST
+        ? "is there already; give another --output" : String(cString: strerror(errno))
+      throw MeshError(.badInput, "\(path): \(reason)")
+    }
+    let bytes = Array(text.utf8)
+    // Whatever umask says, the secret half is its owner's and the public half everybody's.
+    let isWritten =
+      fchmod(descriptor, mode) == 0 && Glibc.write(descriptor, bytes, bytes.count) == bytes.count
+      && fsync(descriptor) == 0
+    let code = errno
+    close(descriptor)
+    guard isWritten else {
+      unlink(path)
+      throw MeshError(.badInput, "\(path): \(String(cString: strerror(code)))")
+    }
+  }
+}
+
+/// The key that a coordinator has to prove: the key itself, or the path of its `.pub` file.
+package func coordinatorKey(_ text: String) throws(MeshError) -> PublicKey {
+  if let key = PublicKey(text) { return key }
+  let (line, _) = try readSmallFile(text, flag: "--coordinator-key")
+  let fields = line.split { $0 == " " || $0 == "\n" }
+  guard fields.count == 3, fields[0] == "coordinator", let key = PublicKey(String(fields[2])) else {
+    throw MeshError(
+      .badInput,
+      "--coordinator-key \(text): it is neither a public key of \(PublicKey.length) characters nor"
+        + " a coordinator's .pub file")
+  }
+  return key
+}
+
+/// A small text file, and what the system says of it.
+func readSmallFile(_ path: String, flag: String) throws(MeshError) -> (text: String, stat) {
+  func problem(_ reason: String) -> MeshError { MeshError(.badInput, "\(flag) \(path): \(reason)") }
+  let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+  guard descriptor >= 0 else { throw problem(String(cString: strerror(errno))) }
+  defer { close(descriptor) }
+  var status = stat()
+  guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+    throw problem("it is no regular file")
+  }
+  guard status.st_size <= Limits.keyFileBytesMaximum else {
+    throw problem("it has more than \(Limits.keyFileBytesMaximum) bytes")
+  }
+  var bytes = [UInt8](repeating: 0, count: Int(status.st_size))
+  var count = 0
+  while count < bytes.count {
+    let more = bytes.withUnsafeMutableBytes { buffer in
+      pread(descriptor, buffer.baseAddress.map { $0 + count }, buffer.count - count, off_t(count))
+    }
+    if more < 0, errno == EINTR { continue }
+    guard more > 0 else { break }
+    count += more
+  }
+  guard let text = String(validating: bytes.prefix(count), as: UTF8.self) else {
+    throw problem("it is no text")
+  }
+  return (text, status)
+}

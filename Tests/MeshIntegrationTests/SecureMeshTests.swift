@@ -1,0 +1,191 @@
+import Glibc
+import Testing
+
+extension Integration {
+  /// A mesh with keys: the same bytes, and nobody in it who isn't on the list.
+  @Suite struct SecureMeshes {
+    /// Key files of every kind, a list of those that are admitted, and a mesh that goes by it.
+    private struct Keys {
+      let scratch: Scratch
+
+      init(_ scratch: Scratch) throws {
+        self.scratch = scratch
+        var lines = ""
+        for role in ["coordinator", "worker", "client", "viewer", "operator"] {
+          let line = try make(role, role: role)
+          if role != "coordinator" { lines += line }
+        }
+        try allow(lines)
+      }
+
+      var allowed: String { text(of: scratch.file("allow")) }
+
+      /// Replaces the list as a whole, as one should.
+      func allow(_ lines: String) throws {
+        let new = scratch.file("allow.new")
+        let file = try #require(fopen(new, "w"))
+        fputs(lines, file)
+        fclose(file)
+        #expect(rename(new, scratch.file("allow")) == 0)
+      }
+
+      @discardableResult func make(_ name: String, role: String) throws -> String {
+        let flags = ["--role", role, "--name", name, "--output", scratch.file("\(name).key")]
+        let run = try scratch.run(["keygen"] + flags)
+        #expect(try run.wait() == .code(0), "\(run.errors)")
+        return run.output
+      }
+
+      func mesh(_ workers: Int, environment: [String: String] = [:]) throws -> Mesh {
+        try Mesh(
+          scratch, workers: workers,
+          coordinatorFlags: [
+            "--identity", scratch.file("coordinator.key"), "--allow", scratch.file("allow"),
+          ], workerFlags: identity("worker"), environment: environment)
+      }
+
+      func identity(_ name: String) -> [String] {
+        [
+          "--identity", scratch.file("\(name).key"), "--coordinator-key",
+          scratch.file("coordinator.key.pub"),
+        ]
+      }
+    }
+
+    @Test func theSameBytesAsWithoutKeys() throws {
+      try withScratch { scratch in
+        let keys = try Keys(scratch)
+        let flags =
+          try JobTensors.fixture(heads: 3, keyHeads: 1, tokens: 901).write(to: scratch)
+          + ["--mask", "causal"]
+        let alone = try scratch.attend(flags, name: "alone")
+        let mesh = try keys.mesh(3)
+        let run = try mesh.run(
+          [
+            "attend", "--quiet", "--output", scratch.file("o.npy"), "--lse",
+            scratch.file("o-lse.npy"),
+          ]
+            + flags + keys.identity("client"))
+        #expect(try run.wait() == .code(0), "\(run.errors)")
+        #expect(try scratch.attended("o") == alone)
+        // Whose job it is, is what the key says.
+        #expect(mesh.observed("job-submitted").first?.contains("by client") == true)
+      }
+    }
+
+    @Test func eachKeyMayDoWhatItIsFor() throws {
+      try withScratch { scratch in
+        let keys = try Keys(scratch)
+        let mesh = try keys.mesh(1)
+        let flags = try JobTensors.fixture(heads: 3, keyHeads: 1, tokens: 301).write(to: scratch)
+        for name in ["client", "viewer", "operator"] {
+          let jobs = try mesh.run(["jobs"] + keys.identity(name))
+          #expect(try jobs.wait() == .code(0), "\(name): \(jobs.errors)")
+        }
+        for (name, command) in [
+          ("worker", ["jobs"]), ("viewer", ["submit", "--quiet"] + flags),
+          ("viewer", ["drain", "w1"]), ("client", ["drain", "w1"]),
+        ] {
+          expectRefusal(
+            try mesh.run(command + keys.identity(name)), code: 2, "a \(name) may not call")
+        }
+        try keys.make("stranger", role: "operator")
+        expectRefusal(
+          try mesh.run(["jobs"] + keys.identity("stranger")), code: 2, "doesn't admit this key")
+        expectRefusal(try mesh.run(["jobs"]), code: 2, "it has keys")
+        for (name, reason) in [
+          ("stranger", "doesn't admit this key"), ("client", "its key is a client's"),
+        ] {
+          let worker = try mesh.run(["worker", "--quiet", "--name", "bad"] + keys.identity(name))
+          expectRefusal(worker, code: 2, reason)
+        }
+        #expect(mesh.joined("bad") == 0)
+        try eventually("a word about the stranger") { !mesh.observed("access-refused").isEmpty }
+      }
+    }
+
+    @Test func aClientSeesItsOwnJobsOnly() throws {
+      try withScratch { scratch in
+        let keys = try Keys(scratch)
+        let other = try keys.make("other", role: "client")
+        try keys.allow(keys.allowed + other)
+        let mesh = try keys.mesh(1)
+        let flags = try JobTensors.fixture(heads: 3, keyHeads: 1, tokens: 301).write(to: scratch)
+        let submit = try mesh.run(["submit", "--quiet"] + flags + keys.identity("client"))
+        #expect(try submit.wait() == .code(0), "\(submit.errors)")
+        let job = String(submit.output.prefix(32))
+        for command in [
+          ["job", job], ["cancel", job], ["result", job, "--output", scratch.file("o.npy")],
+          ["events", "--job", job],
+        ] {
+          expectRefusal(
+            try mesh.run(command + keys.identity("other")), code: 2, "no job \(job) here")
+        }
+        expectRefusal(
+          try mesh.run(["events"] + keys.identity("other")), code: 2, "give --job")
+        let result = try mesh.run(
+          ["result", job, "--quiet", "--output", scratch.file("o.npy")] + keys.identity("client"))
+        #expect(try result.wait() == .code(0), "\(result.errors)")
+      }
+    }
+
+    @Test func aKeyThatIsTakenBackInTheMiddleOfAJob() throws {
+      try withScratch { scratch in
+        let keys = try Keys(scratch)
+        let second = try keys.make("second", role: "worker")
+        let before = keys.allowed
+        try keys.allow(before + second)
+        let slow = try SlowJob(scratch)
+        let mesh = try keys.mesh(2, environment: SlowJob.environment)
+        // The last flag counts.
+        try mesh.startWorker("revoked", keys.identity("second"))
+        let client = keys.identity("operator")
+        let submit = try mesh.run(["submit", "--quiet"] + slow.flags + client)
+        #expect(try submit.wait() == .code(0), "\(submit.errors)")
+        let job = String(submit.output.prefix(32))
+        try eventually("folds") {
+          let status = try jsonObject(mesh.output(["job", job, "--json"] + client))
+          let summary = status["summary"] as? [String: Any] ?? [:]
+          return (summary["tiles_folded"] as? Int ?? 0) > 0
+        }
+        try keys.allow(before)
+        let worker = try #require(mesh.workers["revoked"])
+        #expect(try worker.wait() == .code(2))
+        #expect(worker.errors.contains("its key is no longer admitted"))
+        try mesh.output(
+          [
+            "result", job, "--quiet", "--output", scratch.file("r.npy"), "--lse",
+            scratch.file("r-lse.npy"),
+          ] + client)
+        #expect(try scratch.attended("r") == slow.alone)
+        #expect(!mesh.observed("worker-lost worker=revoked").isEmpty)
+      }
+    }
+
+    @Test func nothingIsServedBeyondThisMachineWithoutKeys() throws {
+      try withScratch { scratch in
+        let everywhere = "tcp://0.0.0.0:*"
+        expectRefusal(
+          try scratch.run(["coordinator", "--listen", everywhere]), code: 2, "attnmesh keygen",
+          "--insecure")
+        expectRefusal(
+          try scratch.run(["worker", "--listen", everywhere]), code: 2, "attnmesh keygen")
+        // A name that looks like an address of this machine leads anywhere.
+        for place in ["tcp://127.0.0.1.example.org:7700", "tcp://192.0.2.1:7700"] {
+          expectRefusal(
+            try scratch.run(["jobs", "--coordinator", place]), code: 2, "--coordinator-key")
+        }
+        let keys = try Keys(scratch)
+        let identity = ["--identity", scratch.file("coordinator.key")]
+        expectRefusal(try scratch.run(["coordinator"] + identity), code: 2, "--allow")
+        expectRefusal(
+          try scratch.run(
+            ["jobs"] + identity + ["--coordinator-key", scratch.file("worker.key.pub")]),
+          code: 2, "it is a coordinator's")
+        chmod(scratch.file("worker.key"), 0o644)
+        expectRefusal(
+          try scratch.run(["worker"] + keys.identity("worker")), code: 2, "others can read it")
+      }
+    }
+  }
+}
