@@ -92,7 +92,7 @@ let package = Package(
       name: "MeshBench",
       dependencies: [
         "MeshRuntime", "MeshCore", "FoldEngine", "AttentionKernels", "Checksums", "ElementTypes",
-        "TensorFiles", "ZeroMQ",
+        "TensorFiles", "MeshWire", "ZeroMQ",
       ],
       swiftSettings: strict),
     // Faults in real processes and on their connections.

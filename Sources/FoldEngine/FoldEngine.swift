@@ -57,6 +57,12 @@ package final class FoldEngine {
     }
   }
 
+  /// Whether a K/V tile is packed here as it is there, bit for bit.
+  package func hasEqualTile(_ tile: Int, to other: FoldEngine) -> Bool {
+    guard let mine = tiles[tile], let its = other.tiles[tile] else { return false }
+    return mine.hasEqualBits(as: its)
+  }
+
   /// Frees a packed K/V tile.
   package func unpack(_ tile: Int) { tiles[tile] = nil }
 

@@ -15,5 +15,12 @@ struct PackedKeyTile: Sendable {
     buffer = AlignedBuffer(count: plan.job.flatKeyValueHeads * stride)
   }
 
+  func hasEqualBits(as other: PackedKeyTile) -> Bool {
+    buffer.count == other.buffer.count
+      && (0..<buffer.count).allSatisfy {
+        buffer.floats[$0].bitPattern == other.buffer.floats[$0].bitPattern
+      }
+  }
+
   func head(_ head: Int) -> UnsafeMutablePointer<Float> { buffer.floats + head * stride }
 }

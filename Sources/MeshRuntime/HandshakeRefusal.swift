@@ -24,8 +24,8 @@ extension SocketMonitor {
 }
 
 /// Hands something over to the thread that uses it from then on; starting that thread is the fence.
-final class Handover<Value>: @unchecked Sendable {
+package final class Handover<Value>: @unchecked Sendable {
   private let value: Value
-  init(_ value: Value) { self.value = value }
-  func take() -> Value { value }
+  package init(_ value: Value) { self.value = value }
+  package func take() -> Value { value }
 }

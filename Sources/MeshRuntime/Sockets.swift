@@ -1,10 +1,10 @@
 internal import MeshCore
-internal import ZeroMQ
+package import ZeroMQ
 
 /// How the mesh's sockets are set. Control sockets carry small messages only; data sockets carry
 /// parts of up to a mebibyte. What may be in flight is bounded by credit; the water marks are above
 /// what credit allows, so that a full queue means a peer that broke the rules or died.
-enum Sockets {
+package enum Sockets {
   static var control: SocketOptions { control(.none) }
   static var data: SocketOptions { data(.none) }
 
@@ -12,7 +12,7 @@ enum Sockets {
     options(Limits.controlFrameBytesMaximum, security)
   }
 
-  static func data(_ security: SocketSecurity) -> SocketOptions {
+  package static func data(_ security: SocketSecurity) -> SocketOptions {
     options(Limits.dataFrameBytesMaximum, security)
   }
 

@@ -20,7 +20,7 @@ struct Bench: ParsableCommand {
       """,
     subcommands: [
       BenchKernel.self, BenchRing.self, BenchScaling.self, BenchMemory.self, BenchBytes.self,
-      BenchRecovery.self, BenchProtection.self, BenchFailover.self,
+      BenchRecovery.self, BenchProtection.self, BenchFailover.self, BenchWire.self,
     ])
 }
 
