@@ -34,6 +34,7 @@ let package = Package(
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+    .package(url: "https://github.com/swhitty/FlyingFox.git", from: "0.27.1"),
   ],
   targets: furtherLevels + [
     // Leaves: C shims and pure code.
@@ -88,6 +89,14 @@ let package = Package(
         "ElementTypes", "TensorFiles", "MeshJournal", "MeshWire", "ZeroMQ", "CSystem",
       ],
       swiftSettings: strict),
+    // What operators look at: metrics, health and the dashboard, over HTTP.
+    .target(
+      name: "MeshHTTP",
+      dependencies: [
+        "MeshCore", "MeshRuntime", .product(name: "FlyingFox", package: "FlyingFox"),
+        .product(name: "FlyingSocks", package: "FlyingFox"),
+      ],
+      swiftSettings: strict),
     .target(
       name: "MeshBench",
       dependencies: [
@@ -106,7 +115,8 @@ let package = Package(
     .executableTarget(
       name: "attnmesh",
       dependencies: [
-        "MeshBench", "MeshChaos", "MeshRuntime", "MeshSimulation", "MeshCore", "AttentionKernels",
+        "MeshBench", "MeshChaos", "MeshHTTP", "MeshRuntime", "MeshSimulation", "MeshCore",
+        "AttentionKernels",
         "CheckpointFiles", "ElementTypes", "ZeroMQ",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],

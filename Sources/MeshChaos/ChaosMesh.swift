@@ -117,7 +117,7 @@ package final class ChaosMesh {
   private func arguments(of member: MeshMember, name: String) throws(MeshError) -> [String] {
     switch member {
     case .coordinator:
-      var arguments = ["coordinator", "--listen", endpoint, "--store", store]
+      var arguments = ["coordinator", "--listen", endpoint, "--http", "off", "--store", store]
       if let proxy = proxies[.coordinator]?.first { arguments += ["--advertise", proxy.endpoint] }
       return arguments + configuration.coordinatorArguments
     case .worker:

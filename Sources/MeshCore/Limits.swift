@@ -33,6 +33,22 @@ package enum Limits {
   package static let fencedKeptMaximum = 1_024
   package static let mailboxEventsMaximum = 65_536
 
+  // What is published to watchers.
+  package static let jobsPublishedMaximum = 64
+  package static let runsPublishedMaximum = 4
+  package static let eventsPublishedMaximum = 128
+  /// Workers that have gone and are still told of.
+  package static let departedPublishedMaximum = 64
+  /// Names of workers whose counters are kept.
+  package static let meteredWorkersMaximum = 4 * workersMaximum
+
+  // HTTP.
+  package static let httpConnectionsMaximum = 64
+  /// Request line and headers.
+  package static let httpHeadBytesMaximum = 8 << 10
+  /// What is read of a refused request before its connection is closed, so that the answer arrives.
+  package static let httpDrainBytesMaximum = 256 << 10
+
   // Windows.
   /// K/V tiles above a virtual rank's `next` that its worker fetches ahead.
   package static let windowTiles = 4
@@ -124,4 +140,15 @@ package enum Limits {
   /// An upload that brought nothing for so long is given up and its bytes are freed.
   package static let uploadTimeout: Duration = .seconds(60)
   package static let callTimeMaximum: Duration = .seconds(3_600)
+
+  /// What is published is replaced this often.
+  package static let publishInterval: Duration = .milliseconds(100)
+  /// A loop that has published nothing for so long isn't healthy.
+  package static let publishTimeout: Duration = .seconds(5)
+  /// Nor is a coordinator whose state has waited for the disk for so long.
+  package static let commitTimeout: Duration = .seconds(30)
+  /// What an HTTP client has for its request, and for taking the answer.
+  package static let httpTimeout: Duration = .seconds(5)
+  /// An HTTP connection that asks nothing for so long is closed.
+  package static let httpIdleTimeout: Duration = .seconds(30)
 }

@@ -54,6 +54,16 @@ package struct Observation: Hashable, Sendable {
     /// The list of keys was read again.
     case keysChanged = 37
 
+    /// Whether it belongs to the ordinary course of a job, or comes in great number.
+    var isMinor: Bool {
+      switch self {
+      case .vrankFinal, .assigned, .released, .sourceChanged, .tileRefused, .copyRefused,
+        .staleRefused, .messageDropped:
+        true
+      default: false
+      }
+    }
+
     package var name: String {
       switch self {
       case .workerJoined: "worker-joined"
@@ -119,6 +129,16 @@ package struct EventLog: Sendable {
     if events.count >= 2 * Limits.eventsKeptMaximum {
       events.removeFirst(events.count - Limits.eventsKeptMaximum)
     }
+  }
+
+  /// The newest events without those that come in great number and say little, oldest first.
+  func last(_ count: Int) -> [RecordedEvent] {
+    var found: [RecordedEvent] = []
+    for event in events.reversed() where !event.observation.kind.isMinor {
+      guard found.count < count else { break }
+      found.append(event)
+    }
+    return found.reversed()
   }
 
   /// Events after a position, at most `Limits.eventsPerReplyMaximum`.

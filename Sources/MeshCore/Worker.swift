@@ -145,7 +145,8 @@ package struct Worker: Sendable {
   private var term: UInt64 = 0
   /// Revision of the newest table seen, of any job.
   private var newest = Epoch.lowest
-  private var isWelcome = false
+  /// Whether its coordinator has welcomed it and still answers.
+  package private(set) var isWelcome = false
   private var lastHeard: Duration?
   /// Since when only a coordinator of a lower term speaks, and whether that was told.
   private var outdated: (since: Duration, isTold: Bool)?

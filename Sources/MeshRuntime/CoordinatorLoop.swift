@@ -25,6 +25,8 @@ final class CoordinatorLoop {
   let gate: AllowGate?
   private let log: ObservationLog
   var nextGateCheck = MonotonicClock.now
+  /// Nil when nobody watches.
+  private let reporter: CoordinatorReporter?
   private var poller = Poller()
   var workers: [WorkerID: Peer] = [:]
   /// Routing ids of callers by number, oldest first; a reply to one that was forgotten is dropped.
@@ -47,7 +49,7 @@ final class CoordinatorLoop {
   init(
     core: Coordinator, router: OwnedSocket, context: Context, notices: Mailbox<Notice>,
     orders: Mailbox<StoreLoop.Order>, journal: JournalQueue?, gate: AllowGate?,
-    log: ObservationLog
+    log: ObservationLog, board: StatusBoard<CoordinatorReport>?
   ) {
     self.core = core
     self.router = router
@@ -57,6 +59,7 @@ final class CoordinatorLoop {
     self.journal = journal
     self.gate = gate
     self.log = log
+    reporter = board.map { CoordinatorReporter($0) }
   }
 
   func run() throws(ZeroMQError) {
@@ -81,8 +84,11 @@ final class CoordinatorLoop {
       }
       noticeBrokenLinks()
       if MonotonicClock.now >= nextTick {
+        let lateness = MonotonicClock.now - nextTick
         checkGate()
         perform(.tick)
+        reporter?.publish(
+          core, at: MonotonicClock.now, lateness: lateness, droppedMessages: droppedMessages)
         nextTick = MonotonicClock.now + interval
       }
     }
@@ -145,7 +151,9 @@ final class CoordinatorLoop {
     case .call(var header, let request):
       if let sender { (header.role, header.client) = (sender.role, sender.name) }
       switch request {
-      case .failure(let failure): send(.reply(header.request, .failure(failure)), to: link)
+      case .failure(let failure):
+        reporter?.note(.failure(failure))
+        send(.reply(header.request, .failure(failure)), to: link)
       case .success(let request):
         let ticket = Coordinator.Ticket(caller: caller(link), request: header.request)
         perform(.call(header, request, ticket))
@@ -196,6 +204,7 @@ final class CoordinatorLoop {
         send(.coordinator(message), to: link)
         if case .refused = message { forget(worker) }
       case .reply(let outcome, let ticket):
+        reporter?.note(outcome)
         guard let caller = callers.last(where: { $0.number == ticket.caller }) else { continue }
         send(.reply(ticket.request, outcome), to: caller.link)
       case .store(let command): _ = orders.post(.command(command))
@@ -205,6 +214,7 @@ final class CoordinatorLoop {
           // Its link may be half dead: a worker that is alive says hello again.
           for (worker, peer) in workers where peer.name == observation.worker { forget(worker) }
         }
+        reporter?.note(observation, at: MonotonicClock.now)
         log.write(observation)
       }
     }

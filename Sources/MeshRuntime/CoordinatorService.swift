@@ -24,11 +24,14 @@ package final class CoordinatorService: Sendable {
     /// Keys, and who is admitted; nil for everybody.
     package var gate: AllowGate?
     package var log: ObservationLog
+    /// Where its loop publishes its state; nil when nobody watches.
+    package var board: StatusBoard<CoordinatorReport>?
 
     package init(
       controlEndpoint: String, dataEndpoint: String, advertisedData: String?, store: String?,
       diskQuotaBytes: Int, retention: Duration, stragglers: StragglerPolicy = .report,
-      isClosed: Bool = false, gate: AllowGate? = nil, log: ObservationLog
+      isClosed: Bool = false, gate: AllowGate? = nil, log: ObservationLog,
+      board: StatusBoard<CoordinatorReport>? = nil
     ) {
       self.controlEndpoint = controlEndpoint
       self.dataEndpoint = dataEndpoint
@@ -40,6 +43,7 @@ package final class CoordinatorService: Sendable {
       self.isClosed = isClosed
       self.gate = gate
       self.log = log
+      self.board = board
     }
   }
 
@@ -87,13 +91,14 @@ package final class CoordinatorService: Sendable {
       let core = Coordinator(
         configuration: rules, images: images, at: MonotonicClock.now)
       let log = configuration.log
+      let board = configuration.board
       let journal = try directory.journal.map { journal throws(ZeroMQError) in
         JournalQueue(journal, queue: try BackgroundQueue(name: "journal"))
       }
       let controlThread = try DedicatedThread(name: "control") {
         let loop = CoordinatorLoop(
           core: core, router: controlSocket.take(), context: control, notices: notices,
-          orders: orders, journal: journal, gate: gate, log: log)
+          orders: orders, journal: journal, gate: gate, log: log, board: board)
         end("control loop") { () throws(ZeroMQError) in try loop.run() }
       }
       let storeThread = try DedicatedThread(name: "store") {

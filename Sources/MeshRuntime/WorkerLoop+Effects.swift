@@ -65,6 +65,7 @@ extension WorkerLoop {
 
   private func beat(_ beat: WorkerMessage.Heartbeat) {
     var beat = beat
+    if beat.isLast, let job { reporter?.note(job.id, job.traffic, beat.progress) }
     beat.traffic = job?.traffic ?? Traffic()
     beat.residentBytes = ProcessMemory.peakBytes
     beat.computation.itemsDone = pool.itemsDone
@@ -82,6 +83,7 @@ extension WorkerLoop {
     job.checkpoints = checkpoints(for: job)
     removeCheckpoints(before: assignment)
     self.job = job
+    reporter?.endJob()
     isPollerStale = true
   }
 

@@ -47,6 +47,8 @@ final class WorkerLoop {
   let memory: BackgroundQueue
   var pacer: LinkPacer
   let foldPacer = FoldPacer()
+  /// Nil when nobody watches.
+  let reporter: WorkerReporter?
   private var shim = MessageShim(1)
 
   init(
@@ -57,6 +59,7 @@ final class WorkerLoop {
   ) {
     self.core = core
     self.configuration = configuration
+    reporter = configuration.board.map { WorkerReporter($0) }
     self.pool = pool
     self.disk = disk
     self.memory = memory
@@ -91,10 +94,12 @@ final class WorkerLoop {
       sendPaced()
       if let stopAt, MonotonicClock.now >= stopAt { ending = endingSoon }
       if MonotonicClock.now >= nextTick, stopAt == nil {
+        let lateness = MonotonicClock.now - nextTick
         if let refusal = try controlMonitor.refusal(hasKeys: configuration.credentials != nil) {
           ending = .refused(refusal)
         }
         perform(.tick)
+        reporter?.publish(self, at: MonotonicClock.now, lateness: lateness)
         nextTick = MonotonicClock.now + interval
       }
     }

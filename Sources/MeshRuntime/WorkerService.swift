@@ -28,12 +28,14 @@ package final class WorkerService: Sendable {
     /// For benchmarks: takes time instead of computing.
     package var model: Model?
     package var log: ObservationLog
+    /// Where its loop publishes its state; nil when nobody watches.
+    package var board: StatusBoard<WorkerReport>?
 
     package init(
       name: String, coordinator: String, listen: String, advertised: String?, threads: Int,
       memoryBytes: Int, kernel: AttentionKernel, checkpoints: CheckpointDirectory?,
       machine: String, isSpare: Bool, credentials: MeshCredentials? = nil, model: Model?,
-      log: ObservationLog
+      log: ObservationLog, board: StatusBoard<WorkerReport>? = nil
     ) {
       self.name = name
       self.coordinator = coordinator
@@ -48,6 +50,7 @@ package final class WorkerService: Sendable {
       self.credentials = credentials
       self.model = model
       self.log = log
+      self.board = board
     }
   }
 

@@ -22,8 +22,8 @@ struct Attnmesh: ParsableCommand {
     version: "0.1.0",
     subcommands: [
       Attend.self, Check.self, Submit.self, ResultCommand.self, Jobs.self, Job.self, Cancel.self,
-      Workers.self, Drain.self, Events.self, CoordinatorCommand.self, WorkerCommand.self,
-      Keygen.self, Bench.self, ChaosCommand.self, SimulateCommand.self,
+      Workers.self, Drain.self, Events.self, Health.self, CoordinatorCommand.self,
+      WorkerCommand.self, Keygen.self, Bench.self, ChaosCommand.self, SimulateCommand.self,
     ])
 
   static func main() {

@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import Foundation
 internal import MeshCore
+internal import MeshHTTP
 internal import MeshRuntime
 
 /// `attnmesh coordinator`.
@@ -46,6 +47,13 @@ struct CoordinatorCommand: ParsableCommand {
         + " (or ATTNMESH_ALLOW)"))
   var allow: String?
 
+  @Option(
+    help: """
+      Where to serve health, metrics and the live page: ADDR:PORT, or off. (or ATTNMESH_HTTP; default: \
+      on loopback, two ports above --listen)
+      """)
+  var http: String?
+
   @OptionGroup var insecurity: InsecureFlag
 
   @Flag(help: "No log on standard error.")
@@ -60,6 +68,9 @@ struct CoordinatorCommand: ParsableCommand {
     }
     let interruption = Interruption()
     ProcessLimits.raiseOpenFiles()
+    let board = StatusBoard<CoordinatorReport>()
+    let web = try webService(
+      http ?? environment("ATTNMESH_HTTP"), beside: listen, .coordinator(board))
     let service = try CoordinatorService(
       CoordinatorService.Configuration(
         controlEndpoint: listen, dataEndpoint: try nextPort(listen),
@@ -70,13 +81,15 @@ struct CoordinatorCommand: ParsableCommand {
         stragglers: try choice(
           stragglers, "--stragglers", of: StragglerPolicy.allCases, named: \.rawValue),
         gate: gate,
-        log: ObservationLog(isOn: !quiet)))
+        log: ObservationLog(isOn: !quiet), board: web.map { _ in board }))
     if !quiet {
       Attnmesh.complain(
         "coordinator at \(service.controlEndpoint), data at \(service.dataEndpoint); workers join"
           + " with: attnmesh worker --coordinator \(advertise ?? service.controlEndpoint)")
+      if let web { Attnmesh.complain("live page at http://\(web.address.local)/") }
     }
     interruption.wait()
+    web?.stop()
     service.stop()
   }
 

@@ -3,6 +3,7 @@ internal import AttentionKernels
 internal import CheckpointFiles
 internal import Foundation
 internal import MeshCore
+internal import MeshHTTP
 internal import MeshRuntime
 
 /// `attnmesh worker`.
@@ -42,6 +43,9 @@ struct WorkerCommand: ParsableCommand {
   @Option(help: "Machine it runs on: copies are kept on another one. (default: the host's name)")
   var machine: String?
 
+  @Option(help: "Where to serve health and metrics: ADDR:PORT, or off. (default: off)")
+  var http = "off"
+
   @Flag(help: "Take part only in place of a worker that was lost.")
   var spare = false
 
@@ -73,6 +77,9 @@ struct WorkerCommand: ParsableCommand {
       throw MeshError(.badInput, "--threads \(threads): it must be 1 to 1024")
     }
     let memory = try memory.map { text throws(MeshError) in try byteCount(text, "--memory") }
+    let board = StatusBoard<WorkerReport>()
+    let web = try webService(http, beside: nil, .worker(board))
+    if let web, !quiet { Attnmesh.complain("metrics at http://\(web.address.local)/metrics") }
     let service = try WorkerService(
       WorkerService.Configuration(
         name: name, coordinator: mesh.endpoint, listen: listen, advertised: advertise,
@@ -82,7 +89,7 @@ struct WorkerCommand: ParsableCommand {
           try CheckpointDirectory.open(path)
         }, machine: String((machine ?? process.hostName).prefix(Limits.nameBytesMaximum)),
         isSpare: spare, credentials: credentials, model: model,
-        log: ObservationLog(isOn: !quiet && lifeline == nil)))
+        log: ObservationLog(isOn: !quiet && lifeline == nil), board: web.map { _ in board }))
     // Ends by a signal, or when the coordinator refuses it.
     var ended = interruption.wait { service.ended }
     if ended == nil {

@@ -1,0 +1,64 @@
+internal import ArgumentParser
+internal import Foundation
+internal import MeshHTTP
+internal import MeshRuntime
+
+/// `attnmesh health`.
+struct Health: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Ask a coordinator or worker whether it gets on.",
+    discussion: """
+      Asks /healthz at --http and prints one line: healthy means that its loop goes round, its state
+      gets to disk and its compute threads get work done, not only that something answers.
+
+      Example:
+        attnmesh health --http 127.0.0.1:7702
+
+      Exit codes: 0 healthy, 1 not healthy, 3 nobody answers.
+      """)
+
+  @Option(help: "The address that was given to it as --http. (or ATTNMESH_HTTP)")
+  var http: String?
+
+  @Flag(help: "No output; errors still show.") var quiet = false
+
+  func run() throws {
+    let text =
+      http ?? ProcessInfo.processInfo.environment["ATTNMESH_HTTP"] ?? HTTPAddress.standard
+    let (isHealthy, answer) = try HealthQuery.ask(HTTPAddress(text, flag: "--http"))
+    guard isHealthy else { throw MeshError(.jobFailed, "not healthy: \(answer)") }
+    if !quiet { print("healthy: \(answer)") }
+  }
+}
+
+extension HTTPAddress {
+  /// Beside the coordinator's standard address.
+  static let standard = "127.0.0.1:7702"
+}
+
+/// Serves a site where the flag says; nil when it is off.
+///
+/// - Parameters:
+///   - flag: nil when none was given.
+///   - listen: where the mesh listens, by which the default is chosen; nil for none.
+func webService(
+  _ flag: String?, beside listen: String?, _ site: Site
+) throws(MeshError) -> HTTPService? {
+  guard let text = flag ?? listen.flatMap(defaultHTTP), text != "off" else { return nil }
+  let address = try HTTPAddress(text, flag: "--http")
+  let service = try HTTPService(address, site)
+  if !address.isLoopback {
+    Attnmesh.complain(
+      "warning: --http \(service.address): everybody who reaches this address can read health,"
+        + " metrics and names of jobs, workers and clients; there is no encryption")
+  }
+  return service
+}
+
+/// Loopback, two ports above; nothing where the port isn't known beforehand.
+private func defaultHTTP(_ listen: String) -> String? {
+  guard listen.hasPrefix("tcp://"), let colon = listen.lastIndex(of: ":"),
+    let port = Int(listen[listen.index(after: colon)...]), (1...65_533).contains(port)
+  else { return nil }
+  return "127.0.0.1:\(port + 2)"
+}
