@@ -38,7 +38,7 @@ extension Dashboard {
 
     function showFacts(ring) {
       const rows = [['workers', ring.workers.length], ['queued', ring.queue_length],
-        ['term', ring.term], ['up', span(ring.seconds)],
+        ['up', span(ring.seconds)],
         ['store', `${bytes(ring.store_used_bytes)} of ${bytes(ring.store_quota_bytes)}`],
         ['loop late by', span(ring.loop_lag_seconds)]];
       const list = document.getElementById('facts');

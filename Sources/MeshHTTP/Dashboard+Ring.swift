@@ -71,6 +71,7 @@ extension Dashboard {
         shapes.fold.setAttribute('class', 'arc ' + kind);
         draw(shapes.fold, shapes, part(rank.is_final ? rank.needed : rank.next), shapes.radius);
         const copied = rank.is_final ? rank.needed : Math.max(rank.copied, rank.durable);
+        shapes.copy.setAttribute('class', 'arc ' + (rank.is_final ? 'final' : 'copy'));
         draw(shapes.copy, shapes, part(copied), shapes.radius - shapes.inset);
         shapes.title.textContent = `rank ${rank.vrank} on ${rank.worker || 'nobody'}: tile`
           + ` ${rank.next} of ${rank.needed}, copied ${rank.copied}, on disk ${rank.durable}`;
@@ -79,7 +80,7 @@ extension Dashboard {
         const rate = rates.get(name) ? rates.get(name).tiles : 0;
         const strength = rate > 0 ? Math.min(1, Math.log10(1 + rate / 1e4) / 4) : 0;
         flow.setAttribute('stroke-opacity', rate > 0 ? (0.25 + 0.75 * strength).toFixed(2) : '0');
-        flow.setAttribute('stroke-width', (3 + 4 * strength).toFixed(1));
+        flow.setAttribute('stroke-width', (4 + 4 * strength).toFixed(1));
         flow.style.animationDuration = (1.6 - 1.2 * strength).toFixed(2) + 's';
       }
       for (const [name, sub] of drawn.subs) {
@@ -101,16 +102,23 @@ extension Dashboard {
       root.replaceChildren();
       drawn = { key, ranks: new Map(), subs: new Map(), flows: new Map() };
       const count = Math.max(1, all.length);
-      const step = 2 * Math.PI / count;
-      const gap = Math.min(0.1, step * 0.22);
-      const radius = 210;
+      // Who works has the room.
+      const weight = (place) => hosted.has(place.name) ? 1 : place.worker ? 0.6 : 0.4;
+      const unit = 2 * Math.PI / Math.max(1e-9, all.reduce((sum, one) => sum + weight(one), 0));
+      const gap = Math.min(0.1, unit * 0.2);
+      let end = 0;
+      const radius = 232;
       const node = count <= 16 ? 17 : count <= 32 ? 11 : 7;
-      const inner = count <= 32 ? 158 : 165;
+      const inner = count <= 32 ? 178 : 188;
       const present = all.filter((place) => place.worker && hosted.has(place.name));
       const flows = make(root, 'g', {});
       all.forEach((place, index) => {
-        place.angle = index * step;
-        const [from, to] = [place.angle - step / 2 + gap / 2, place.angle + step / 2 - gap / 2];
+        const width = weight(place) * unit;
+        // The first one is in the middle above.
+        if (index === 0) end = -width / 2;
+        place.angle = end + width / 2;
+        const [from, to] = [end + gap / 2, end + width - gap / 2];
+        end += width;
         const state = standing(place, ring);
         const group = make(root, 'g', {});
         make(group, 'title', {}, `${place.name}: ${state}`
@@ -139,7 +147,7 @@ extension Dashboard {
         const [start, end] = [at(place.angle, inner - node - 3), at(next.angle, inner - node - 3)];
         // To the side of its line, so that two workers have two ways.
         const bend = at(place.angle + ((next.angle - place.angle + 2 * Math.PI) % (2 * Math.PI)) / 2,
-          present.length === 2 ? 70 : inner * 0.62);
+          present.length === 2 ? 90 : inner * 0.9);
         drawn.flows.set(place.name, make(flows, 'path', { class: 'flow', 'stroke-opacity': 0,
           d: `M ${xy(start)} Q ${xy(bend)} ${xy(end)}` }));
       });

@@ -79,6 +79,7 @@ extension Dashboard {
     #line .m-join { stroke: var(--flow); fill: var(--flow); }
     #line text.who { fill: var(--ink); }
     ol { list-style: none; margin: 0; padding: 0; }
+    li span, li strong, dd { unicode-bidi: isolate; }
     #story { max-height: 232px; overflow: auto; }
     #story li, #events li { padding: 3px 0; border-top: 1px solid var(--line); }
     #story li:first-child, #events li:first-child { border-top: 0; }

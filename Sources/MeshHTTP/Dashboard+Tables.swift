@@ -54,7 +54,7 @@ extension Dashboard {
         const time = worker.compute_seconds + worker.wait_seconds;
         const stuck = worker.stuck_seconds > 0.5;
         return [{ text: place.name }, { text: state, kind },
-          { text: (ranks.get(place.name) || []).join('  ') || '–', kind: 'ranks' },
+          { text: (ranks.get(place.name) || []).join(', ') || '–', kind: 'ranks' },
           { text: bytes(rate.tiles) + '/s', kind: 'n' },
           { text: bytes(rate.copies) + '/s', kind: 'n' },
           { text: time > 0 ? (100 * worker.wait_seconds / time).toFixed(1) + ' %' : '–', kind: 'n' },
@@ -182,7 +182,8 @@ extension Dashboard {
           ` ${group.from} ${isLoss ? 'lost' : 'relieved'}`);
         make(line, 'span', {}, isLoss ? `: ${group.cause}. ` : '. ');
         const ranks = group.ranks.map((one) => one.vrank).join(', ');
-        const sources = [...new Set(group.ranks.map((one) => one.source).filter((one) => one))];
+        const sources = [...new Set(group.ranks.map((one) => one.source).filter((one) => one))]
+          .map((one) => one === 'recomputed' ? 'the start' : one);
         make(line, 'span', {}, `Ranks ${ranks} went to ${group.hosts.join(', ') || 'nobody yet'}`
           + (sources.length ? ` from ${sources.join(' and ')}` : '') + '; ');
         if (group.caught !== undefined) {
@@ -221,7 +222,7 @@ extension Dashboard {
       for (let back = 0; back <= end - start; back += tick) {
         const place = x(end - back);
         make(root, 'line', { class: 'axis', x1: place, x2: place, y1: 8, y2: 132 });
-        make(root, 'text', { x: place, y: 146,
+        if (place > 24) make(root, 'text', { x: place, y: 146,
           'text-anchor': back === 0 ? 'end' : 'middle' }, back === 0 ? 'now' : `−${back} s`);
       }
       groups.forEach((group, index) => {
