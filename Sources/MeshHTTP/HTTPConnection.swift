@@ -11,8 +11,9 @@ struct HTTPConnection: Sendable {
   let onlyLocal: Bool
 
   /// Until the client goes, is too slow, or asks for something that isn't answered.
-  func serve() async {
-    defer { try? socket.close() }
+  ///
+  /// - Parameter noteRequest: called for each request.
+  func serve(_ noteRequest: () -> Void) async {
     var rest: [UInt8] = []
     while true {
       do {
@@ -21,6 +22,7 @@ struct HTTPConnection: Sendable {
         guard let end = rest.endOfHead else { return }
         let head = try RequestHead(rest[..<end.lowerBound], onlyLocal: onlyLocal)
         rest.removeFirst(end.upperBound)
+        noteRequest()
         let response = site.answer(head)
         try await send(response, to: head)
         guard head.isKeptAlive else { return await close(draining: 0) }

@@ -3,7 +3,6 @@ internal import FlyingSocks
 internal import Foundation
 internal import MeshCore
 package import MeshRuntime
-internal import Synchronization
 
 /// Serves a site over HTTP. It runs on Swift's own threads, apart from every loop, and reads only what
 /// loops have published.
@@ -85,19 +84,21 @@ private struct Server: Sendable {
   }
 
   private func accept(_ socket: AsyncSocket) async throws {
-    let open = Count()
+    let open = OpenConnections()
     try await withThrowingDiscardingTaskGroup { group in
       while true {
         try Task.checkCancellation()
         guard let client = try await next(socket) else { continue }
-        guard open.value < Limits.httpConnectionsMaximum else {
+        guard let number = open.add(client.socket.file.rawValue) else {
           try? client.close()
           continue
         }
-        open.add(1)
         group.addTask {
-          await HTTPConnection(socket: client, site: site, onlyLocal: onlyLocal).serve()
-          open.add(-1)
+          await HTTPConnection(socket: client, site: site, onlyLocal: onlyLocal)
+            .serve { open.noteRequest(of: number) }
+          open.remove(number)
+          try? client.close()
+          open.noteClosed()
         }
       }
     }
@@ -112,11 +113,4 @@ private struct Server: Sendable {
       return nil
     }
   }
-}
-
-/// A number that several tasks change.
-private final class Count: Sendable {
-  private let number = Atomic<Int>(0)
-  var value: Int { number.load(ordering: .relaxed) }
-  func add(_ change: Int) { number.add(change, ordering: .relaxed) }
 }

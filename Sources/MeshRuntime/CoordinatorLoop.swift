@@ -84,6 +84,7 @@ final class CoordinatorLoop {
       }
       noticeBrokenLinks()
       if MonotonicClock.now >= nextTick {
+        Failpoint.pass("coordinator-tick")
         let lateness = MonotonicClock.now - nextTick
         checkGate()
         perform(.tick)
