@@ -9,7 +9,7 @@ FIXTURES = Tests/MeshIntegrationTests/Fixtures
 TENSORS  = --query $(FIXTURES)/q.npy --key $(FIXTURES)/k.npy --value $(FIXTURES)/v.npy --mask causal
 WORKERS ?= 3
 
-.PHONY: build run test chaos soak setup format lint protos clean
+.PHONY: build run test chaos soak setup browser format lint protos clean
 
 build: setup
 	$(BUILD)
@@ -27,7 +27,7 @@ run: build
 # cores to themselves: some of them wait for what a machine that is busy does late.
 TEST = $(SWIFT) test -c release --disable-testable-imports
 PROCESSES = MeshIntegrationTests|MeshChaosTests
-test: lint build
+test: lint build browser
 	Protos/generate.sh --check
 	Scripts/check-levels.sh
 	Scripts/compile-embedded.sh
@@ -67,6 +67,14 @@ setup:
 	  echo "installing: $(PACKAGES)"; \
 	  $(SUDO) apt-get update -q && \
 	  $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $(PACKAGES); }
+
+# The live page is tested in it.
+browser:
+	@command -v chromium >/dev/null || { \
+	  echo "installing: chromium"; \
+	  $(SUDO) apt-get update -q && \
+	  $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends \
+	    chromium fonts-dejavu-core; }
 
 format:
 	$(SWIFT) format -i -r -p Sources Tests Package.swift

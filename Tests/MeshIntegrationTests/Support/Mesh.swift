@@ -21,12 +21,14 @@ final class Mesh {
     workerFlags: [String] = [], environment: [String: String] = [:]
   ) throws {
     self.scratch = scratch
-    self.coordinatorFlags = coordinatorFlags
+    // A chosen port says nothing about the ones above it.
+    let web = coordinatorFlags.contains("--http") ? [] : ["--http", "off"]
+    self.coordinatorFlags = coordinatorFlags + web
     self.workerFlags = workerFlags
     self.environment = environment
     coordinator = try scratch.start(
       ["coordinator", "--listen", "tcp://127.0.0.1:\(port.map(String.init) ?? "*")"]
-        + coordinatorFlags)
+        + self.coordinatorFlags)
     endpoint = try Self.address(of: coordinator)
     for number in 0..<count { try startWorker("w\(number + 1)") }
   }
