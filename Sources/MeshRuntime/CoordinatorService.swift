@@ -12,7 +12,8 @@ package final class CoordinatorService: Sendable {
     package var controlEndpoint: String
     /// Where they reach the store's data socket.
     package var dataEndpoint: String
-    /// What workers and clients are told of the data socket's address; nil for the bound one.
+    /// What workers and clients are told of the data socket's address; nil for the bound one, or the
+    /// machine's name if that is every address.
     package var advertisedData: String?
     /// Directory of the store; nil for files without names in the temporary directory.
     package var store: String?
@@ -83,7 +84,8 @@ package final class CoordinatorService: Sendable {
       let background = try BackgroundQueue(name: "store-io")
       var generator = SystemRandomNumberGenerator()
       var rules = Coordinator.Configuration(
-        term: directory.term, storeEndpoint: configuration.advertisedData ?? dataEndpoint,
+        term: directory.term,
+        storeEndpoint: configuration.advertisedData ?? OwnAddress.told(of: dataEndpoint),
         diskQuotaBytes: configuration.diskQuotaBytes, retention: configuration.retention,
         stragglers: configuration.stragglers, seed: generator.next(),
         wallSeconds: WallClock.seconds)

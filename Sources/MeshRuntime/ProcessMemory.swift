@@ -9,9 +9,10 @@ package enum ProcessMemory {
   /// The most bytes that were resident at once.
   package static var peakBytes: Int { kibibytes("\nVmHWM:", in: "/proc/self/status") ?? 0 }
 
-  /// Bytes of the machine that could be had without swapping.
+  /// Bytes that could be had without swapping, of the machine and within this process's control group.
   package static var availableBytes: Int {
-    kibibytes("\nMemAvailable:", in: "/proc/meminfo") ?? 1 << 30
+    let machine = kibibytes("\nMemAvailable:", in: "/proc/meminfo") ?? 1 << 30
+    return min(machine, ControlGroup().availableBytes ?? machine)
   }
 
   /// Has tiles and buffers allocated page-wise, and given back as soon as they are freed. By itself

@@ -12,7 +12,8 @@ package final class WorkerService: Sendable {
     package var name: String
     /// The coordinator's control socket.
     package var coordinator: String
-    /// Where to serve tiles, and what to tell others of it; nil for the bound address.
+    /// Where to serve tiles, and what to tell others of it; nil for the bound address, or the machine's
+    /// name if that is every address.
     package var listen: String
     package var advertised: String?
     package var threads: Int
@@ -114,7 +115,8 @@ package final class WorkerService: Sendable {
         worker: worker, name: configuration.name, processID: Int(getpid()),
         version: protocolVersion, numerics: configuration.kernel.level.arithmeticClass,
         level: configuration.kernel.level.name, threads: configuration.threads,
-        memoryBytes: configuration.memoryBytes, endpoint: configuration.advertised ?? bound,
+        memoryBytes: configuration.memoryBytes,
+        endpoint: configuration.advertised ?? OwnAddress.told(of: bound),
         publicKey: credentials.flatMap { PublicKey($0.keys.publicKey) },
         machine: configuration.machine, isSpare: configuration.isSpare)
       let disk = try BackgroundQueue(name: "checkpoints")

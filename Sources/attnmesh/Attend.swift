@@ -76,7 +76,7 @@ struct Attend: ParsableCommand {
 
   private func runInProcess(_ inputs: JobInputs) throws -> JobReport {
     let level = try KernelLevel.chosen()
-    let threads = threads ?? ProcessInfo.processInfo.activeProcessorCount
+    let threads = threads ?? ProcessLimits.processors
     let files = try resultFiles(inputs)
     let bar = ProgressBar(isShown: !quiet)
     let interruption = Interruption()
@@ -106,7 +106,7 @@ struct Attend: ParsableCommand {
     }
     _ = try KernelLevel.chosen()
     let interruption = Interruption()
-    let cores = ProcessInfo.processInfo.activeProcessorCount
+    let cores = ProcessLimits.processors
     let mesh = try LocalMesh(
       LocalMesh.Configuration(
         workers: workers, threadsPerWorker: threads ?? max(1, cores / workers),

@@ -24,13 +24,16 @@ struct WorkerCommand: ParsableCommand {
   @Option(help: "Address at which it serves tiles to other workers.")
   var listen = "tcp://127.0.0.1:*"
 
-  @Option(help: "Address under which others reach it, if it isn't --listen.")
+  @Option(
+    help:
+      "Address under which others reach it. (default: --listen, or the host's name if that is 0.0.0.0)"
+  )
   var advertise: String?
 
   @Option(help: "Name in tables, logs and errors. (default: host and process id)")
   var name: String?
 
-  @Option(help: "Compute threads. (default: all cores)")
+  @Option(help: "Compute threads. (default: all processors, or its container's share)")
   var threads: Int?
 
   @Option(help: "Memory it may use, such as 16G. (default: what is available now)")
@@ -72,7 +75,7 @@ struct WorkerCommand: ParsableCommand {
     let name = name ?? "\(process.hostName)-\(process.processIdentifier)"
     try checkName(name, "--name")
     if let machine { try checkName(machine, "--machine") }
-    let threads = threads ?? process.activeProcessorCount
+    let threads = threads ?? ProcessLimits.processors
     guard (1...1_024).contains(threads) else {
       throw MeshError(.badInput, "--threads \(threads): it must be 1 to 1024")
     }
