@@ -29,6 +29,10 @@ struct Attnmesh: ParsableCommand {
   static func main() {
     // A reader that goes away, as in `attnmesh jobs | head`, is no reason to die by signal.
     signal(SIGPIPE, SIG_IGN)
+    // Process 1 of a container is not ended by signals unless it says so; some verbs then say more.
+    if getpid() == 1 {
+      for number in [SIGINT, SIGTERM] { signal(number) { _exit(128 + $0) } }
+    }
     do {
       var command = try parseAsRoot()
       try command.run()
