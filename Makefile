@@ -9,7 +9,7 @@ FIXTURES = Tests/MeshIntegrationTests/Fixtures
 TENSORS  = --query $(FIXTURES)/q.npy --key $(FIXTURES)/k.npy --value $(FIXTURES)/v.npy --mask causal
 WORKERS ?= 3
 
-.PHONY: build run test chaos soak setup browser format lint protos clean
+.PHONY: build run test chaos soak cluster cluster-chaos setup browser format lint protos clean
 
 build: setup
 	$(BUILD)
@@ -58,6 +58,13 @@ soak: build
 	$(BINARY) chaos
 	$(BINARY) chaos --minutes 60
 	$(BINARY) bench failover --oversubscribe --seconds 600
+
+# A cluster of containers: a job on it, and all that happens to containers. Docker is installed where it
+# is missing, and started for as long as it takes where it doesn't run. KEEP=1 leaves the cluster up.
+cluster: build
+	docker/cluster.sh
+cluster-chaos: build
+	docker/chaos.sh
 
 # System packages, where they are missing (Debian and Ubuntu).
 PACKAGES = libzmq3-dev libprotobuf-c-dev libssl-dev libsqlite3-dev libxxhash-dev protobuf-c-compiler make
