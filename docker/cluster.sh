@@ -19,11 +19,11 @@ export COMPOSE_FILE=${COMPOSE_FILE:-docker/compose.yaml}
 
 say() { echo "== $*"; }
 
-take_down() {
+finish() {
   trap '' INT TERM
   say "taking the cluster down"
   # What ran in it is over: nobody waits for workers to hand over.
-  compose down --volumes --remove-orphans --timeout 5 >"$state/down.log" 2>&1 || cat "$state/down.log" >&2
+  take_down "$state/down.log"
   end_engine
   rm -f "$kept"
 }
@@ -31,7 +31,7 @@ take_down() {
 if [ -e "$kept" ]; then
   . "$kept"
   if [ "${1:-}" != down ]; then say "an earlier cluster is still up"; fi
-  take_down
+  finish
   trap - INT TERM
   unset DOCKER_HOST
 fi
@@ -40,13 +40,12 @@ fi
 mkdir -p "$state" "$ATTNMESH_DATA"
 # The image's user writes results there.
 chmod 1777 "$ATTNMESH_DATA"
+trap finish EXIT
+trap 'exit 130' INT TERM
 if ! start_engine; then
   echo "no cluster: $engine_reason" >&2
-  end_engine
   exit 1
 fi
-trap take_down EXIT
-trap 'exit 130' INT TERM
 
 say "image"
 docker/image.sh "$binary" "$ATTNMESH_IMAGE"
@@ -75,7 +74,7 @@ if [ -n "${KEEP:-}" ]; then
   trap - EXIT INT TERM
   {
     [ -z "$engine_directory" ] || echo "export DOCKER_HOST=unix://$engine_directory/sock"
-    echo "engine_directory=$engine_directory"
+    echo "engine_directory=$engine_directory engine_process=$engine_process"
     echo "export ATTNMESH_IMAGE=$ATTNMESH_IMAGE ATTNMESH_DATA=$ATTNMESH_DATA COMPOSE_FILE=$COMPOSE_FILE"
     echo "export COMPOSE_PROJECT_NAME=$project ATTNMESH_HTTP_PORT=$ATTNMESH_HTTP_PORT"
   } >"$kept"

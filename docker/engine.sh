@@ -3,6 +3,7 @@
 # keeps to a directory of its own, leaves the host's firewall alone, and ends with the script.
 
 engine_directory=
+engine_process=
 
 # Installs what is missing; Debian and Ubuntu have all of it.
 install_docker() {
@@ -39,11 +40,11 @@ start_engine() {
     --data-root "$engine_directory/data" --exec-root "$engine_directory/exec" \
     --bridge none --iptables=false --ip6tables=false --ip-forward=false --ip-masq=false \
     >"$engine_directory/log" 2>&1 </dev/null &
-  local process=$!
+  engine_process=$!
   export DOCKER_HOST=unix://$engine_directory/sock
   for _ in $(seq 300); do
     docker version >/dev/null 2>&1 && return
-    kill -0 $process 2>/dev/null || break
+    kill -0 "$engine_process" 2>/dev/null || break
     sleep 0.1
   done
   engine_reason="dockerd does not start: $(grep -v level=info "$engine_directory/log" | tail -n 1)"
@@ -53,11 +54,9 @@ start_engine() {
 # Ends an engine that start_engine has started, and removes all it kept.
 end_engine() {
   [ -n "$engine_directory" ] || return 0
-  local process
-  process=$(cat "$engine_directory/pid" 2>/dev/null) || process=
-  if [ -n "$process" ] && kill "$process" 2>/dev/null; then
+  if [ -n "$engine_process" ] && kill "$engine_process" 2>/dev/null; then
     for _ in $(seq 300); do
-      kill -0 "$process" 2>/dev/null || break
+      kill -0 "$engine_process" 2>/dev/null || break
       sleep 0.1
     done
   fi
@@ -70,6 +69,13 @@ end_engine() {
 
 # Under a name of its own, so that other clusters on the same engine are left alone.
 compose() { docker-compose --project-name "$project" "$@"; }
+
+# Ends what runs under that name, and forgets it; $1 is where to say what becomes of it.
+take_down() {
+  docker version >/dev/null 2>&1 || return 0
+  compose --profile chaos --profile tools down --volumes --remove-orphans --timeout 5 >"$1" 2>&1 ||
+    cat "$1" >&2
+}
 
 # Waits until a service's containers are healthy, or says what ails them. The limit is a watchdog.
 await_health() {
