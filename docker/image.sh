@@ -23,9 +23,9 @@ if ! can_pull; then
   docker/base-image.sh "$base"
 fi
 context=.build/docker/image
-mkdir -p "$context"
-docker/pack.sh "$binary" "$context/attnmesh"
-cp docker/make-keys.sh "$context/"
+mkdir -p "$context/docker"
+docker/pack.sh "$binary" "$context/packed"
+cp docker/make-keys.sh "$context/docker/"
 # The builder that every engine has: Debian's has no other.
 if ! output=$(DOCKER_BUILDKIT=0 docker build --file docker/Dockerfile --target local \
   --build-arg BASE_IMAGE="$base" --tag "$tag" "$context" 2>&1); then
