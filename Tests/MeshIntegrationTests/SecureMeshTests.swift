@@ -4,57 +4,9 @@ import Testing
 extension Integration {
   /// A mesh with keys: the same bytes, and nobody in it who isn't on the list.
   @Suite struct SecureMeshes {
-    /// Key files of every kind, a list of those that are admitted, and a mesh that goes by it.
-    private struct Keys {
-      let scratch: Scratch
-
-      init(_ scratch: Scratch) throws {
-        self.scratch = scratch
-        var lines = ""
-        for role in ["coordinator", "worker", "client", "viewer", "operator"] {
-          let line = try make(role, role: role)
-          if role != "coordinator" { lines += line }
-        }
-        try allow(lines)
-      }
-
-      var allowed: String { text(of: scratch.file("allow")) }
-
-      /// Replaces the list as a whole, as one should.
-      func allow(_ lines: String) throws {
-        let new = scratch.file("allow.new")
-        let file = try #require(fopen(new, "w"))
-        fputs(lines, file)
-        fclose(file)
-        #expect(rename(new, scratch.file("allow")) == 0)
-      }
-
-      @discardableResult func make(_ name: String, role: String) throws -> String {
-        let flags = ["--role", role, "--name", name, "--output", scratch.file("\(name).key")]
-        let run = try scratch.run(["keygen"] + flags)
-        #expect(try run.wait() == .code(0), "\(run.errors)")
-        return run.output
-      }
-
-      func mesh(_ workers: Int, environment: [String: String] = [:]) throws -> Mesh {
-        try Mesh(
-          scratch, workers: workers,
-          coordinatorFlags: [
-            "--identity", scratch.file("coordinator.key"), "--allow", scratch.file("allow"),
-          ], workerFlags: identity("worker"), environment: environment)
-      }
-
-      func identity(_ name: String) -> [String] {
-        [
-          "--identity", scratch.file("\(name).key"), "--coordinator-key",
-          scratch.file("coordinator.key.pub"),
-        ]
-      }
-    }
-
     @Test func theSameBytesAsWithoutKeys() throws {
       try withScratch { scratch in
-        let keys = try Keys(scratch)
+        let keys = try MeshKeys(scratch)
         let flags =
           try JobTensors.fixture(heads: 3, keyHeads: 1, tokens: 901).write(to: scratch)
           + ["--mask", "causal"]
@@ -75,7 +27,7 @@ extension Integration {
 
     @Test func eachKeyMayDoWhatItIsFor() throws {
       try withScratch { scratch in
-        let keys = try Keys(scratch)
+        let keys = try MeshKeys(scratch)
         let mesh = try keys.mesh(1)
         let flags = try JobTensors.fixture(heads: 3, keyHeads: 1, tokens: 301).write(to: scratch)
         for name in ["client", "viewer", "operator"] {
@@ -106,7 +58,7 @@ extension Integration {
 
     @Test func aClientSeesItsOwnJobsOnly() throws {
       try withScratch { scratch in
-        let keys = try Keys(scratch)
+        let keys = try MeshKeys(scratch)
         let other = try keys.make("other", role: "client")
         try keys.allow(keys.allowed + other)
         let mesh = try keys.mesh(1)
@@ -131,7 +83,7 @@ extension Integration {
 
     @Test func aKeyThatIsTakenBackInTheMiddleOfAJob() throws {
       try withScratch { scratch in
-        let keys = try Keys(scratch)
+        let keys = try MeshKeys(scratch)
         let second = try keys.make("second", role: "worker")
         let before = keys.allowed
         try keys.allow(before + second)
@@ -175,7 +127,7 @@ extension Integration {
           expectRefusal(
             try scratch.run(["jobs", "--coordinator", place]), code: 2, "--coordinator-key")
         }
-        let keys = try Keys(scratch)
+        let keys = try MeshKeys(scratch)
         let identity = ["--identity", scratch.file("coordinator.key")]
         expectRefusal(try scratch.run(["coordinator"] + identity), code: 2, "--allow")
         expectRefusal(

@@ -1,0 +1,147 @@
+import Glibc
+import MeshRuntime
+import Testing
+import ZeroMQ
+
+extension Integration {
+  /// A mesh with keys under attack, by strangers and by somebody who has a key: the job of a client
+  /// that behaves ends with its bytes, and nobody's memory grows beyond what is set.
+  @Suite struct HostilePeers {
+    /// What strangers may make a process grow by.
+    private static let growthMaximum = 256 << 20
+
+    @Test func strangers() throws {
+      try withScratch { scratch in
+        let keys = try MeshKeys(scratch)
+        let slow = try SlowJob(scratch)
+        let mesh = try keys.mesh(2, environment: SlowJob.slowness(25))
+        let job = try submit(slow, mesh, keys)
+        let members = [mesh.coordinator] + mesh.workers.values.sorted { $0.process < $1.process }
+        let idle = try members.map { try $0.residentBytes() }
+        let ports = try addresses(mesh, keys)
+        for attack in ZMTPAttack.all {
+          for port in ports {
+            let peers = (0..<attack.connections).compactMap { _ in RawPeer(port: port) }
+            #expect(!peers.isEmpty, "\(attack.name): nobody listens at \(port)")
+            for peer in peers {
+              for _ in 0..<attack.repetitions { guard peer.send(attack.bytes) else { break } }
+            }
+          }
+          try expectBounded(members, idle, attack.name)
+        }
+        try crowds(ports)
+        try expectBounded(members, idle, "a crowd")
+        try expectResult(of: job, slow, mesh, keys)
+        // New connections are taken as before.
+        #expect(try mesh.run(["workers"] + keys.identity("operator")).wait() == .code(0))
+      }
+    }
+
+    /// Handshakes that are never finished, many at once: with a limit on open files as systems have.
+    private func crowds(_ ports: [Int]) throws {
+      var crowd: [RawPeer] = []
+      for number in 0..<600 {
+        guard let peer = RawPeer(port: ports[number % ports.count]) else { continue }
+        peer.send([0xFF, 0, 0, 0])
+        crowd.append(peer)
+      }
+      #expect(crowd.count > 300)
+      withExtendedLifetime(crowd) {}
+    }
+
+    @Test func somebodyWithAKey() throws {
+      try withScratch { scratch in
+        let keys = try MeshKeys(scratch)
+        let slow = try SlowJob(scratch)
+        let mesh = try keys.mesh(2, environment: SlowJob.slowness(25))
+        let job = try submit(slow, mesh, keys)
+        let members = [mesh.coordinator] + mesh.workers.values.sorted { $0.process < $1.process }
+        let idle = try members.map { try $0.residentBytes() }
+        let ports = try addresses(mesh, keys)
+        for role in ["worker", "client"] {
+          for (port, server) in zip(ports, ["coordinator", "coordinator", "worker", "worker"]) {
+            try flood(port, role, server, keys)
+          }
+          try expectBounded(members, idle, "a \(role)'s key")
+        }
+        try expectResult(of: job, slow, mesh, keys)
+        #expect(try mesh.run(["workers"] + keys.identity("operator")).wait() == .code(0))
+      }
+    }
+
+    /// Messages that are no messages, as fast as they go.
+    private func flood(_ port: Int, _ role: String, _ server: String, _ keys: MeshKeys) throws {
+      let identity = try KeyFile(reading: keys.scratch.file("\(role).key"))
+      let serverKey = try KeyFile(reading: keys.scratch.file("\(server).key")).keys.publicKey
+      var options = SocketOptions(
+        sendHighWaterMark: 64, receiveHighWaterMark: 64, maximumFrameBytes: 1 << 21)
+      options.security = .client(identity.keys, serverKey: serverKey)
+      let socket = try OwnedSocket(.dealer, context: Context(), options: options)
+      try socket.socket.connect("tcp://127.0.0.1:\(port)")
+      var random = SplitMix64(seed: UInt64(port))
+      var poller = Poller()
+      poller.watch(socket, for: .writable)
+      let end = MonotonicClock.now + .seconds(1)
+      while MonotonicClock.now < end {
+        // A client's key isn't let in by a worker: it waits in vain.
+        try poller.wait(upTo: .milliseconds(50))
+        for _ in 0..<32 {
+          let count = [0, 1, 17, 300, 5_000, 300_000][Int(random.next() % 6)]
+          let header = (0..<min(count, 300)).map { _ in UInt8(truncatingIfNeeded: random.next()) }
+          var message = Message(header: Frame(header))
+          if random.next() % 2 == 0 {
+            message.payload = Frame(
+              [UInt8](repeating: UInt8(truncatingIfNeeded: count), count: count))
+          }
+          guard try socket.socket.send(message) == .sent else { break }
+        }
+      }
+    }
+
+    // MARK: The client that behaves
+
+    private func submit(_ slow: SlowJob, _ mesh: Mesh, _ keys: MeshKeys) throws -> String {
+      let submit = try mesh.run(["submit", "--quiet"] + slow.flags + keys.identity("client"))
+      guard try submit.wait() == .code(0) else { throw HarnessError(submit.errors) }
+      let job = String(submit.output.prefix(32))
+      try eventually("folds") {
+        let status = try jsonObject(
+          mesh.output(["job", job, "--json"] + keys.identity("client")))
+        let summary = status["summary"] as? [String: Any] ?? [:]
+        return (summary["tiles_folded"] as? Int ?? 0) > 0
+      }
+      return job
+    }
+
+    private func expectResult(
+      of job: String, _ slow: SlowJob, _ mesh: Mesh, _ keys: MeshKeys
+    ) throws {
+      try mesh.output(
+        [
+          "result", job, "--quiet", "--output", keys.scratch.file("r.npy"), "--lse",
+          keys.scratch.file("r-lse.npy"),
+        ] + keys.identity("client"))
+      #expect(try keys.scratch.attended("r") == slow.alone)
+      #expect(mesh.observed("worker-lost").isEmpty)
+    }
+
+    /// Ports of control, store and each worker.
+    private func addresses(_ mesh: Mesh, _ keys: MeshKeys) throws -> [Int] {
+      let listing = try json(mesh.output(["workers", "--json"] + keys.identity("operator")))
+      let workers = (listing as? [[String: Any]] ?? []).compactMap { $0["endpoint"] as? String }
+      let line = mesh.coordinator.errorLines.first { $0.contains(", data at ") } ?? ""
+      let data = line.split(separator: " ").first { $0.hasPrefix("tcp://") && $0.hasSuffix(";") }
+      let endpoints = [mesh.endpoint, data.map { String($0.dropLast()) } ?? ""] + workers
+      let ports = endpoints.compactMap { $0.split(separator: ":").last.flatMap { Int($0) } }
+      #expect(ports.count == 4, "\(endpoints)")
+      return ports
+    }
+
+    private func expectBounded(_ members: [Program], _ idle: [Int], _ what: String) throws {
+      for (member, before) in zip(members, idle) {
+        let grown = try member.residentBytes() - before
+        #expect(grown <= Self.growthMaximum, "\(what): \(grown >> 20) MiB more")
+      }
+    }
+  }
+}

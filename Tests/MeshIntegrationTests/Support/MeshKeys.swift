@@ -1,0 +1,50 @@
+import Glibc
+import Testing
+
+/// Key files of every kind, a list of those that are admitted, and a mesh that goes by it.
+struct MeshKeys {
+  let scratch: Scratch
+
+  init(_ scratch: Scratch) throws {
+    self.scratch = scratch
+    var lines = ""
+    for role in ["coordinator", "worker", "client", "viewer", "operator"] {
+      let line = try make(role, role: role)
+      if role != "coordinator" { lines += line }
+    }
+    try allow(lines)
+  }
+
+  var allowed: String { text(of: scratch.file("allow")) }
+
+  /// Replaces the list as a whole, as one should.
+  func allow(_ lines: String) throws {
+    let new = scratch.file("allow.new")
+    let file = try #require(fopen(new, "w"))
+    fputs(lines, file)
+    fclose(file)
+    #expect(rename(new, scratch.file("allow")) == 0)
+  }
+
+  @discardableResult func make(_ name: String, role: String) throws -> String {
+    let flags = ["--role", role, "--name", name, "--output", scratch.file("\(name).key")]
+    let run = try scratch.run(["keygen"] + flags)
+    #expect(try run.wait() == .code(0), "\(run.errors)")
+    return run.output
+  }
+
+  func mesh(_ workers: Int, environment: [String: String] = [:]) throws -> Mesh {
+    try Mesh(
+      scratch, workers: workers,
+      coordinatorFlags: [
+        "--identity", scratch.file("coordinator.key"), "--allow", scratch.file("allow"),
+      ], workerFlags: identity("worker"), environment: environment)
+  }
+
+  func identity(_ name: String) -> [String] {
+    [
+      "--identity", scratch.file("\(name).key"), "--coordinator-key",
+      scratch.file("coordinator.key.pub"),
+    ]
+  }
+}
