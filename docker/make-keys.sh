@@ -3,8 +3,11 @@
 # that may read it; and the list of who may take part, which is the operator's from then on.
 set -eu
 for role in coordinator worker client operator; do
-  [ -e "/keys/$role/key" ] ||
+  # The public half is written last: without it there is no whole pair.
+  if [ ! -e "/keys/$role/key.pub" ]; then
+    rm -f "/keys/$role/key"
     attnmesh keygen --output "/keys/$role/key" --role "$role" --name "$role"
+  fi
 done
 cp /keys/coordinator/key.pub /keys/public/coordinator.pub
 if [ ! -e /keys/public/allow ]; then
