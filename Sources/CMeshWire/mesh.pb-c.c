@@ -547,6 +547,51 @@ void   mesh__v1__drain_request__free_unpacked
   assert(message->base.descriptor == &mesh__v1__drain_request__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   mesh__v1__cordon_request__init
+                     (Mesh__V1__CordonRequest         *message)
+{
+  static const Mesh__V1__CordonRequest init_value = MESH__V1__CORDON_REQUEST__INIT;
+  *message = init_value;
+}
+size_t mesh__v1__cordon_request__get_packed_size
+                     (const Mesh__V1__CordonRequest *message)
+{
+  assert(message->base.descriptor == &mesh__v1__cordon_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t mesh__v1__cordon_request__pack
+                     (const Mesh__V1__CordonRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &mesh__v1__cordon_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t mesh__v1__cordon_request__pack_to_buffer
+                     (const Mesh__V1__CordonRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &mesh__v1__cordon_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Mesh__V1__CordonRequest *
+       mesh__v1__cordon_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Mesh__V1__CordonRequest *)
+     protobuf_c_message_unpack (&mesh__v1__cordon_request__descriptor,
+                                allocator, len, data);
+}
+void   mesh__v1__cordon_request__free_unpacked
+                     (Mesh__V1__CordonRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &mesh__v1__cordon_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   mesh__v1__events_request__init
                      (Mesh__V1__EventsRequest         *message)
 {
@@ -1684,6 +1729,51 @@ void   mesh__v1__drain__free_unpacked
   assert(message->base.descriptor == &mesh__v1__drain__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   mesh__v1__cordon__init
+                     (Mesh__V1__Cordon         *message)
+{
+  static const Mesh__V1__Cordon init_value = MESH__V1__CORDON__INIT;
+  *message = init_value;
+}
+size_t mesh__v1__cordon__get_packed_size
+                     (const Mesh__V1__Cordon *message)
+{
+  assert(message->base.descriptor == &mesh__v1__cordon__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t mesh__v1__cordon__pack
+                     (const Mesh__V1__Cordon *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &mesh__v1__cordon__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t mesh__v1__cordon__pack_to_buffer
+                     (const Mesh__V1__Cordon *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &mesh__v1__cordon__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Mesh__V1__Cordon *
+       mesh__v1__cordon__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Mesh__V1__Cordon *)
+     protobuf_c_message_unpack (&mesh__v1__cordon__descriptor,
+                                allocator, len, data);
+}
+void   mesh__v1__cordon__free_unpacked
+                     (Mesh__V1__Cordon *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &mesh__v1__cordon__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   mesh__v1__leave__init
                      (Mesh__V1__Leave         *message)
 {
@@ -1997,6 +2087,69 @@ void   mesh__v1__worker_status__free_unpacked
   if(!message)
     return;
   assert(message->base.descriptor == &mesh__v1__worker_status__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   mesh__v1__mesh_status__worker_count__init
+                     (Mesh__V1__MeshStatus__WorkerCount         *message)
+{
+  static const Mesh__V1__MeshStatus__WorkerCount init_value = MESH__V1__MESH_STATUS__WORKER_COUNT__INIT;
+  *message = init_value;
+}
+void   mesh__v1__mesh_status__job_count__init
+                     (Mesh__V1__MeshStatus__JobCount         *message)
+{
+  static const Mesh__V1__MeshStatus__JobCount init_value = MESH__V1__MESH_STATUS__JOB_COUNT__INIT;
+  *message = init_value;
+}
+void   mesh__v1__mesh_status__running_job__init
+                     (Mesh__V1__MeshStatus__RunningJob         *message)
+{
+  static const Mesh__V1__MeshStatus__RunningJob init_value = MESH__V1__MESH_STATUS__RUNNING_JOB__INIT;
+  *message = init_value;
+}
+void   mesh__v1__mesh_status__init
+                     (Mesh__V1__MeshStatus         *message)
+{
+  static const Mesh__V1__MeshStatus init_value = MESH__V1__MESH_STATUS__INIT;
+  *message = init_value;
+}
+size_t mesh__v1__mesh_status__get_packed_size
+                     (const Mesh__V1__MeshStatus *message)
+{
+  assert(message->base.descriptor == &mesh__v1__mesh_status__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t mesh__v1__mesh_status__pack
+                     (const Mesh__V1__MeshStatus *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &mesh__v1__mesh_status__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t mesh__v1__mesh_status__pack_to_buffer
+                     (const Mesh__V1__MeshStatus *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &mesh__v1__mesh_status__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Mesh__V1__MeshStatus *
+       mesh__v1__mesh_status__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Mesh__V1__MeshStatus *)
+     protobuf_c_message_unpack (&mesh__v1__mesh_status__descriptor,
+                                allocator, len, data);
+}
+void   mesh__v1__mesh_status__free_unpacked
+                     (Mesh__V1__MeshStatus *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &mesh__v1__mesh_status__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
 void   mesh__v1__event__init
@@ -2629,7 +2782,7 @@ void   mesh__v1__chunk__free_unpacked
   assert(message->base.descriptor == &mesh__v1__chunk__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
-static const ProtobufCFieldDescriptor mesh__v1__envelope__field_descriptors[18] =
+static const ProtobufCFieldDescriptor mesh__v1__envelope__field_descriptors[19] =
 {
   {
     "version",
@@ -2824,6 +2977,18 @@ static const ProtobufCFieldDescriptor mesh__v1__envelope__field_descriptors[18] 
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
   {
+    "cordon",
+    28,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Mesh__V1__Envelope, body_case),
+    offsetof(Mesh__V1__Envelope, cordon),
+    &mesh__v1__cordon__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
     "call",
     30,
     PROTOBUF_C_LABEL_NONE,
@@ -2852,7 +3017,8 @@ static const unsigned mesh__v1__envelope__field_indices_by_name[] = {
   7,   /* field[7] = alarm */
   11,   /* field[11] = assign */
   10,   /* field[10] = beat */
-  16,   /* field[16] = call */
+  17,   /* field[17] = call */
+  16,   /* field[16] = cordon */
   15,   /* field[15] = drain */
   4,   /* field[4] = failed */
   5,   /* field[5] = goodbye */
@@ -2863,7 +3029,7 @@ static const unsigned mesh__v1__envelope__field_indices_by_name[] = {
   6,   /* field[6] = leaving */
   9,   /* field[9] = refused */
   12,   /* field[12] = release */
-  17,   /* field[17] = reply */
+  18,   /* field[18] = reply */
   1,   /* field[1] = sender */
   0,   /* field[0] = version */
   8,   /* field[8] = welcome */
@@ -2873,8 +3039,8 @@ static const ProtobufCIntRange mesh__v1__envelope__number_ranges[4 + 1] =
   { 1, 0 },
   { 10, 2 },
   { 20, 8 },
-  { 30, 16 },
-  { 0, 18 }
+  { 30, 17 },
+  { 0, 19 }
 };
 const ProtobufCMessageDescriptor mesh__v1__envelope__descriptor =
 {
@@ -2884,7 +3050,7 @@ const ProtobufCMessageDescriptor mesh__v1__envelope__descriptor =
   "Mesh__V1__Envelope",
   "mesh.v1",
   sizeof(Mesh__V1__Envelope),
-  18,
+  19,
   mesh__v1__envelope__field_descriptors,
   mesh__v1__envelope__field_indices_by_name,
   4,  mesh__v1__envelope__number_ranges,
@@ -3100,7 +3266,7 @@ const ProtobufCMessageDescriptor mesh__v1__data_envelope__descriptor =
   (ProtobufCMessageInit) mesh__v1__data_envelope__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor mesh__v1__call__field_descriptors[12] =
+static const ProtobufCFieldDescriptor mesh__v1__call__field_descriptors[13] =
 {
   {
     "request_high",
@@ -3246,9 +3412,22 @@ static const ProtobufCFieldDescriptor mesh__v1__call__field_descriptors[12] =
     0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "cordon",
+    16,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Mesh__V1__Call, arguments_case),
+    offsetof(Mesh__V1__Call, cordon),
+    &mesh__v1__cordon_request__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned mesh__v1__call__field_indices_by_name[] = {
   3,   /* field[3] = client */
+  12,   /* field[12] = cordon */
   11,   /* field[11] = drain */
   8,   /* field[8] = events */
   7,   /* field[7] = job */
@@ -3265,7 +3444,7 @@ static const ProtobufCIntRange mesh__v1__call__number_ranges[2 + 1] =
 {
   { 1, 0 },
   { 10, 6 },
-  { 0, 12 }
+  { 0, 13 }
 };
 const ProtobufCMessageDescriptor mesh__v1__call__descriptor =
 {
@@ -3275,14 +3454,14 @@ const ProtobufCMessageDescriptor mesh__v1__call__descriptor =
   "Mesh__V1__Call",
   "mesh.v1",
   sizeof(Mesh__V1__Call),
-  12,
+  13,
   mesh__v1__call__field_descriptors,
   mesh__v1__call__field_indices_by_name,
   2,  mesh__v1__call__number_ranges,
   (ProtobufCMessageInit) mesh__v1__call__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor mesh__v1__reply__field_descriptors[12] =
+static const ProtobufCFieldDescriptor mesh__v1__reply__field_descriptors[13] =
 {
   {
     "request_high",
@@ -3428,11 +3607,24 @@ static const ProtobufCFieldDescriptor mesh__v1__reply__field_descriptors[12] =
     0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "mesh",
+    18,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Mesh__V1__Reply, result_case),
+    offsetof(Mesh__V1__Reply, mesh),
+    &mesh__v1__mesh_status__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned mesh__v1__reply__field_indices_by_name[] = {
   9,   /* field[9] = events */
   5,   /* field[5] = job */
   6,   /* field[6] = jobs */
+  12,   /* field[12] = mesh */
   3,   /* field[3] = message */
   7,   /* field[7] = output */
   11,   /* field[11] = read */
@@ -3447,7 +3639,7 @@ static const ProtobufCIntRange mesh__v1__reply__number_ranges[2 + 1] =
 {
   { 1, 0 },
   { 10, 4 },
-  { 0, 12 }
+  { 0, 13 }
 };
 const ProtobufCMessageDescriptor mesh__v1__reply__descriptor =
 {
@@ -3457,7 +3649,7 @@ const ProtobufCMessageDescriptor mesh__v1__reply__descriptor =
   "Mesh__V1__Reply",
   "mesh.v1",
   sizeof(Mesh__V1__Reply),
-  12,
+  13,
   mesh__v1__reply__field_descriptors,
   mesh__v1__reply__field_indices_by_name,
   2,  mesh__v1__reply__number_ranges,
@@ -3824,6 +4016,57 @@ const ProtobufCMessageDescriptor mesh__v1__drain_request__descriptor =
   mesh__v1__drain_request__field_indices_by_name,
   1,  mesh__v1__drain_request__number_ranges,
   (ProtobufCMessageInit) mesh__v1__drain_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor mesh__v1__cordon_request__field_descriptors[2] =
+{
+  {
+    "worker",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__CordonRequest, worker),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "is_lifted",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__CordonRequest, is_lifted),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned mesh__v1__cordon_request__field_indices_by_name[] = {
+  1,   /* field[1] = is_lifted */
+  0,   /* field[0] = worker */
+};
+static const ProtobufCIntRange mesh__v1__cordon_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor mesh__v1__cordon_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "mesh.v1.CordonRequest",
+  "CordonRequest",
+  "Mesh__V1__CordonRequest",
+  "mesh.v1",
+  sizeof(Mesh__V1__CordonRequest),
+  2,
+  mesh__v1__cordon_request__field_descriptors,
+  mesh__v1__cordon_request__field_indices_by_name,
+  1,  mesh__v1__cordon_request__number_ranges,
+  (ProtobufCMessageInit) mesh__v1__cordon_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor mesh__v1__events_request__field_descriptors[2] =
@@ -4454,7 +4697,7 @@ const ProtobufCMessageDescriptor mesh__v1__job_spec__descriptor =
   (ProtobufCMessageInit) mesh__v1__job_spec__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor mesh__v1__hello__field_descriptors[10] =
+static const ProtobufCFieldDescriptor mesh__v1__hello__field_descriptors[11] =
 {
   {
     "name",
@@ -4576,9 +4819,22 @@ static const ProtobufCFieldDescriptor mesh__v1__hello__field_descriptors[10] =
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "is_cordoned",
+    11,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__Hello, is_cordoned),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned mesh__v1__hello__field_indices_by_name[] = {
   6,   /* field[6] = endpoint */
+  10,   /* field[10] = is_cordoned */
   8,   /* field[8] = is_spare */
   3,   /* field[3] = level */
   7,   /* field[7] = machine */
@@ -4592,7 +4848,7 @@ static const unsigned mesh__v1__hello__field_indices_by_name[] = {
 static const ProtobufCIntRange mesh__v1__hello__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 10 }
+  { 0, 11 }
 };
 const ProtobufCMessageDescriptor mesh__v1__hello__descriptor =
 {
@@ -4602,14 +4858,14 @@ const ProtobufCMessageDescriptor mesh__v1__hello__descriptor =
   "Mesh__V1__Hello",
   "mesh.v1",
   sizeof(Mesh__V1__Hello),
-  10,
+  11,
   mesh__v1__hello__field_descriptors,
   mesh__v1__hello__field_indices_by_name,
   1,  mesh__v1__hello__number_ranges,
   (ProtobufCMessageInit) mesh__v1__hello__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor mesh__v1__heartbeat__field_descriptors[9] =
+static const ProtobufCFieldDescriptor mesh__v1__heartbeat__field_descriptors[10] =
 {
   {
     "job",
@@ -4719,10 +4975,23 @@ static const ProtobufCFieldDescriptor mesh__v1__heartbeat__field_descriptors[9] 
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "is_cordoned",
+    11,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__Heartbeat, is_cordoned),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned mesh__v1__heartbeat__field_indices_by_name[] = {
   8,   /* field[8] = computation */
   7,   /* field[7] = held */
+  9,   /* field[9] = is_cordoned */
   5,   /* field[5] = is_last */
   0,   /* field[0] = job */
   2,   /* field[2] = progress */
@@ -4731,10 +5000,11 @@ static const unsigned mesh__v1__heartbeat__field_indices_by_name[] = {
   1,   /* field[1] = term */
   3,   /* field[3] = traffic */
 };
-static const ProtobufCIntRange mesh__v1__heartbeat__number_ranges[1 + 1] =
+static const ProtobufCIntRange mesh__v1__heartbeat__number_ranges[2 + 1] =
 {
   { 1, 0 },
-  { 0, 9 }
+  { 11, 9 },
+  { 0, 10 }
 };
 const ProtobufCMessageDescriptor mesh__v1__heartbeat__descriptor =
 {
@@ -4744,10 +5014,10 @@ const ProtobufCMessageDescriptor mesh__v1__heartbeat__descriptor =
   "Mesh__V1__Heartbeat",
   "mesh.v1",
   sizeof(Mesh__V1__Heartbeat),
-  9,
+  10,
   mesh__v1__heartbeat__field_descriptors,
   mesh__v1__heartbeat__field_indices_by_name,
-  1,  mesh__v1__heartbeat__number_ranges,
+  2,  mesh__v1__heartbeat__number_ranges,
   (ProtobufCMessageInit) mesh__v1__heartbeat__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
@@ -5059,7 +5329,7 @@ const ProtobufCMessageDescriptor mesh__v1__computation__descriptor =
   (ProtobufCMessageInit) mesh__v1__computation__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor mesh__v1__traffic__field_descriptors[7] =
+static const ProtobufCFieldDescriptor mesh__v1__traffic__field_descriptors[8] =
 {
   {
     "tile_bytes",
@@ -5145,12 +5415,25 @@ static const ProtobufCFieldDescriptor mesh__v1__traffic__field_descriptors[7] =
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "received_bytes",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__Traffic, received_bytes),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned mesh__v1__traffic__field_indices_by_name[] = {
   4,   /* field[4] = compute_seconds */
   6,   /* field[6] = copy_bytes */
   3,   /* field[3] = dropped */
   1,   /* field[1] = input_bytes */
+  7,   /* field[7] = received_bytes */
   2,   /* field[2] = result_bytes */
   0,   /* field[0] = tile_bytes */
   5,   /* field[5] = wait_seconds */
@@ -5158,7 +5441,7 @@ static const unsigned mesh__v1__traffic__field_indices_by_name[] = {
 static const ProtobufCIntRange mesh__v1__traffic__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 7 }
+  { 0, 8 }
 };
 const ProtobufCMessageDescriptor mesh__v1__traffic__descriptor =
 {
@@ -5168,7 +5451,7 @@ const ProtobufCMessageDescriptor mesh__v1__traffic__descriptor =
   "Mesh__V1__Traffic",
   "mesh.v1",
   sizeof(Mesh__V1__Traffic),
-  7,
+  8,
   mesh__v1__traffic__field_descriptors,
   mesh__v1__traffic__field_indices_by_name,
   1,  mesh__v1__traffic__number_ranges,
@@ -5961,6 +6244,57 @@ const ProtobufCMessageDescriptor mesh__v1__drain__descriptor =
   mesh__v1__drain__field_indices_by_name,
   1,  mesh__v1__drain__number_ranges,
   (ProtobufCMessageInit) mesh__v1__drain__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor mesh__v1__cordon__field_descriptors[2] =
+{
+  {
+    "term",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__Cordon, term),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "is_cordoned",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__Cordon, is_cordoned),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned mesh__v1__cordon__field_indices_by_name[] = {
+  1,   /* field[1] = is_cordoned */
+  0,   /* field[0] = term */
+};
+static const ProtobufCIntRange mesh__v1__cordon__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor mesh__v1__cordon__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "mesh.v1.Cordon",
+  "Cordon",
+  "Mesh__V1__Cordon",
+  "mesh.v1",
+  sizeof(Mesh__V1__Cordon),
+  2,
+  mesh__v1__cordon__field_descriptors,
+  mesh__v1__cordon__field_indices_by_name,
+  1,  mesh__v1__cordon__number_ranges,
+  (ProtobufCMessageInit) mesh__v1__cordon__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor mesh__v1__leave__field_descriptors[1] =
@@ -6916,6 +7250,340 @@ const ProtobufCMessageDescriptor mesh__v1__worker_status__descriptor =
   mesh__v1__worker_status__field_indices_by_name,
   1,  mesh__v1__worker_status__number_ranges,
   (ProtobufCMessageInit) mesh__v1__worker_status__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor mesh__v1__mesh_status__worker_count__field_descriptors[2] =
+{
+  {
+    "standing",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__MeshStatus__WorkerCount, standing),
+    &mesh__v1__worker_standing__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "count",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__MeshStatus__WorkerCount, count),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned mesh__v1__mesh_status__worker_count__field_indices_by_name[] = {
+  1,   /* field[1] = count */
+  0,   /* field[0] = standing */
+};
+static const ProtobufCIntRange mesh__v1__mesh_status__worker_count__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor mesh__v1__mesh_status__worker_count__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "mesh.v1.MeshStatus.WorkerCount",
+  "WorkerCount",
+  "Mesh__V1__MeshStatus__WorkerCount",
+  "mesh.v1",
+  sizeof(Mesh__V1__MeshStatus__WorkerCount),
+  2,
+  mesh__v1__mesh_status__worker_count__field_descriptors,
+  mesh__v1__mesh_status__worker_count__field_indices_by_name,
+  1,  mesh__v1__mesh_status__worker_count__number_ranges,
+  (ProtobufCMessageInit) mesh__v1__mesh_status__worker_count__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor mesh__v1__mesh_status__job_count__field_descriptors[2] =
+{
+  {
+    "state",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__MeshStatus__JobCount, state),
+    &mesh__v1__job_state__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "count",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__MeshStatus__JobCount, count),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned mesh__v1__mesh_status__job_count__field_indices_by_name[] = {
+  1,   /* field[1] = count */
+  0,   /* field[0] = state */
+};
+static const ProtobufCIntRange mesh__v1__mesh_status__job_count__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor mesh__v1__mesh_status__job_count__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "mesh.v1.MeshStatus.JobCount",
+  "JobCount",
+  "Mesh__V1__MeshStatus__JobCount",
+  "mesh.v1",
+  sizeof(Mesh__V1__MeshStatus__JobCount),
+  2,
+  mesh__v1__mesh_status__job_count__field_descriptors,
+  mesh__v1__mesh_status__job_count__field_indices_by_name,
+  1,  mesh__v1__mesh_status__job_count__number_ranges,
+  (ProtobufCMessageInit) mesh__v1__mesh_status__job_count__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor mesh__v1__mesh_status__running_job__field_descriptors[2] =
+{
+  {
+    "summary",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__MeshStatus__RunningJob, summary),
+    &mesh__v1__job_summary__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "protection",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__MeshStatus__RunningJob, protection),
+    &mesh__v1__protection__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned mesh__v1__mesh_status__running_job__field_indices_by_name[] = {
+  1,   /* field[1] = protection */
+  0,   /* field[0] = summary */
+};
+static const ProtobufCIntRange mesh__v1__mesh_status__running_job__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor mesh__v1__mesh_status__running_job__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "mesh.v1.MeshStatus.RunningJob",
+  "RunningJob",
+  "Mesh__V1__MeshStatus__RunningJob",
+  "mesh.v1",
+  sizeof(Mesh__V1__MeshStatus__RunningJob),
+  2,
+  mesh__v1__mesh_status__running_job__field_descriptors,
+  mesh__v1__mesh_status__running_job__field_indices_by_name,
+  1,  mesh__v1__mesh_status__running_job__number_ranges,
+  (ProtobufCMessageInit) mesh__v1__mesh_status__running_job__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor mesh__v1__mesh_status__field_descriptors[12] =
+{
+  {
+    "version",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__MeshStatus, version),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "protocol_version",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__MeshStatus, protocol_version),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "term",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__MeshStatus, term),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "uptime_seconds",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__MeshStatus, uptime_seconds),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "store_bytes",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__MeshStatus, store_bytes),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "store_quota_bytes",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__MeshStatus, store_quota_bytes),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "is_persistent",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__MeshStatus, is_persistent),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "loop_lag_seconds",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__MeshStatus, loop_lag_seconds),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "workers",
+    9,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Mesh__V1__MeshStatus, n_workers),
+    offsetof(Mesh__V1__MeshStatus, workers),
+    &mesh__v1__mesh_status__worker_count__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "jobs",
+    10,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Mesh__V1__MeshStatus, n_jobs),
+    offsetof(Mesh__V1__MeshStatus, jobs),
+    &mesh__v1__mesh_status__job_count__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "running",
+    11,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__MeshStatus, running),
+    &mesh__v1__mesh_status__running_job__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "alarms",
+    12,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Mesh__V1__MeshStatus, n_alarms),
+    offsetof(Mesh__V1__MeshStatus, alarms),
+    &mesh__v1__event__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned mesh__v1__mesh_status__field_indices_by_name[] = {
+  11,   /* field[11] = alarms */
+  6,   /* field[6] = is_persistent */
+  9,   /* field[9] = jobs */
+  7,   /* field[7] = loop_lag_seconds */
+  1,   /* field[1] = protocol_version */
+  10,   /* field[10] = running */
+  4,   /* field[4] = store_bytes */
+  5,   /* field[5] = store_quota_bytes */
+  2,   /* field[2] = term */
+  3,   /* field[3] = uptime_seconds */
+  0,   /* field[0] = version */
+  8,   /* field[8] = workers */
+};
+static const ProtobufCIntRange mesh__v1__mesh_status__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 12 }
+};
+const ProtobufCMessageDescriptor mesh__v1__mesh_status__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "mesh.v1.MeshStatus",
+  "MeshStatus",
+  "Mesh__V1__MeshStatus",
+  "mesh.v1",
+  sizeof(Mesh__V1__MeshStatus),
+  12,
+  mesh__v1__mesh_status__field_descriptors,
+  mesh__v1__mesh_status__field_indices_by_name,
+  1,  mesh__v1__mesh_status__number_ranges,
+  (ProtobufCMessageInit) mesh__v1__mesh_status__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor mesh__v1__event__field_descriptors[7] =
@@ -8757,19 +9425,21 @@ const ProtobufCEnumDescriptor mesh__v1__protection__descriptor =
   mesh__v1__protection__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
-static const ProtobufCEnumValue mesh__v1__worker_standing__enum_values_by_number[4] =
+static const ProtobufCEnumValue mesh__v1__worker_standing__enum_values_by_number[5] =
 {
   { "WORKER_STANDING_UNSPECIFIED", "MESH__V1__WORKER_STANDING__WORKER_STANDING_UNSPECIFIED", 0 },
   { "WORKER_STANDING_ACTIVE", "MESH__V1__WORKER_STANDING__WORKER_STANDING_ACTIVE", 1 },
   { "WORKER_STANDING_SPARE", "MESH__V1__WORKER_STANDING__WORKER_STANDING_SPARE", 2 },
   { "WORKER_STANDING_DRAINING", "MESH__V1__WORKER_STANDING__WORKER_STANDING_DRAINING", 3 },
+  { "WORKER_STANDING_CORDONED", "MESH__V1__WORKER_STANDING__WORKER_STANDING_CORDONED", 4 },
 };
 static const ProtobufCIntRange mesh__v1__worker_standing__value_ranges[] = {
-{0, 0},{0, 4}
+{0, 0},{0, 5}
 };
-static const ProtobufCEnumValueIndex mesh__v1__worker_standing__enum_values_by_name[4] =
+static const ProtobufCEnumValueIndex mesh__v1__worker_standing__enum_values_by_name[5] =
 {
   { "WORKER_STANDING_ACTIVE", 1 },
+  { "WORKER_STANDING_CORDONED", 4 },
   { "WORKER_STANDING_DRAINING", 3 },
   { "WORKER_STANDING_SPARE", 2 },
   { "WORKER_STANDING_UNSPECIFIED", 0 },
@@ -8781,15 +9451,15 @@ const ProtobufCEnumDescriptor mesh__v1__worker_standing__descriptor =
   "WorkerStanding",
   "Mesh__V1__WorkerStanding",
   "mesh.v1",
-  4,
+  5,
   mesh__v1__worker_standing__enum_values_by_number,
-  4,
+  5,
   mesh__v1__worker_standing__enum_values_by_name,
   1,
   mesh__v1__worker_standing__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
-static const ProtobufCEnumValue mesh__v1__event_kind__enum_values_by_number[31] =
+static const ProtobufCEnumValue mesh__v1__event_kind__enum_values_by_number[34] =
 {
   { "EVENT_KIND_UNSPECIFIED", "MESH__V1__EVENT_KIND__EVENT_KIND_UNSPECIFIED", 0 },
   { "EVENT_KIND_WORKER_JOINED", "MESH__V1__EVENT_KIND__EVENT_KIND_WORKER_JOINED", 1 },
@@ -8822,11 +9492,14 @@ static const ProtobufCEnumValue mesh__v1__event_kind__enum_values_by_number[31] 
   { "EVENT_KIND_WORKER_DRAINING", "MESH__V1__EVENT_KIND__EVENT_KIND_WORKER_DRAINING", 35 },
   { "EVENT_KIND_ACCESS_REFUSED", "MESH__V1__EVENT_KIND__EVENT_KIND_ACCESS_REFUSED", 36 },
   { "EVENT_KIND_KEYS_CHANGED", "MESH__V1__EVENT_KIND__EVENT_KIND_KEYS_CHANGED", 37 },
+  { "EVENT_KIND_WORKER_CORDONED", "MESH__V1__EVENT_KIND__EVENT_KIND_WORKER_CORDONED", 38 },
+  { "EVENT_KIND_WORKER_UNCORDONED", "MESH__V1__EVENT_KIND__EVENT_KIND_WORKER_UNCORDONED", 39 },
+  { "EVENT_KIND_STARTED", "MESH__V1__EVENT_KIND__EVENT_KIND_STARTED", 40 },
 };
 static const ProtobufCIntRange mesh__v1__event_kind__value_ranges[] = {
-{0, 0},{10, 5},{20, 13},{0, 31}
+{0, 0},{10, 5},{20, 13},{0, 34}
 };
-static const ProtobufCEnumValueIndex mesh__v1__event_kind__enum_values_by_name[31] =
+static const ProtobufCEnumValueIndex mesh__v1__event_kind__enum_values_by_name[34] =
 {
   { "EVENT_KIND_ACCESS_REFUSED", 29 },
   { "EVENT_KIND_ASSIGNED", 13 },
@@ -8849,16 +9522,19 @@ static const ProtobufCEnumValueIndex mesh__v1__event_kind__enum_values_by_name[3
   { "EVENT_KIND_RESTORED", 18 },
   { "EVENT_KIND_SOURCE_CHANGED", 15 },
   { "EVENT_KIND_STALE_REFUSED", 21 },
+  { "EVENT_KIND_STARTED", 33 },
   { "EVENT_KIND_STORE_ALARM", 25 },
   { "EVENT_KIND_STRAGGLER", 22 },
   { "EVENT_KIND_TILE_REFUSED", 16 },
   { "EVENT_KIND_UNSPECIFIED", 0 },
   { "EVENT_KIND_VRANK_FINAL", 8 },
+  { "EVENT_KIND_WORKER_CORDONED", 31 },
   { "EVENT_KIND_WORKER_DRAINING", 28 },
   { "EVENT_KIND_WORKER_JOINED", 1 },
   { "EVENT_KIND_WORKER_LEFT", 4 },
   { "EVENT_KIND_WORKER_LOST", 3 },
   { "EVENT_KIND_WORKER_REFUSED", 2 },
+  { "EVENT_KIND_WORKER_UNCORDONED", 32 },
 };
 const ProtobufCEnumDescriptor mesh__v1__event_kind__descriptor =
 {
@@ -8867,9 +9543,9 @@ const ProtobufCEnumDescriptor mesh__v1__event_kind__descriptor =
   "EventKind",
   "Mesh__V1__EventKind",
   "mesh.v1",
-  31,
+  34,
   mesh__v1__event_kind__enum_values_by_number,
-  31,
+  34,
   mesh__v1__event_kind__enum_values_by_name,
   3,
   mesh__v1__event_kind__value_ranges,
@@ -9086,15 +9762,19 @@ void mesh__v1__jobs__init (Mesh__V1__Jobs_Service *service,
                                      &mesh__v1__jobs__descriptor,
                                      (ProtobufCServiceDestroy) destroy);
 }
-static const ProtobufCMethodDescriptor mesh__v1__mesh__method_descriptors[3] =
+static const ProtobufCMethodDescriptor mesh__v1__mesh__method_descriptors[5] =
 {
   { "Workers", &mesh__v1__empty__descriptor, &mesh__v1__worker_list__descriptor },
   { "Events", &mesh__v1__events_request__descriptor, &mesh__v1__events_reply__descriptor },
   { "Drain", &mesh__v1__drain_request__descriptor, &mesh__v1__worker_list__descriptor },
+  { "Cordon", &mesh__v1__cordon_request__descriptor, &mesh__v1__worker_list__descriptor },
+  { "Status", &mesh__v1__empty__descriptor, &mesh__v1__mesh_status__descriptor },
 };
 const unsigned mesh__v1__mesh__method_indices_by_name[] = {
+  3,        /* Cordon */
   2,        /* Drain */
   1,        /* Events */
+  4,        /* Status */
   0         /* Workers */
 };
 const ProtobufCServiceDescriptor mesh__v1__mesh__descriptor =
@@ -9104,7 +9784,7 @@ const ProtobufCServiceDescriptor mesh__v1__mesh__descriptor =
   "Mesh",
   "Mesh__V1__Mesh",
   "mesh.v1",
-  3,
+  5,
   mesh__v1__mesh__method_descriptors,
   mesh__v1__mesh__method_indices_by_name
 };
@@ -9131,6 +9811,22 @@ void mesh__v1__mesh__drain(ProtobufCService *service,
 {
   assert(service->descriptor == &mesh__v1__mesh__descriptor);
   service->invoke(service, 2, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void mesh__v1__mesh__cordon(ProtobufCService *service,
+                            const Mesh__V1__CordonRequest *input,
+                            Mesh__V1__WorkerList_Closure closure,
+                            void *closure_data)
+{
+  assert(service->descriptor == &mesh__v1__mesh__descriptor);
+  service->invoke(service, 3, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void mesh__v1__mesh__status(ProtobufCService *service,
+                            const Mesh__V1__Empty *input,
+                            Mesh__V1__MeshStatus_Closure closure,
+                            void *closure_data)
+{
+  assert(service->descriptor == &mesh__v1__mesh__descriptor);
+  service->invoke(service, 4, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void mesh__v1__mesh__init (Mesh__V1__Mesh_Service *service,
                            Mesh__V1__Mesh_ServiceDestroy destroy)

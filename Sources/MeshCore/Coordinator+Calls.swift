@@ -49,7 +49,7 @@ extension Coordinator {
           .permissionDenied, "a client sees the events of its own jobs only: give --job")
       }
       return owns(job, header) ? nil : unknown(job)
-    case .submit, .list, .workers, .drain: return nil
+    case .submit, .list, .workers, .drain, .cordon, .mesh: return nil
     }
   }
 
@@ -90,6 +90,11 @@ extension Coordinator {
       reply(.success(.workers(workerList(at: now))), to: ticket, into: &effects)
     case .drain(let name):
       drain(name, by: header.client, ticket: ticket, at: now, into: &effects)
+    case .cordon(let name, let isLifted):
+      cordon(
+        name, isLifted: isLifted, by: header.client, ticket: ticket, at: now, into: &effects)
+    case .mesh:
+      reply(.success(.mesh(meshStatus(at: now))), to: ticket, into: &effects)
     case .events(let request):
       park(request, ticket: ticket, until: now + header.remaining, at: now, into: &effects)
     }

@@ -121,7 +121,7 @@ extension Coordinator {
     case .observe, .commit: false
     case .send(let message, _):
       switch message {
-      case .beat, .welcome, .introduce, .refused, .drain: false
+      case .beat, .welcome, .introduce, .refused, .drain, .cordon: false
       case .assign, .release, .leave: true
       }
     case .reply(_, let ticket): replies.holds(ticket.request)

@@ -5,6 +5,7 @@ extension Coordinator {
   /// its own loop was late by is given to every worker (Lifeguard, arXiv 1707.00788).
   mutating func doubtMyself(at now: Duration, into effects: inout [Effect]) {
     let lag = lastTick.map { now - $0 - Limits.heartbeatInterval } ?? .zero
+    loopLag.note(lastTick.map { now - $0 - Limits.tickInterval } ?? .zero, at: now)
     lastTick = now
     guard lag > Limits.loopLagMaximum, defect != .noSelfDoubt else { return }
     for index in members.indices {

@@ -6,9 +6,7 @@ extension Coordinator {
     into effects: inout [Effect]
   ) {
     guard let place = members.firstIndex(where: { $0.name == name }) else {
-      let failure = CallFailure(
-        .notFound, "no worker named \(name) here; `attnmesh workers` lists those there are")
-      return reply(.failure(failure), to: ticket, into: &effects)
+      return reply(.failure(unknownWorker(name)), to: ticket, into: &effects)
     }
     if !members[place].isLeaving {
       effects.append(.send(.drain(term: configuration.term), to: members[place].id))
@@ -34,7 +32,7 @@ extension Coordinator {
   mutating func relieveDraining(at now: Duration, into effects: inout [Effect]) {
     guard let index = activeIndex, jobs[index].state == .running, let run = jobs[index].run,
       run.table.isProtected,
-      members.contains(where: { !$0.isDraining && $0.hello.numerics == run.numerics })
+      members.contains(where: { $0.isOpen && $0.hello.numerics == run.numerics })
     else { return }
     let ranks = members.filter(\.isDraining).flatMap { run.openRanks(of: $0.id) }
     relieve(ranks, of: index, at: now, into: &effects)
@@ -131,9 +129,15 @@ extension Coordinator {
 
   /// A worker came while a job runs: ranks without a host are its, and a fair share of the others.
   mutating func share(with worker: WorkerID, at now: Duration, into effects: inout [Effect]) {
+    guard let index = activeIndex, jobs[index].run?.table.peer(of: worker) == nil else { return }
+    employ(worker, at: now, into: &effects)
+  }
+
+  /// The same for one that may have ranks already, and may be given more from now on.
+  mutating func employ(_ worker: WorkerID, at now: Duration, into effects: inout [Effect]) {
     guard let index = activeIndex, jobs[index].state == .running, let run = jobs[index].run,
       let member = members.first(where: { $0.id == worker }), run.table.isProtected,
-      member.hello.numerics == run.numerics, run.table.peer(of: worker) == nil
+      member.hello.numerics == run.numerics, member.isOpen
     else { return }
     let isVacant = run.plan.vranks.contains { run.host(of: $0) == nil }
     let isRelief = members.contains { $0.isDraining && !run.openRanks(of: $0.id).isEmpty }
@@ -147,7 +151,7 @@ extension Coordinator {
   mutating func balance(_ index: Int, at now: Duration, into effects: inout [Effect]) {
     guard let run = jobs[index].run else { return }
     let able = members.filter { member in
-      !member.isDraining && !member.hello.isSpare && run.table.peer(of: member.id) != nil
+      member.isOpen && !member.hello.isSpare && run.table.peer(of: member.id) != nil
     }
     let loads = able.map { member in
       (

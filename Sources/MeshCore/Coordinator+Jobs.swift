@@ -6,10 +6,10 @@ extension Coordinator {
     guard activeIndex == nil else { return }
     let queue = queueInOrder
     guard !queue.isEmpty else { return }
-    let workers = workersOfOneArithmetic
+    let workers = workersForJobs
     // Those that were here before a restart are counted before a job is cut into ranks for them.
     guard !workers.isEmpty, now >= gathersUntil else {
-      for index in queue { jobs[index].wait("waits for workers") }
+      for index in queue { jobs[index].wait(workers.isEmpty ? lackOfWorkers : "waits for workers") }
       return
     }
     // One that is too large for those who are here doesn't keep the others waiting.
@@ -111,21 +111,22 @@ extension Coordinator {
     if servedClients.count > Limits.jobsMaximum { servedClients.removeFirst() }
   }
 
-  /// The largest group of workers that share a numerics fingerprint, by name: only they may share a
-  /// job, for its bits would depend on who computed what. Spares are left out, unless there are only
-  /// spares; so are workers that are about to go.
-  private var workersOfOneArithmetic: [Member] {
-    let able = members.filter { !$0.isDraining }
+  /// Workers that a job may be given, in the order of the ring. Spares are left out, unless there are
+  /// only spares; so are workers that are about to go, and those that are cordoned.
+  private var workersForJobs: [Member] {
+    let able = members.filter(\.isOpen)
     let ready = able.contains { !$0.hello.isSpare } ? able.filter { !$0.hello.isSpare } : able
-    var best: [Member] = []
-    for numerics in ready.map(\.hello.numerics) {
-      let group = ready.filter { $0.hello.numerics == numerics }
-      let better =
-        group.count > best.count
-        || (group.count == best.count && numerics < (best.first?.hello.numerics ?? ""))
-      if better { best = group }
+    return ready.sorted { naturalOrder($0.name, $1.name) }
+  }
+
+  /// What a job waits for that nobody can be given.
+  var lackOfWorkers: String {
+    let cordoned = members.filter { $0.isCordoned && !$0.isDraining }
+    guard let first = cordoned.min(by: { naturalOrder($0.name, $1.name) }) else {
+      return "waits for workers"
     }
-    return best.sorted { naturalOrder($0.name, $1.name) }
+    let whose = cordoned.count == 1 ? "\(first.name) is" : "all \(cordoned.count) here are"
+    return "waits for workers: \(whose) cordoned; `attnmesh uncordon \(first.name)` lets it work"
   }
 
   private mutating func firstTable(

@@ -30,6 +30,7 @@ extension Coordinator {
       record(beat, from: worker, at: now, into: &effects)
       effects.append(.send(.beat(term: configuration.term), to: worker))
       assignAgain(to: worker, unless: beat, into: &effects)
+      cordonAgain(worker, unless: beat, into: &effects)
       // It may not have heard that it is drained, or that it may go.
       if let member = members.first(where: { $0.id == worker }), member.isDraining {
         if !member.isLeaving { effects.append(.send(.drain(term: configuration.term), to: worker)) }
@@ -105,11 +106,14 @@ extension Coordinator {
       if !hasRole(hello.worker) { members[known].lastHeard = now }
     } else {
       let place = members.firstIndex { hello.worker < $0.id } ?? members.endIndex
-      members.insert(Member(hello: hello, lastHeard: now), at: place)
+      var member = Member(hello: hello, lastHeard: now)
+      member.isCordoned = cordons.decision(on: hello.name) ?? hello.isCordoned
+      members.insert(member, at: place)
+      let cordon = member.isCordoned ? ", cordoned" : ""
       observe(
         Observation(
           .workerJoined, worker: hello.name,
-          detail: "process \(hello.processID), \(hello.threads) threads, \(hello.level)"),
+          detail: "process \(hello.processID), \(hello.threads) threads, \(hello.level)\(cordon)"),
         at: now, into: &effects)
       if let index = activeIndex {
         jobs[index].run?.awaited[hello.worker] = nil
@@ -129,7 +133,12 @@ extension Coordinator {
 
   private func problem(with hello: WorkerMessage.Hello) -> String? {
     if hello.version != protocolVersion {
-      return "protocol version \(hello.version); this coordinator speaks \(protocolVersion)"
+      return "it speaks protocol version \(hello.version) and this coordinator version"
+        + " \(protocolVersion); run the same version of attnmesh on both"
+    }
+    if let numerics, hello.numerics != numerics {
+      return "its numerics fingerprint is \(hello.numerics) and that of this mesh is \(numerics);"
+        + " workers of one mesh must compute the same bits: give all of them one ATTNMESH_CPU"
     }
     if members.contains(where: { $0.name == hello.name && $0.id != hello.worker }) {
       return "a worker named \(hello.name) is already here; give this one another --name"
@@ -138,6 +147,13 @@ extension Coordinator {
       return "\(members.count) workers are the limit"
     }
     return nil
+  }
+
+  /// The fingerprint that whoever joins must have: that of the job which runs, or of those who are
+  /// here; nil while there are neither.
+  private var numerics: String? {
+    let running = activeIndex.flatMap { jobs[$0].run?.participants.first?.identity.numerics }
+    return running ?? members.first?.hello.numerics
   }
 
   /// Takes progress only from the epoch that is committed, and never backwards.
@@ -323,7 +339,15 @@ extension Coordinator {
       level: hello.level, threads: hello.threads, memoryBytes: hello.memoryBytes,
       residentBytes: member.residentBytes, endpoint: hello.endpoint,
       silentSeconds: (now - member.lastHeard).seconds, job: job, vranks: vranks,
-      standing: member.isDraining ? .draining : hello.isSpare ? .spare : .active)
+      standing: standing(of: member))
+  }
+}
+
+extension Coordinator {
+  func standing(of member: Member) -> WorkerStanding {
+    if member.isDraining { return .draining }
+    if member.isCordoned { return .cordoned }
+    return member.hello.isSpare ? .spare : .active
   }
 }
 

@@ -43,7 +43,7 @@ extension Coordinator {
         return fail(
           index, "there are no \(lack), and nobody can join this mesh", at: now, into: &effects)
       }
-      jobs[index].wait("waits for \(lack)")
+      jobs[index].wait(places.isEmpty ? lackOfWorkers : "waits for \(lack)")
     } else {
       jobs[index].wait("")
     }
@@ -80,7 +80,18 @@ extension Coordinator {
   /// Workers that may be given ranks, in ring order: those that have some, and those that might. A
   /// spare that does nothing yet goes before the others when there is one.
   private func places(for run: JobRun, without moving: [VRank]) -> [Placement.Place] {
-    let able = members.filter { $0.hello.numerics == run.numerics && !$0.isDraining }
+    places(for: run, without: moving, among: members.filter(\.isOpen))
+  }
+
+  /// Workers that keep the copies they have, and take others only when nobody else can.
+  private func cordonedPlaces(for run: JobRun) -> [Placement.Place] {
+    places(for: run, without: [], among: members.filter { $0.isCordoned && !$0.isDraining })
+  }
+
+  private func places(
+    for run: JobRun, without moving: [VRank], among members: [Member]
+  ) -> [Placement.Place] {
+    let able = members.filter { $0.hello.numerics == run.numerics }
     let sorted = able.sorted { left, right in
       let (a, b) = (run.table.peer(of: left.id) ?? .max, run.table.peer(of: right.id) ?? .max)
       return a == b ? naturalOrder(left.name, right.name) : a < b
@@ -181,7 +192,8 @@ extension Coordinator {
     var hosts: [WorkerID?] = run.plan.vranks.map { run.host(of: $0) }
     for vrank in vacant { hosts[vrank.index] = nil }
     for (vrank, worker) in given { hosts[vrank.index] = worker }
-    let peers = self.peers(of: run, hosting: hosts, places: places)
+    let cordoned = cordonedPlaces(for: run)
+    let peers = self.peers(of: run, hosting: hosts, places: places, cordoned: cordoned)
     func peer(_ worker: WorkerID?) -> Int? {
       worker.flatMap { worker in peers.firstIndex { $0.worker == worker } }
     }
@@ -209,7 +221,8 @@ extension Coordinator {
         (host.duty, host.sources, host.holder) = (.serve, [], nil)
       } else if old.isProtected {
         let holder = self.holder(
-          vrank, hostedBy: hosts[vrank.index], among: among, keeping: current
+          vrank, hostedBy: hosts[vrank.index], among: among,
+          orElse: cordoned.filter { peer($0.worker) != nil }, keeping: current
         ) { kept[$0, default: 0] >= room }
         if let holder { kept[holder, default: 0] += 1 }
         host.holder = peer(holder)
@@ -227,10 +240,12 @@ extension Coordinator {
   /// Where the host of a rank keeps its copies. One that is to go has no place any more, but it still
   /// hosts, and only a copy lets it hand over.
   private func holder(
-    _ vrank: VRank, hostedBy host: WorkerID?, among places: [Placement.Place],
-    keeping current: WorkerID?, isFull: (WorkerID) -> Bool
+    _ vrank: VRank, hostedBy host: WorkerID?, among open: [Placement.Place],
+    orElse cordoned: [Placement.Place], keeping current: WorkerID?, isFull: (WorkerID) -> Bool
   ) -> WorkerID? {
     guard let host else { return current }
+    let isAlone = !open.contains { $0.worker != host }
+    let places = open + cordoned.filter { isAlone || $0.worker == current }
     if let place = places.firstIndex(where: { $0.worker == host }) {
       return holder(vrank, place, places, keeping: current, isFull: isFull)
     }
@@ -254,11 +269,15 @@ extension Coordinator {
   /// Who is named in the table: those that were and are still here, in the same order, and then those
   /// that came. Spares without a part are left out, unless nobody else could keep copies.
   private func peers(
-    of run: JobRun, hosting hosts: [WorkerID?], places: [Placement.Place]
+    of run: JobRun, hosting hosts: [WorkerID?], places open: [Placement.Place],
+    cordoned: [Placement.Place]
   ) -> [Assignment.Peer] {
+    // Those that are cordoned stay, and come where somebody would be without a holder.
+    let places = open.count > 1 ? open : open + cordoned
+    let staying = open + cordoned
     var peers = run.table.peers.filter { peer in
       hosts.contains(peer.worker)
-        || (isPresent(peer.worker, in: run) && places.contains { $0.worker == peer.worker })
+        || (isPresent(peer.worker, in: run) && staying.contains { $0.worker == peer.worker })
     }
     let areAllSpares = places.allSatisfy { isSpare($0.worker) }
     for place in places where !peers.contains(where: { $0.worker == place.worker }) {

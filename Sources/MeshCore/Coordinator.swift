@@ -66,6 +66,8 @@ package struct Coordinator: Sendable {
     package var seed: UInt64
     /// Whether nobody can join any more: what waits for other workers would wait for ever.
     package var isClosed = false
+    /// Whether what is committed outlives the process.
+    package var isPersistent = false
     /// Seconds since 1970 when it was started.
     package var wallSeconds: Double
 
@@ -84,11 +86,12 @@ package struct Coordinator: Sendable {
   }
 
   let configuration: Configuration
-  private let startedAt: Duration
+  let startedAt: Duration
   let defect: Defect?
   /// Sorted by id.
   var members: [Member] = []
   var fenced = FencedWorkers()
+  var cordons = Cordons()
   /// In order of submit.
   var jobs: [JobRecord] = []
   var events = EventLog()
@@ -101,6 +104,7 @@ package struct Coordinator: Sendable {
   var nextNumber = 1
   var random: SplitMix64
   var lastTick: Duration?
+  var loopLag = LoopLag()
   /// After a restart no job begins before: its workers come back one by one.
   var gathersUntil = Duration.zero
   /// Whether the jobs of an earlier coordinator wait to be taken up.

@@ -28,6 +28,10 @@ package enum Limits {
   package static let parkedCallsMaximum = 64
   package static let eventsKeptMaximum = 4_096
   package static let eventsPerReplyMaximum = 256
+  /// Events of trouble that a look at the mesh tells.
+  package static let alarmsToldMaximum = 8
+  /// Workers that a coordinator remembers to have been cordoned, or not to be any more.
+  package static let cordonsKeptMaximum = workersMaximum
   package static let repliesKeptMaximum = 1_024
   /// Hung workers that are remembered, so that none of them is taken for a new one.
   package static let fencedKeptMaximum = 1_024
@@ -86,6 +90,8 @@ package enum Limits {
   package static let strikeInterval: Duration = .seconds(1)
 
   // Time.
+  /// A coordinator's loop looks at its clock this often, whatever happens.
+  package static let tickInterval: Duration = .milliseconds(50)
   package static let heartbeatInterval: Duration = .milliseconds(100)
   /// Workers of a job without protection send a sign of life this often.
   package static let quietBeatInterval: Duration = .seconds(5)

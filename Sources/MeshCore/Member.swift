@@ -6,6 +6,8 @@ struct Member: Sendable {
   var residentBytes = 0
   /// Copies in its memory, of the job it works for.
   var held: [WorkerMessage.HeldCopy] = []
+  /// Keeps what it has, and is given nothing new.
+  var isCordoned = false
   /// Is to be relieved of what it hosts, and to go.
   var isDraining = false
   /// It knows that, and has said so.
@@ -30,6 +32,9 @@ struct Member: Sendable {
   var peer: Assignment.Peer {
     Assignment.Peer(worker: id, endpoint: hello.endpoint, publicKey: hello.publicKey)
   }
+
+  /// Whether it may be given ranks.
+  var isOpen: Bool { !isDraining && !isCordoned }
 
   func place(load: Int) -> Placement.Place {
     Placement.Place(worker: id, machine: hello.machine, load: load)

@@ -13,6 +13,8 @@ package enum Method: UInt8, Sendable, CaseIterable {
   case workers = 8
   case events = 9
   case drain = 12
+  case cordon = 13
+  case mesh = 14
   // Service Store, on the data socket.
   case upload = 10
   case read = 11
@@ -30,6 +32,8 @@ package enum Method: UInt8, Sendable, CaseIterable {
     case .workers: "Mesh.Workers"
     case .events: "Mesh.Events"
     case .drain: "Mesh.Drain"
+    case .cordon: "Mesh.Cordon"
+    case .mesh: "Mesh.Status"
     case .upload: "Store.Upload"
     case .read: "Store.Read"
     }
@@ -43,16 +47,18 @@ package enum Method: UInt8, Sendable, CaseIterable {
     switch self {
     case .submit, .start, .result, .discard, .upload, .read: [.client, .operator]
     case .status, .list, .workers, .events: [.client, .operator, .viewer]
+    // It tells of everybody's jobs.
+    case .mesh: [.operator, .viewer]
     case .cancel: [.client, .operator]
-    case .drain: [.operator]
+    case .drain, .cordon: [.operator]
     }
   }
 
   /// Whether a repeated request id is answered from the kept reply instead of being done again.
   package var isKept: Bool {
     switch self {
-    case .submit, .start, .cancel, .discard, .drain: true
-    case .status, .list, .result, .workers, .events, .upload, .read: false
+    case .submit, .start, .cancel, .discard, .drain, .cordon: true
+    case .status, .list, .result, .workers, .events, .mesh, .upload, .read: false
     }
   }
 }
@@ -124,6 +130,9 @@ package enum CallRequest: Hashable, Sendable {
   case events(EventsRequest)
   /// Relieve the worker of this name of what it hosts, and let it end.
   case drain(String)
+  /// Give the worker of this name nothing new, or lift that.
+  case cordon(String, isLifted: Bool)
+  case mesh
 
   package var method: Method {
     switch self {
@@ -137,6 +146,8 @@ package enum CallRequest: Hashable, Sendable {
     case .workers: .workers
     case .events: .events
     case .drain: .drain
+    case .cordon: .cordon
+    case .mesh: .mesh
     }
   }
 }
@@ -149,6 +160,7 @@ package enum CallReply: Hashable, Sendable {
   case result(ResultReply)
   case workers([WorkerStatus])
   case events(EventsReply)
+  case mesh(MeshStatus)
 }
 
 /// Asks for room for a job's inputs. Tensors follow by `Store.Upload`, then `Jobs.Start`.

@@ -53,6 +53,9 @@ package struct Observation: Hashable, Sendable {
     case accessRefused = 36
     /// The list of keys was read again.
     case keysChanged = 37
+    case workerCordoned = 38
+    case workerUncordoned = 39
+    case started = 40
 
     /// Whether it belongs to the ordinary course of a job, or comes in great number.
     var isMinor: Bool {
@@ -96,6 +99,9 @@ package struct Observation: Hashable, Sendable {
       case .workerDraining: "worker-draining"
       case .accessRefused: "access-refused"
       case .keysChanged: "keys-changed"
+      case .workerCordoned: "worker-cordoned"
+      case .workerUncordoned: "worker-uncordoned"
+      case .started: "started"
       }
     }
   }
@@ -139,6 +145,12 @@ package struct EventLog: Sendable {
       found.append(event)
     }
     return found.reversed()
+  }
+
+  /// The last events that tell of trouble, the newest last.
+  func alarms() -> [RecordedEvent] {
+    events.reversed().lazy.filter { $0.observation.kind.level <= .warning }
+      .prefix(Limits.alarmsToldMaximum).reversed()
   }
 
   /// Events after a position, at most `Limits.eventsPerReplyMaximum`.

@@ -220,12 +220,15 @@ package enum WorkerStanding: UInt8, Sendable, CaseIterable, Codable {
   case spare = 2
   /// Is being relieved of what it hosts.
   case draining = 3
+  /// Keeps what it has and is given nothing new.
+  case cordoned = 4
 
   package var name: String {
     switch self {
     case .active: "active"
     case .spare: "spare"
     case .draining: "draining"
+    case .cordoned: "cordoned"
     }
   }
 }

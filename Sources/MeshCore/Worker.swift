@@ -137,7 +137,7 @@ package struct Worker: Sendable {
     case store
   }
 
-  package let hello: WorkerMessage.Hello
+  package private(set) var hello: WorkerMessage.Hello
   package private(set) var run: WorkerRun?
   /// Whether the shell has a directory for checkpoints.
   let hasSlots: Bool
@@ -229,6 +229,9 @@ package struct Worker: Sendable {
       // Answered each time: the answer may be lost as well.
       isLeaving = true
       effects.append(.send(.leaving))
+    case .cordon(let isCordoned, _):
+      hello.isCordoned = isCordoned
+      beat(at: now, into: &effects)
     case .leave:
       guard isLeaving || run == nil else { return }
       release(into: &effects)
@@ -327,7 +330,8 @@ package struct Worker: Sendable {
   private func heartbeat(isLast: Bool) -> WorkerMessage.Heartbeat {
     WorkerMessage.Heartbeat(
       job: run?.job, revision: run?.assignment.revision ?? .lowest, term: term,
-      progress: run?.progress ?? [], held: run?.heldCopies ?? [], isLast: isLast)
+      progress: run?.progress ?? [], held: run?.heldCopies ?? [], isLast: isLast,
+      isCordoned: hello.isCordoned)
   }
 
   /// Asks to be relieved of what it hosts; a worker that hosts nothing just goes.
@@ -356,7 +360,7 @@ extension CoordinatorMessage {
   var term: UInt64 {
     switch self {
     case .welcome(let term, _), .beat(let term), .assign(_, let term), .release(_, _, let term),
-      .introduce(let term), .drain(let term), .leave(let term):
+      .introduce(let term), .drain(let term), .cordon(_, let term), .leave(let term):
       term
     case .refused: .max
     }

@@ -35,11 +35,13 @@ package enum WorkerMessage: Hashable, Sendable {
     package var machine: String
     /// Takes part in a job only in place of a worker that was lost.
     package var isSpare: Bool
+    /// A coordinator has told it that it is cordoned: the next one may know nothing of it.
+    package var isCordoned: Bool
 
     package init(
       worker: WorkerID, name: String, processID: Int, version: Int, numerics: String,
       level: String, threads: Int, memoryBytes: Int, endpoint: String, publicKey: PublicKey? = nil,
-      machine: String = "", isSpare: Bool = false
+      machine: String = "", isSpare: Bool = false, isCordoned: Bool = false
     ) {
       self.worker = worker
       self.name = name
@@ -53,6 +55,7 @@ package enum WorkerMessage: Hashable, Sendable {
       self.publicKey = publicKey
       self.machine = machine
       self.isSpare = isSpare
+      self.isCordoned = isCordoned
     }
   }
 
@@ -73,11 +76,14 @@ package enum WorkerMessage: Hashable, Sendable {
     package var residentBytes: Int
     /// Answers a release: the last word about the job, with the final counters.
     package var isLast: Bool
+    /// What it knows of its cordon.
+    package var isCordoned: Bool
 
     package init(
       job: JobID?, revision: Epoch = .lowest, term: UInt64, progress: [Progress],
       held: [HeldCopy] = [], computation: Computation = Computation(),
-      traffic: Traffic = Traffic(), residentBytes: Int = 0, isLast: Bool = false
+      traffic: Traffic = Traffic(), residentBytes: Int = 0, isLast: Bool = false,
+      isCordoned: Bool = false
     ) {
       self.job = job
       self.revision = revision
@@ -88,6 +94,7 @@ package enum WorkerMessage: Hashable, Sendable {
       self.traffic = traffic
       self.residentBytes = residentBytes
       self.isLast = isLast
+      self.isCordoned = isCordoned
     }
   }
 
@@ -194,6 +201,8 @@ package struct Traffic: Hashable, Sendable, Codable {
   package var resultBytes = 0
   /// Copies of state to other workers, and to those that restore it.
   package var copyBytes = 0
+  /// Frames that arrived on its data sockets, from whomever.
+  package var receivedBytes = 0
   /// Messages that were malformed, stale or unasked for.
   package var dropped = 0
   /// Wall time in which the compute threads had work, from the first fold to the last.
@@ -222,9 +231,14 @@ package enum CoordinatorMessage: Hashable, Sendable {
   /// again to every coordinator that welcomes it: a drain outlives the coordinator that was asked for
   /// it.
   case drain(term: UInt64)
+  /// The worker is cordoned, or no longer: it keeps that for the next coordinator.
+  case cordon(Bool, term: UInt64)
   /// The worker hosts nothing any more and was asked to end: it may go.
   case leave(term: UInt64)
 }
 
 /// Version of the messages in `Protos/`. Peers of another version are refused at hello.
 package let protocolVersion = 4
+
+/// Version of the program.
+package let programVersion = "0.1.0"

@@ -65,7 +65,7 @@ final class CoordinatorLoop {
   func run() throws(ZeroMQError) {
     poller.watch(router)
     poller.watch(notices)
-    let interval = Duration.milliseconds(50)
+    let interval = Limits.tickInterval
     var nextTick = MonotonicClock.now
     while true {
       try poller.wait(upTo: max(.zero, nextTick - MonotonicClock.now))

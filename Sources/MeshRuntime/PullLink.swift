@@ -54,6 +54,15 @@ extension Traffic {
   /// What bytes are counted as.
   enum Purpose { case tiles, inputs, results, copies }
 
+  /// Counts a message that came, whatever it turns out to be.
+  mutating func countReceived(_ message: borrowing Message) {
+    receivedBytes += Sockets.wireBytes(message.header.count)
+    switch message.payload {
+    case .some(let payload): receivedBytes += Sockets.wireBytes(payload.count)
+    case .none: break
+    }
+  }
+
   /// Counts a message of one frame or two as it goes over the wire.
   mutating func count(_ headerBytes: Int, _ payloadBytes: Int?, for purpose: Purpose) {
     let bytes =

@@ -74,7 +74,7 @@ final class WorkerLoop {
 
   /// Runs until it is told to stop or refused.
   func run() throws(ZeroMQError) -> WorkerService.Ending {
-    let interval = Duration.milliseconds(50)
+    let interval = Limits.tickInterval
     var nextTick = MonotonicClock.now
     while ending == nil {
       if isPollerStale { watchAll() }
@@ -182,6 +182,7 @@ final class WorkerLoop {
     }
     let frame = message.header.withUnsafeBytes { try? DataFrame(decoding: $0) }
     guard let routingID = message.routingID else { return }
+    job?.traffic.countReceived(message)
     switch frame {
     case .pull(let pull): perform(.pull(pull, from: link(of: routingID)))
     case .statePull(let pull): perform(.statePull(pull, from: link(of: routingID)))
@@ -252,6 +253,7 @@ final class WorkerLoop {
 
   private func receive(_ message: consuming Message, from link: PullLink) {
     let frame = message.header.withUnsafeBytes { try? DataFrame(decoding: $0) }
+    job?.traffic.countReceived(message)
     switch frame {
     case .answer(let answer, let header):
       perform(.answer(answer, header.job, header.tile, from: link.source))

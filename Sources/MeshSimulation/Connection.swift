@@ -100,6 +100,7 @@ enum FaultEnd {
   case unstall
   case healJournal
   case healDisk(Int)
+  case liftCordon(String)
   case unblock(from: Node, to: Node)
   case block(from: Node, to: Node)
   case die(Int)

@@ -104,6 +104,7 @@ struct CoordinatorNoise {
     let requests: [CallRequest] = [
       .start(anyJob()), .status(anyJob()), .list, .cancel(anyJob()), .result(anyJob()),
       .discard(anyJob()), .workers, .drain("worker-\(chance.below(9))"),
+      .cordon("worker-\(chance.below(9))", isLifted: chance.below(2) == 0), .mesh,
       .events(EventsRequest(after: chance.bits() >> UInt64(chance.below(64)), job: anyJob())),
     ]
     let role = Role.allCases[chance.below(Role.allCases.count)]

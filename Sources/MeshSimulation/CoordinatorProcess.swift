@@ -108,6 +108,10 @@ struct SimulatedClient {
   var repeats = false
   var submitRequest: UInt64 = 1
   var draining: String?
+  /// The worker that is to be cordoned now, and those that aren't to be any more: asked for again and
+  /// again, for nobody waits for the answer.
+  var cordoned: String?
+  var lifted: [String] = []
   var status: JobStatus?
 }
 

@@ -40,6 +40,8 @@ package enum FaultKind: String, Sendable, CaseIterable, Comparable {
   case blackout
   /// A worker comes and goes, and only one of the others hears of it from the coordinator.
   case missedTable = "missed-table"
+  /// A worker is cordoned for a while: no fault, but it makes placing harder.
+  case cordon
 
   /// Goes on for the whole safety phase instead of happening at a time.
   package var isContinuous: Bool {

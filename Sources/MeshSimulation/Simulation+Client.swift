@@ -18,6 +18,11 @@ extension Simulation {
       client.draining = nil
       call(.drain(name), coordinator)
     }
+    if let name = client.cordoned {
+      client.cordoned = nil
+      call(.cordon(name, isLifted: false), coordinator)
+    }
+    for name in client.lifted { call(.cordon(name, isLifted: true), coordinator) }
   }
 
   private func call(
@@ -26,7 +31,7 @@ extension Simulation {
     client.calls += 1
     let request = (request: request, id: RequestID(high: 7, low: id ?? 1_000 + client.calls))
     let header = CallHeader(
-      request: request.id, role: .client, client: "client",
+      request: request.id, role: .operator, client: "client",
       method: request.request.method.rawValue, remaining: .seconds(5))
     let ticket = Coordinator.Ticket(caller: client.calls, request: request.id)
     queue.add(
@@ -61,7 +66,9 @@ extension Simulation {
     if status.summary.state == .failed, status.ranks.isEmpty, terminalAt == nil {
       coverage.add(.path(.resubmitted))
       ledger.forgetJob()
+      let lifted = client.lifted
       client = SimulatedClient()
+      client.lifted = lifted
       client.submitRequest = UInt64(now)
       return
     }

@@ -57,7 +57,7 @@ extension Simulation {
     case .partition, .oneWayPartition, .coordinatorPartition, .isolation, .flapping, .clog,
       .brokenConnection:
       return strikeNetwork(kind)
-    case .crash, .crashLosingDisk, .hostLost, .pause, .slowness, .hang, .drain, .join:
+    case .crash, .crashLosingDisk, .hostLost, .pause, .slowness, .hang, .drain, .join, .cordon:
       return strikeWorker(kind)
     case .coordinatorCrash, .coordinatorPowerLoss, .coordinatorPause, .storeStall, .journalFailure:
       return strikeCoordinator(kind)
@@ -119,6 +119,10 @@ extension Simulation {
       } else {
         tell(worker, .end)
       }
+    case .cordon:
+      client.cordoned = worker.name
+      client.lifted.removeAll { $0 == worker.name }
+      end(.liftCordon(worker.name), after: duration(500, 8_000))
     default: return false
     }
     return true

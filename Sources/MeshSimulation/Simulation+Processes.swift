@@ -73,6 +73,9 @@ extension Simulation {
     case .unstall: unstall()
     case .healJournal: journal.isFailing = false
     case .healDisk(let index): heal(workers[index].slots)
+    case .liftCordon(let name):
+      if client.cordoned == name { client.cordoned = nil }
+      client.lifted.append(name)
     case .block(let from, let to): if !isCalm { conditions.block(from, to) }
     case .unblock(let from, let to): conditions.unblock(from, to)
     case .die(let index):

@@ -87,7 +87,9 @@ package struct SimulationOptions: Sendable {
     // One seed in sixteen has no fault at all; the others use a handful of kinds.
     guard chance.below(16) != 0 else { return }
     let share = [0.1, 0.2, 0.35][chance.below(3)]
-    faults = FaultKind.allCases.filter { !$0.isCompound && chance.happens(share) }
+    faults = FaultKind.allCases.filter {
+      !$0.isCompound && $0 != .cordon && chance.happens(share)
+    }
     drawCompound(share: share)
     // Something to recover from, more often than not.
     let losses: [FaultKind] = [.crash, .crashLosingDisk, .hostLost, .drain, .pause]
@@ -107,6 +109,8 @@ package struct SimulationOptions: Sendable {
   private mutating func drawCompound(share: Double) {
     var chance = Chance(seed: seed, branch: 7)
     faults += FaultKind.allCases.filter { $0.isCompound && chance.happens(share) }
+    var later = Chance(seed: seed, branch: 8)
+    if later.happens(share / 2) { faults.append(.cordon) }
     // A copy builds upon the one before only where rows are done early.
     if faults.contains(.missedTable) {
       shape = JobShapes.count + chance.below(JobShapes.longCount)

@@ -72,6 +72,11 @@ extension CallRequest {
         EventsRequest(after: events.after, job: events.job.map { JobID($0.pointee) }))
     case .drain where arguments == MESH__V1__CALL__ARGUMENTS_DRAIN:
       self = .drain(try name(try required(message.drain, "drain").worker, "worker"))
+    case .cordon where arguments == MESH__V1__CALL__ARGUMENTS_CORDON:
+      let cordon = try required(message.cordon, "cordon")
+      self = .cordon(try name(cordon.worker, "worker"), isLifted: cordon.is_lifted != 0)
+    case .mesh:
+      self = .mesh
     case .list:
       self = .list
     case .workers:

@@ -46,7 +46,13 @@ extension Arena {
       drain.pointee.worker = name(worker)
       message.pointee.arguments_case = MESH__V1__CALL__ARGUMENTS_DRAIN
       message.pointee.drain = drain
-    case .list, .workers:
+    case .cordon(let worker, let isLifted):
+      let cordon = make(mesh__v1__cordon_request__init)
+      cordon.pointee.worker = name(worker)
+      cordon.pointee.is_lifted = isLifted ? 1 : 0
+      message.pointee.arguments_case = MESH__V1__CALL__ARGUMENTS_CORDON
+      message.pointee.cordon = cordon
+    case .list, .workers, .mesh:
       break
     }
     return message

@@ -36,6 +36,12 @@ extension Arena {
       introduce.pointee.term = term
       envelope.pointee.body_case = MESH__V1__ENVELOPE__BODY_INTRODUCE
       envelope.pointee.introduce = introduce
+    case .cordon(let isCordoned, let term):
+      let cordon = make(mesh__v1__cordon__init)
+      cordon.pointee.term = term
+      cordon.pointee.is_cordoned = isCordoned ? 1 : 0
+      envelope.pointee.body_case = MESH__V1__ENVELOPE__BODY_CORDON
+      envelope.pointee.cordon = cordon
     case .drain(let term):
       let drain = make(mesh__v1__drain__init)
       drain.pointee.term = term
@@ -71,6 +77,9 @@ extension CoordinatorMessage {
       return .introduce(term: try required(envelope.introduce, "introduce").term)
     case MESH__V1__ENVELOPE__BODY_DRAIN:
       return .drain(term: try required(envelope.drain, "drain").term)
+    case MESH__V1__ENVELOPE__BODY_CORDON:
+      let cordon = try required(envelope.cordon, "cordon")
+      return .cordon(cordon.is_cordoned != 0, term: cordon.term)
     case MESH__V1__ENVELOPE__BODY_LEAVE:
       return .leave(term: try required(envelope.leave, "leave").term)
     default:

@@ -21,6 +21,7 @@ extension Arena {
     message.pointee.traffic = traffic(heartbeat.traffic)
     message.pointee.resident_bytes = wire64(heartbeat.residentBytes)
     message.pointee.is_last = heartbeat.isLast ? 1 : 0
+    message.pointee.is_cordoned = heartbeat.isCordoned ? 1 : 0
     return message
   }
 
@@ -61,7 +62,7 @@ extension WorkerMessage.Heartbeat {
       computation: try WorkerMessage.Computation(required: message.computation),
       traffic: try Traffic(required: message.traffic),
       residentBytes: try byteCount(message.resident_bytes, "resident bytes"),
-      isLast: message.is_last != 0)
+      isLast: message.is_last != 0, isCordoned: message.is_cordoned != 0)
   }
 }
 

@@ -53,6 +53,9 @@ extension Arena {
       reply.pointee.missed = events.missed
       message.pointee.result_case = MESH__V1__REPLY__RESULT_EVENTS
       message.pointee.events = reply
+    case .mesh(let status):
+      message.pointee.result_case = MESH__V1__REPLY__RESULT_MESH
+      message.pointee.mesh = mesh(status)
     }
   }
 
@@ -95,6 +98,8 @@ extension CallReply {
         EventsReply(
           events: try list(reply.n_events, reply.events, RecordedEvent.init(message:)),
           next: reply.next, missed: reply.missed))
+    case MESH__V1__REPLY__RESULT_MESH:
+      self = .mesh(try MeshStatus(required: message.mesh))
     default:
       throw .missingField("result")
     }

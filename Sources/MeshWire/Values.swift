@@ -43,6 +43,7 @@ extension Arena {
     message.pointee.input_bytes = wire64(traffic.inputBytes)
     message.pointee.result_bytes = wire64(traffic.resultBytes)
     message.pointee.copy_bytes = wire64(traffic.copyBytes)
+    message.pointee.received_bytes = wire64(traffic.receivedBytes)
     message.pointee.dropped = wire64(traffic.dropped)
     message.pointee.compute_seconds = traffic.computeSeconds
     message.pointee.wait_seconds = traffic.waitSeconds
@@ -110,6 +111,7 @@ extension Traffic {
     inputBytes = try byteCount(message.input_bytes, "input bytes")
     resultBytes = try byteCount(message.result_bytes, "result bytes")
     copyBytes = try byteCount(message.copy_bytes, "copy bytes")
+    receivedBytes = try byteCount(message.received_bytes, "received bytes")
     dropped = try byteCount(message.dropped, "dropped messages")
     computeSeconds = try seconds(message.compute_seconds, "compute time")
     waitSeconds = try seconds(message.wait_seconds, "waiting time")

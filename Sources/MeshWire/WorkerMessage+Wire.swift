@@ -48,6 +48,7 @@ extension Arena {
     message.pointee.public_key = publicKey(hello.publicKey)
     message.pointee.machine = name(hello.machine)
     message.pointee.is_spare = hello.isSpare ? 1 : 0
+    message.pointee.is_cordoned = hello.isCordoned ? 1 : 0
     return message
   }
 }
@@ -93,6 +94,7 @@ extension WorkerMessage.Hello {
       memoryBytes: try byteCount(message.memory_bytes, "memory"),
       endpoint: try MeshWire.endpoint(message.endpoint, "endpoint"),
       publicKey: try MeshWire.publicKey(message.public_key, "public_key"),
-      machine: try MeshWire.name(message.machine, "machine"), isSpare: message.is_spare != 0)
+      machine: try MeshWire.name(message.machine, "machine"), isSpare: message.is_spare != 0,
+      isCordoned: message.is_cordoned != 0)
   }
 }

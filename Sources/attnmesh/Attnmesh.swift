@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import Foundation
+internal import MeshCore
 internal import MeshRuntime
 
 /// Exact attention over sequences too long for one machine.
@@ -19,11 +20,12 @@ struct Attnmesh: ParsableCommand {
       Exit codes: 0 done, 1 the job failed, 2 bad input or wrong flags, 3 mesh unreachable or lost,
       130 interrupted.
       """,
-    version: "0.1.0",
+    version: programVersion,
     subcommands: [
       Attend.self, Check.self, Submit.self, ResultCommand.self, Jobs.self, Job.self, Cancel.self,
-      Workers.self, Drain.self, Events.self, Health.self, CoordinatorCommand.self,
-      WorkerCommand.self, Keygen.self, Bench.self, ChaosCommand.self, SimulateCommand.self,
+      Workers.self, Drain.self, Cordon.self, Uncordon.self, Events.self, Health.self,
+      CoordinatorCommand.self, WorkerCommand.self, Keygen.self, Bench.self, ChaosCommand.self,
+      SimulateCommand.self,
     ])
 
   static func main() {

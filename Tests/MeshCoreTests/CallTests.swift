@@ -7,13 +7,15 @@ import Testing
   static let requests: [CallRequest] = [
     .submit(SubmitRequest(spec: sampleJob(queries: 10), deadlineSeconds: 0)), .start(job),
     .status(job), .list, .cancel(job), .result(job), .discard(job), .workers,
-    allEvents, .drain("worker-9"),
+    allEvents, .drain("worker-9"), .cordon("worker-9", isLifted: false), .mesh,
   ]
   /// Those of other clients' jobs, too.
   private static let allEvents = CallRequest.events(EventsRequest(after: 0, job: nil))
 
   /// What the table promises, written out once more.
-  private static let viewing: [Method] = [.status, .list, .workers, .events]
+  private static let viewing: [Method] = [.status, .list, .workers, .events, .mesh]
+  /// What clients may not.
+  private static let operating: [Method] = [.drain, .cordon, .mesh]
 
   @Test("every method answers the roles it is for and refuses the others", arguments: requests)
   func roles(request: CallRequest) throws {
@@ -22,7 +24,8 @@ import Testing
       mesh.join(1)
       let isAllowed =
         role == .operator
-        || (role == .client && request != Self.allEvents && request.method != .drain)
+        || (role == .client && request != Self.allEvents
+          && !Self.operating.contains(request.method))
         || (role == .viewer && Self.viewing.contains(request.method))
       let outcome = mesh.call(request, as: role, id: 1)
       guard isAllowed else {
@@ -46,8 +49,8 @@ import Testing
     for method in Method.allCases {
       #expect(!method.roles.contains(.worker), "\(method)")
       #expect(method.roles.contains(.viewer) == Self.viewing.contains(method), "\(method)")
+      #expect(method.roles.contains(.client) != Self.operating.contains(method), "\(method)")
       #expect(method.roles.contains(.operator))
-      #expect(method.roles.contains(.client) == (method != .drain), "\(method)")
     }
   }
 

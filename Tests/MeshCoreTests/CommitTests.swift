@@ -11,7 +11,7 @@ import Testing
       case .observe, .commit: return false
       case .send(let message, _):
         switch message {
-        case .beat, .welcome, .introduce, .refused, .drain: return false
+        case .beat, .welcome, .introduce, .refused, .drain, .cordon: return false
         case .assign, .release, .leave: return true
         }
       case .reply, .store: return true

@@ -115,7 +115,8 @@ private struct Fuzz {
     let requests: [CallRequest] = [
       .start(job()), .status(job()), .list, .cancel(job()), .result(job()), .discard(job()),
       .workers, .events(EventsRequest(after: random.next() >> random.next() % 64, job: job())),
-      random.below(4) == 0 ? .drain("w\(random.below(9))") : .list,
+      random.below(4) == 0 ? .drain("w\(random.below(9))") : .list, .mesh,
+      .cordon("w\(random.below(9))", isLifted: random.below(2) == 0),
     ]
     if random.below(2) == 0 {
       let spec = sampleJob(

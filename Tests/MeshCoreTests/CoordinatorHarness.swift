@@ -117,7 +117,8 @@ final class CoordinatorHarness {
     let number = id ?? lastRequest
     let ticket = ticket(number, caller: caller)
     let header = CallHeader(
-      version: version, request: ticket.request, role: role, client: client,
+      version: version, request: ticket.request,
+      role: role, client: client,
       method: request.method.rawValue, remaining: remaining)
     send(.call(header, request, ticket))
     return reply(to: number, caller: caller)
@@ -227,14 +228,15 @@ final class CoordinatorHarness {
     _ worker: UInt64, job: JobID? = nil, revision: Epoch? = nil,
     progress: [WorkerMessage.Progress] = [], held: [WorkerMessage.HeldCopy] = [],
     computation: WorkerMessage.Computation = WorkerMessage.Computation(),
-    computeSeconds: Double = 0, isLast: Bool = false
+    computeSeconds: Double = 0, isLast: Bool = false, isCordoned: Bool = false
   ) {
     var traffic = Traffic()
     traffic.computeSeconds = computeSeconds
     let follows = job == nil || table?.job != job ? nil : table?.revision
     let beat = WorkerMessage.Heartbeat(
       job: job, revision: revision ?? follows ?? .lowest, term: 3, progress: progress, held: held,
-      computation: computation, traffic: traffic, residentBytes: 1, isLast: isLast)
+      computation: computation, traffic: traffic, residentBytes: 1, isLast: isLast,
+      isCordoned: isCordoned)
     send(.message(.heartbeat(beat), from: WorkerID(incarnation: worker)))
   }
 

@@ -236,7 +236,7 @@ import Testing
         Issue.record("version \(version) not refused")
         continue
       }
-      #expect(reason.contains("\(version)"))
+      #expect(reason.contains("protocol version \(version) and this coordinator version 4;"))
     }
     // Once the name is free again, it may be used.
     mesh.send(.message(.goodbye, from: WorkerID(incarnation: 1)))
@@ -247,15 +247,31 @@ import Testing
     #expect(mesh.observed.count { $0.kind == .workerJoined } == 2)
   }
 
-  @Test("workers of different numerics never share a job")
+  @Test("a worker of another numerics fingerprint is refused at hello, by both fingerprints")
   func mixedNumerics() throws {
     let mesh = CoordinatorHarness()
-    for (number, numerics) in [(1, "muladd"), (2, "fma"), (3, "muladd"), (4, "fma"), (5, "fma")] {
-      mesh.join(sampleHello(UInt64(number), numerics: numerics))
+    func isRefused(_ number: UInt64, _ numerics: String, by other: String) -> Bool {
+      mesh.join(sampleHello(number, numerics: numerics))
+      guard case .refused(.failedPrecondition, let reason)? = mesh.sent(to: number).first else {
+        return false
+      }
+      let told = mesh.observed(.workerRefused).last
+      return reason.contains("fingerprint is \(numerics) and that of this mesh is \(other);")
+        && told?.worker == "worker-\(number)" && told?.detail == reason
     }
-    _ = mesh.queue()
-    let table = try #require(mesh.assigned)
-    #expect(table.peers.map(\.worker.incarnation) == [2, 4, 5])
+    mesh.join(sampleHello(1, numerics: "muladd"))
+    #expect(isRefused(2, "fma", by: "muladd") && mesh.workers == ["worker-1"])
+    // With nobody there the next one decides.
+    mesh.cut(1)
+    #expect(!isRefused(2, "fma", by: "muladd") && isRefused(1, "muladd", by: "fma"))
+    // A job that runs goes on as it began, whoever comes first.
+    let job = try #require(mesh.queue())
+    mesh.cut(2)
+    #expect(isRefused(1, "muladd", by: "fma") && mesh.state(job) == .running)
+    mesh.restart()
+    #expect(isRefused(1, "muladd", by: "fma"))
+    mesh.join(sampleHello(3, numerics: "fma"))
+    #expect(mesh.workers == ["worker-3"])
   }
 
   @Test("ring order goes by name as a person counts, whoever joins first")

@@ -21,12 +21,14 @@ let sampleInputs = InputDigests(
 
 func sampleHello(
   _ number: UInt64, name: String? = nil, version: Int = protocolVersion,
-  numerics: String = "fma", memory: Int = .max, machine: String = "", isSpare: Bool = false
+  numerics: String = "fma", memory: Int = .max, machine: String = "", isSpare: Bool = false,
+  isCordoned: Bool = false
 ) -> WorkerMessage.Hello {
   WorkerMessage.Hello(
     worker: WorkerID(incarnation: number), name: name ?? "worker-\(number)", processID: 7,
     version: version, numerics: numerics, level: "avx2", threads: 2, memoryBytes: memory,
-    endpoint: "tcp://127.0.0.1:\(number)", machine: machine, isSpare: isSpare)
+    endpoint: "tcp://127.0.0.1:\(number)", machine: machine, isSpare: isSpare,
+    isCordoned: isCordoned)
 }
 
 /// The table of a job whose virtual ranks are hosted as `hosts` says, by index of peer. Workers are

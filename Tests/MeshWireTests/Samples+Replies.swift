@@ -38,6 +38,24 @@ extension Samples {
       logSumExpDigest: nil)
   }
 
+  static func meshStatus(alarms: Int, name: String = "0.1.0", detail: String = "why") -> MeshStatus
+  {
+    MeshStatus(
+      version: name, protocolVersion: protocolVersion, term: .max, uptimeSeconds: 1e9,
+      storeBytes: 1 << 60, storeQuotaBytes: 1 << 60, isPersistent: true, loopLagSeconds: 0.25,
+      workers: WorkerStanding.allCases.map { MeshStatus.WorkerCount(standing: $0, count: 256) },
+      jobs: JobState.allCases.map { MeshStatus.JobCount(state: $0, count: 2_000) },
+      running: MeshStatus.RunningJob(summary: summary(.running), protection: .diskOnly),
+      alarms: events(alarms, detail: detail).events)
+  }
+
+  static var emptyMeshStatus: MeshStatus {
+    MeshStatus(
+      version: "", protocolVersion: 0, term: 0, uptimeSeconds: 0, storeBytes: 0,
+      storeQuotaBytes: 0, isPersistent: false, loopLagSeconds: 0, workers: [], jobs: [],
+      running: nil, alarms: [])
+  }
+
   static func workerStatus(_ index: Int, name: String, endpoint: String, vranks: Int)
     -> WorkerStatus
   {
@@ -77,6 +95,7 @@ extension Samples {
         workerStatus(1, name: "b", endpoint: "tcp://h:2", vranks: 256),
       ]),
       .events(EventsReply(events: [], next: 0, missed: 0)), .events(events(32, detail: "why")),
+      .mesh(meshStatus(alarms: 8)), .mesh(emptyMeshStatus),
     ]
       + Protection.allCases.map { .status(status(ranks: 1, protection: $0)) }
   }

@@ -39,6 +39,7 @@ enum Samples {
     traffic.inputBytes = 1
     traffic.resultBytes = 123_456_789
     traffic.copyBytes = 1 << 60
+    traffic.receivedBytes = 1 << 60
     traffic.dropped = 7
     traffic.computeSeconds = 12.5
     traffic.waitSeconds = .leastNonzeroMagnitude
@@ -53,8 +54,8 @@ enum Samples {
         WorkerMessage.Hello(
           worker: worker, name: "worker-ä", processID: Int(Int32.max), version: protocolVersion,
           numerics: "fma-f32-v1", level: "avx512", threads: 65_535, memoryBytes: 1 << 60,
-          endpoint: "ipc:///run/attnmesh/w0",
-          publicKey: publicKey, machine: "rack-ü/7", isSpare: true)),
+          endpoint: "ipc:///run/attnmesh/w0", publicKey: publicKey, machine: "rack-ü/7",
+          isSpare: true, isCordoned: true)),
       .hello(
         WorkerMessage.Hello(
           worker: worker, name: "", processID: 0, version: 0, numerics: "", level: "", threads: 0,
@@ -65,7 +66,8 @@ enum Samples {
       .heartbeat(
         WorkerMessage.Heartbeat(
           job: job, revision: epochs[1], term: .max, progress: progress(12), held: held(3),
-          computation: computation, traffic: traffic, residentBytes: 1 << 60, isLast: true)),
+          computation: computation, traffic: traffic, residentBytes: 1 << 60, isLast: true,
+          isCordoned: true)),
       .failed(jobs[0], VRank(0), step: 0, reason: ""),
       .failed(jobs[1], VRank(255), step: 65_536, reason: "out of memory: 💥"),
       .alarm(jobs[1], VRank(3), reason: "no space left on device"),
@@ -82,7 +84,7 @@ enum Samples {
       .assign(assignment(peers: 4), term: .max), .release(job, isOver: false, term: 5),
       .release(jobs[1], isOver: true, term: .max),
       .introduce(term: 0), .introduce(term: .max), .leave(term: 0), .leave(term: 6),
-      .drain(term: 0), .drain(term: .max),
+      .drain(term: 0), .drain(term: .max), .cordon(true, term: 0), .cordon(false, term: .max),
     ]
   }
 
@@ -97,7 +99,9 @@ enum Samples {
       .submit(SubmitRequest(spec: spec, deadlineSeconds: 0, isProtected: false)), .start(job),
       .status(jobs[0]), .list,
       .cancel(jobs[1]), .result(job), .discard(job), .workers,
-      .drain("worker-ä"), .drain(""), .events(EventsRequest(after: 0, job: nil)),
+      .drain("worker-ä"), .drain(""), .mesh,
+      .cordon("worker-ä", isLifted: false), .cordon("", isLifted: true),
+      .events(EventsRequest(after: 0, job: nil)),
       .events(EventsRequest(after: .max, job: job)),
     ]
   }

@@ -27,6 +27,7 @@ typedef struct Mesh__V1__ResultReply Mesh__V1__ResultReply;
 typedef struct Mesh__V1__JobList Mesh__V1__JobList;
 typedef struct Mesh__V1__WorkerList Mesh__V1__WorkerList;
 typedef struct Mesh__V1__DrainRequest Mesh__V1__DrainRequest;
+typedef struct Mesh__V1__CordonRequest Mesh__V1__CordonRequest;
 typedef struct Mesh__V1__EventsRequest Mesh__V1__EventsRequest;
 typedef struct Mesh__V1__EventsReply Mesh__V1__EventsReply;
 typedef struct Mesh__V1__UploadRequest Mesh__V1__UploadRequest;
@@ -54,6 +55,7 @@ typedef struct Mesh__V1__Assign__Peer Mesh__V1__Assign__Peer;
 typedef struct Mesh__V1__Assign__Host Mesh__V1__Assign__Host;
 typedef struct Mesh__V1__Release Mesh__V1__Release;
 typedef struct Mesh__V1__Drain Mesh__V1__Drain;
+typedef struct Mesh__V1__Cordon Mesh__V1__Cordon;
 typedef struct Mesh__V1__Leave Mesh__V1__Leave;
 typedef struct Mesh__V1__JobSummary Mesh__V1__JobSummary;
 typedef struct Mesh__V1__JobStatus Mesh__V1__JobStatus;
@@ -61,6 +63,10 @@ typedef struct Mesh__V1__Recovery Mesh__V1__Recovery;
 typedef struct Mesh__V1__RankStatus Mesh__V1__RankStatus;
 typedef struct Mesh__V1__JobWorker Mesh__V1__JobWorker;
 typedef struct Mesh__V1__WorkerStatus Mesh__V1__WorkerStatus;
+typedef struct Mesh__V1__MeshStatus Mesh__V1__MeshStatus;
+typedef struct Mesh__V1__MeshStatus__WorkerCount Mesh__V1__MeshStatus__WorkerCount;
+typedef struct Mesh__V1__MeshStatus__JobCount Mesh__V1__MeshStatus__JobCount;
+typedef struct Mesh__V1__MeshStatus__RunningJob Mesh__V1__MeshStatus__RunningJob;
 typedef struct Mesh__V1__Event Mesh__V1__Event;
 typedef struct Mesh__V1__PartHeader Mesh__V1__PartHeader;
 typedef struct Mesh__V1__Pull Mesh__V1__Pull;
@@ -267,7 +273,11 @@ typedef enum _Mesh__V1__WorkerStanding {
   /*
    * Is being relieved of what it hosts.
    */
-  MESH__V1__WORKER_STANDING__WORKER_STANDING_DRAINING = 3
+  MESH__V1__WORKER_STANDING__WORKER_STANDING_DRAINING = 3,
+  /*
+   * Keeps what it has and is given nothing new.
+   */
+  MESH__V1__WORKER_STANDING__WORKER_STANDING_CORDONED = 4
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(MESH__V1__WORKER_STANDING)
 } Mesh__V1__WorkerStanding;
 typedef enum _Mesh__V1__EventKind {
@@ -301,7 +311,10 @@ typedef enum _Mesh__V1__EventKind {
   MESH__V1__EVENT_KIND__EVENT_KIND_COORDINATOR_RESTARTED = 34,
   MESH__V1__EVENT_KIND__EVENT_KIND_WORKER_DRAINING = 35,
   MESH__V1__EVENT_KIND__EVENT_KIND_ACCESS_REFUSED = 36,
-  MESH__V1__EVENT_KIND__EVENT_KIND_KEYS_CHANGED = 37
+  MESH__V1__EVENT_KIND__EVENT_KIND_KEYS_CHANGED = 37,
+  MESH__V1__EVENT_KIND__EVENT_KIND_WORKER_CORDONED = 38,
+  MESH__V1__EVENT_KIND__EVENT_KIND_WORKER_UNCORDONED = 39,
+  MESH__V1__EVENT_KIND__EVENT_KIND_STARTED = 40
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(MESH__V1__EVENT_KIND)
 } Mesh__V1__EventKind;
 typedef enum _Mesh__V1__TileTensor {
@@ -378,6 +391,7 @@ typedef enum {
   MESH__V1__ENVELOPE__BODY_INTRODUCE = 25,
   MESH__V1__ENVELOPE__BODY_LEAVE = 26,
   MESH__V1__ENVELOPE__BODY_DRAIN = 27,
+  MESH__V1__ENVELOPE__BODY_CORDON = 28,
   MESH__V1__ENVELOPE__BODY_CALL = 30,
   MESH__V1__ENVELOPE__BODY_REPLY = 31
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(MESH__V1__ENVELOPE__BODY__CASE)
@@ -422,6 +436,7 @@ struct  Mesh__V1__Envelope
     Mesh__V1__Introduce *introduce;
     Mesh__V1__Leave *leave;
     Mesh__V1__Drain *drain;
+    Mesh__V1__Cordon *cordon;
     /*
      * Calls of services Jobs and Mesh.
      */
@@ -506,7 +521,8 @@ typedef enum {
   MESH__V1__CALL__ARGUMENTS_EVENTS = 12,
   MESH__V1__CALL__ARGUMENTS_UPLOAD = 13,
   MESH__V1__CALL__ARGUMENTS_READ = 14,
-  MESH__V1__CALL__ARGUMENTS_DRAIN = 15
+  MESH__V1__CALL__ARGUMENTS_DRAIN = 15,
+  MESH__V1__CALL__ARGUMENTS_CORDON = 16
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(MESH__V1__CALL__ARGUMENTS__CASE)
 } Mesh__V1__Call__ArgumentsCase;
 
@@ -539,6 +555,7 @@ struct  Mesh__V1__Call
     Mesh__V1__UploadRequest *upload;
     Mesh__V1__ReadRequest *read;
     Mesh__V1__DrainRequest *drain;
+    Mesh__V1__CordonRequest *cordon;
   };
 };
 #define MESH__V1__CALL__INIT \
@@ -555,7 +572,8 @@ typedef enum {
   MESH__V1__REPLY__RESULT_WORKERS = 14,
   MESH__V1__REPLY__RESULT_EVENTS = 15,
   MESH__V1__REPLY__RESULT_UPLOADED = 16,
-  MESH__V1__REPLY__RESULT_READ = 17
+  MESH__V1__REPLY__RESULT_READ = 17,
+  MESH__V1__REPLY__RESULT_MESH = 18
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(MESH__V1__REPLY__RESULT__CASE)
 } Mesh__V1__Reply__ResultCase;
 
@@ -582,6 +600,7 @@ struct  Mesh__V1__Reply
     Mesh__V1__EventsReply *events;
     Mesh__V1__UploadReply *uploaded;
     Mesh__V1__ReadReply *read;
+    Mesh__V1__MeshStatus *mesh;
   };
 };
 #define MESH__V1__REPLY__INIT \
@@ -700,6 +719,23 @@ struct  Mesh__V1__DrainRequest
 #define MESH__V1__DRAIN_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&mesh__v1__drain_request__descriptor) \
     , (char *)protobuf_c_empty_string }
+
+
+struct  Mesh__V1__CordonRequest
+{
+  ProtobufCMessage base;
+  /*
+   * Name of the worker.
+   */
+  char *worker;
+  /*
+   * Lifts the cordon instead of making it.
+   */
+  protobuf_c_boolean is_lifted;
+};
+#define MESH__V1__CORDON_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&mesh__v1__cordon_request__descriptor) \
+    , (char *)protobuf_c_empty_string, 0 }
 
 
 struct  Mesh__V1__EventsRequest
@@ -921,10 +957,14 @@ struct  Mesh__V1__Hello
    * it with the key that the connection proved.
    */
   char *public_key;
+  /*
+   * A coordinator told it that it is cordoned. One that has decided nothing about it takes that over.
+   */
+  protobuf_c_boolean is_cordoned;
 };
 #define MESH__V1__HELLO__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&mesh__v1__hello__descriptor) \
-    , (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string }
+    , (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, 0 }
 
 
 /*
@@ -962,10 +1002,14 @@ struct  Mesh__V1__Heartbeat
   size_t n_held;
   Mesh__V1__HeldCopy **held;
   Mesh__V1__Computation *computation;
+  /*
+   * As in Hello. A coordinator that has decided otherwise says so again.
+   */
+  protobuf_c_boolean is_cordoned;
 };
 #define MESH__V1__HEARTBEAT__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&mesh__v1__heartbeat__descriptor) \
-    , NULL, 0, 0,NULL, NULL, 0, 0, NULL, 0,NULL, NULL }
+    , NULL, 0, 0,NULL, NULL, 0, 0, NULL, 0,NULL, NULL, 0 }
 
 
 struct  Mesh__V1__Progress
@@ -1086,10 +1130,14 @@ struct  Mesh__V1__Traffic
    * Copies of state to other workers, and to those that restore it.
    */
   uint64_t copy_bytes;
+  /*
+   * Frames that arrived on its data sockets, from whomever.
+   */
+  uint64_t received_bytes;
 };
 #define MESH__V1__TRAFFIC__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&mesh__v1__traffic__descriptor) \
-    , 0, 0, 0, 0, 0, 0, 0 }
+    , 0, 0, 0, 0, 0, 0, 0, 0 }
 
 
 /*
@@ -1328,6 +1376,21 @@ struct  Mesh__V1__Drain
 
 
 /*
+ * The worker is cordoned, or no longer. It tells the next coordinator, which may know nothing of it.
+ * Repeated until its heartbeats say the same.
+ */
+struct  Mesh__V1__Cordon
+{
+  ProtobufCMessage base;
+  uint64_t term;
+  protobuf_c_boolean is_cordoned;
+};
+#define MESH__V1__CORDON__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&mesh__v1__cordon__descriptor) \
+    , 0, 0 }
+
+
+/*
  * The worker hosts nothing any more and was asked to end: it may go. Answers leaving.
  */
 struct  Mesh__V1__Leave
@@ -1558,6 +1621,87 @@ struct  Mesh__V1__WorkerStatus
 #define MESH__V1__WORKER_STATUS__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&mesh__v1__worker_status__descriptor) \
     , 0, (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, 0, 0, (char *)protobuf_c_empty_string, 0, NULL, 0,NULL, MESH__V1__WORKER_STANDING__WORKER_STANDING_UNSPECIFIED }
+
+
+struct  Mesh__V1__MeshStatus__WorkerCount
+{
+  ProtobufCMessage base;
+  Mesh__V1__WorkerStanding standing;
+  uint32_t count;
+};
+#define MESH__V1__MESH_STATUS__WORKER_COUNT__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&mesh__v1__mesh_status__worker_count__descriptor) \
+    , MESH__V1__WORKER_STANDING__WORKER_STANDING_UNSPECIFIED, 0 }
+
+
+struct  Mesh__V1__MeshStatus__JobCount
+{
+  ProtobufCMessage base;
+  Mesh__V1__JobState state;
+  uint32_t count;
+};
+#define MESH__V1__MESH_STATUS__JOB_COUNT__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&mesh__v1__mesh_status__job_count__descriptor) \
+    , MESH__V1__JOB_STATE__JOB_STATE_UNSPECIFIED, 0 }
+
+
+struct  Mesh__V1__MeshStatus__RunningJob
+{
+  ProtobufCMessage base;
+  Mesh__V1__JobSummary *summary;
+  Mesh__V1__Protection protection;
+};
+#define MESH__V1__MESH_STATUS__RUNNING_JOB__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&mesh__v1__mesh_status__running_job__descriptor) \
+    , NULL, MESH__V1__PROTECTION__PROTECTION_UNSPECIFIED }
+
+
+struct  Mesh__V1__MeshStatus
+{
+  ProtobufCMessage base;
+  /*
+   * Of the program, a name; of the protocol; and the term of the coordinator.
+   */
+  char *version;
+  uint32_t protocol_version;
+  uint64_t term;
+  /*
+   * Since the coordinator started.
+   */
+  double uptime_seconds;
+  /*
+   * Bytes that jobs hold in the store, and that they may.
+   */
+  uint64_t store_bytes;
+  uint64_t store_quota_bytes;
+  /*
+   * Whether jobs outlive the coordinator.
+   */
+  protobuf_c_boolean is_persistent;
+  /*
+   * The most by which the coordinator's loop was late, of the last 10 to 20 seconds.
+   */
+  double loop_lag_seconds;
+  /*
+   * One for each standing and each state that occurs.
+   */
+  size_t n_workers;
+  Mesh__V1__MeshStatus__WorkerCount **workers;
+  size_t n_jobs;
+  Mesh__V1__MeshStatus__JobCount **jobs;
+  /*
+   * The job that has the workers; absent for none.
+   */
+  Mesh__V1__MeshStatus__RunningJob *running;
+  /*
+   * The last events that tell of trouble, the newest last: at most 8.
+   */
+  size_t n_alarms;
+  Mesh__V1__Event **alarms;
+};
+#define MESH__V1__MESH_STATUS__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&mesh__v1__mesh_status__descriptor) \
+    , (char *)protobuf_c_empty_string, 0, 0, 0, 0, 0, 0, 0, 0,NULL, 0,NULL, NULL, 0,NULL }
 
 
 typedef enum {
@@ -2213,6 +2357,25 @@ Mesh__V1__DrainRequest *
 void   mesh__v1__drain_request__free_unpacked
                      (Mesh__V1__DrainRequest *message,
                       ProtobufCAllocator *allocator);
+/* Mesh__V1__CordonRequest methods */
+void   mesh__v1__cordon_request__init
+                     (Mesh__V1__CordonRequest         *message);
+size_t mesh__v1__cordon_request__get_packed_size
+                     (const Mesh__V1__CordonRequest   *message);
+size_t mesh__v1__cordon_request__pack
+                     (const Mesh__V1__CordonRequest   *message,
+                      uint8_t             *out);
+size_t mesh__v1__cordon_request__pack_to_buffer
+                     (const Mesh__V1__CordonRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Mesh__V1__CordonRequest *
+       mesh__v1__cordon_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   mesh__v1__cordon_request__free_unpacked
+                     (Mesh__V1__CordonRequest *message,
+                      ProtobufCAllocator *allocator);
 /* Mesh__V1__EventsRequest methods */
 void   mesh__v1__events_request__init
                      (Mesh__V1__EventsRequest         *message);
@@ -2694,6 +2857,25 @@ Mesh__V1__Drain *
 void   mesh__v1__drain__free_unpacked
                      (Mesh__V1__Drain *message,
                       ProtobufCAllocator *allocator);
+/* Mesh__V1__Cordon methods */
+void   mesh__v1__cordon__init
+                     (Mesh__V1__Cordon         *message);
+size_t mesh__v1__cordon__get_packed_size
+                     (const Mesh__V1__Cordon   *message);
+size_t mesh__v1__cordon__pack
+                     (const Mesh__V1__Cordon   *message,
+                      uint8_t             *out);
+size_t mesh__v1__cordon__pack_to_buffer
+                     (const Mesh__V1__Cordon   *message,
+                      ProtobufCBuffer     *buffer);
+Mesh__V1__Cordon *
+       mesh__v1__cordon__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   mesh__v1__cordon__free_unpacked
+                     (Mesh__V1__Cordon *message,
+                      ProtobufCAllocator *allocator);
 /* Mesh__V1__Leave methods */
 void   mesh__v1__leave__init
                      (Mesh__V1__Leave         *message);
@@ -2826,6 +3008,34 @@ Mesh__V1__WorkerStatus *
                       const uint8_t       *data);
 void   mesh__v1__worker_status__free_unpacked
                      (Mesh__V1__WorkerStatus *message,
+                      ProtobufCAllocator *allocator);
+/* Mesh__V1__MeshStatus__WorkerCount methods */
+void   mesh__v1__mesh_status__worker_count__init
+                     (Mesh__V1__MeshStatus__WorkerCount         *message);
+/* Mesh__V1__MeshStatus__JobCount methods */
+void   mesh__v1__mesh_status__job_count__init
+                     (Mesh__V1__MeshStatus__JobCount         *message);
+/* Mesh__V1__MeshStatus__RunningJob methods */
+void   mesh__v1__mesh_status__running_job__init
+                     (Mesh__V1__MeshStatus__RunningJob         *message);
+/* Mesh__V1__MeshStatus methods */
+void   mesh__v1__mesh_status__init
+                     (Mesh__V1__MeshStatus         *message);
+size_t mesh__v1__mesh_status__get_packed_size
+                     (const Mesh__V1__MeshStatus   *message);
+size_t mesh__v1__mesh_status__pack
+                     (const Mesh__V1__MeshStatus   *message,
+                      uint8_t             *out);
+size_t mesh__v1__mesh_status__pack_to_buffer
+                     (const Mesh__V1__MeshStatus   *message,
+                      ProtobufCBuffer     *buffer);
+Mesh__V1__MeshStatus *
+       mesh__v1__mesh_status__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   mesh__v1__mesh_status__free_unpacked
+                     (Mesh__V1__MeshStatus *message,
                       ProtobufCAllocator *allocator);
 /* Mesh__V1__Event methods */
 void   mesh__v1__event__init
@@ -3131,6 +3341,9 @@ typedef void (*Mesh__V1__WorkerList_Closure)
 typedef void (*Mesh__V1__DrainRequest_Closure)
                  (const Mesh__V1__DrainRequest *message,
                   void *closure_data);
+typedef void (*Mesh__V1__CordonRequest_Closure)
+                 (const Mesh__V1__CordonRequest *message,
+                  void *closure_data);
 typedef void (*Mesh__V1__EventsRequest_Closure)
                  (const Mesh__V1__EventsRequest *message,
                   void *closure_data);
@@ -3212,6 +3425,9 @@ typedef void (*Mesh__V1__Release_Closure)
 typedef void (*Mesh__V1__Drain_Closure)
                  (const Mesh__V1__Drain *message,
                   void *closure_data);
+typedef void (*Mesh__V1__Cordon_Closure)
+                 (const Mesh__V1__Cordon *message,
+                  void *closure_data);
 typedef void (*Mesh__V1__Leave_Closure)
                  (const Mesh__V1__Leave *message,
                   void *closure_data);
@@ -3232,6 +3448,18 @@ typedef void (*Mesh__V1__JobWorker_Closure)
                   void *closure_data);
 typedef void (*Mesh__V1__WorkerStatus_Closure)
                  (const Mesh__V1__WorkerStatus *message,
+                  void *closure_data);
+typedef void (*Mesh__V1__MeshStatus__WorkerCount_Closure)
+                 (const Mesh__V1__MeshStatus__WorkerCount *message,
+                  void *closure_data);
+typedef void (*Mesh__V1__MeshStatus__JobCount_Closure)
+                 (const Mesh__V1__MeshStatus__JobCount *message,
+                  void *closure_data);
+typedef void (*Mesh__V1__MeshStatus__RunningJob_Closure)
+                 (const Mesh__V1__MeshStatus__RunningJob *message,
+                  void *closure_data);
+typedef void (*Mesh__V1__MeshStatus_Closure)
+                 (const Mesh__V1__MeshStatus *message,
                   void *closure_data);
 typedef void (*Mesh__V1__Event_Closure)
                  (const Mesh__V1__Event *message,
@@ -3369,6 +3597,14 @@ struct Mesh__V1__Mesh_Service
                 const Mesh__V1__DrainRequest *input,
                 Mesh__V1__WorkerList_Closure closure,
                 void *closure_data);
+  void (*cordon)(Mesh__V1__Mesh_Service *service,
+                 const Mesh__V1__CordonRequest *input,
+                 Mesh__V1__WorkerList_Closure closure,
+                 void *closure_data);
+  void (*status)(Mesh__V1__Mesh_Service *service,
+                 const Mesh__V1__Empty *input,
+                 Mesh__V1__MeshStatus_Closure closure,
+                 void *closure_data);
 };
 typedef void (*Mesh__V1__Mesh_ServiceDestroy)(Mesh__V1__Mesh_Service *);
 void mesh__v1__mesh__init (Mesh__V1__Mesh_Service *service,
@@ -3379,7 +3615,9 @@ void mesh__v1__mesh__init (Mesh__V1__Mesh_Service *service,
     { MESH__V1__MESH__BASE_INIT,\
       function_prefix__ ## workers,\
       function_prefix__ ## events,\
-      function_prefix__ ## drain  }
+      function_prefix__ ## drain,\
+      function_prefix__ ## cordon,\
+      function_prefix__ ## status  }
 void mesh__v1__mesh__workers(ProtobufCService *service,
                              const Mesh__V1__Empty *input,
                              Mesh__V1__WorkerList_Closure closure,
@@ -3392,6 +3630,14 @@ void mesh__v1__mesh__drain(ProtobufCService *service,
                            const Mesh__V1__DrainRequest *input,
                            Mesh__V1__WorkerList_Closure closure,
                            void *closure_data);
+void mesh__v1__mesh__cordon(ProtobufCService *service,
+                            const Mesh__V1__CordonRequest *input,
+                            Mesh__V1__WorkerList_Closure closure,
+                            void *closure_data);
+void mesh__v1__mesh__status(ProtobufCService *service,
+                            const Mesh__V1__Empty *input,
+                            Mesh__V1__MeshStatus_Closure closure,
+                            void *closure_data);
 typedef struct Mesh__V1__Store_Service Mesh__V1__Store_Service;
 struct Mesh__V1__Store_Service
 {
@@ -3453,6 +3699,7 @@ extern const ProtobufCMessageDescriptor mesh__v1__result_reply__descriptor;
 extern const ProtobufCMessageDescriptor mesh__v1__job_list__descriptor;
 extern const ProtobufCMessageDescriptor mesh__v1__worker_list__descriptor;
 extern const ProtobufCMessageDescriptor mesh__v1__drain_request__descriptor;
+extern const ProtobufCMessageDescriptor mesh__v1__cordon_request__descriptor;
 extern const ProtobufCMessageDescriptor mesh__v1__events_request__descriptor;
 extern const ProtobufCMessageDescriptor mesh__v1__events_reply__descriptor;
 extern const ProtobufCMessageDescriptor mesh__v1__upload_request__descriptor;
@@ -3481,6 +3728,7 @@ extern const ProtobufCMessageDescriptor mesh__v1__assign__host__descriptor;
 extern const ProtobufCEnumDescriptor    mesh__v1__assign__duty__descriptor;
 extern const ProtobufCMessageDescriptor mesh__v1__release__descriptor;
 extern const ProtobufCMessageDescriptor mesh__v1__drain__descriptor;
+extern const ProtobufCMessageDescriptor mesh__v1__cordon__descriptor;
 extern const ProtobufCMessageDescriptor mesh__v1__leave__descriptor;
 extern const ProtobufCMessageDescriptor mesh__v1__job_summary__descriptor;
 extern const ProtobufCMessageDescriptor mesh__v1__job_status__descriptor;
@@ -3488,6 +3736,10 @@ extern const ProtobufCMessageDescriptor mesh__v1__recovery__descriptor;
 extern const ProtobufCMessageDescriptor mesh__v1__rank_status__descriptor;
 extern const ProtobufCMessageDescriptor mesh__v1__job_worker__descriptor;
 extern const ProtobufCMessageDescriptor mesh__v1__worker_status__descriptor;
+extern const ProtobufCMessageDescriptor mesh__v1__mesh_status__descriptor;
+extern const ProtobufCMessageDescriptor mesh__v1__mesh_status__worker_count__descriptor;
+extern const ProtobufCMessageDescriptor mesh__v1__mesh_status__job_count__descriptor;
+extern const ProtobufCMessageDescriptor mesh__v1__mesh_status__running_job__descriptor;
 extern const ProtobufCMessageDescriptor mesh__v1__event__descriptor;
 extern const ProtobufCMessageDescriptor mesh__v1__part_header__descriptor;
 extern const ProtobufCMessageDescriptor mesh__v1__pull__descriptor;
