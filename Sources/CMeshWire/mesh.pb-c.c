@@ -4697,7 +4697,7 @@ const ProtobufCMessageDescriptor mesh__v1__job_spec__descriptor =
   (ProtobufCMessageInit) mesh__v1__job_spec__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor mesh__v1__hello__field_descriptors[11] =
+static const ProtobufCFieldDescriptor mesh__v1__hello__field_descriptors[12] =
 {
   {
     "name",
@@ -4831,6 +4831,18 @@ static const ProtobufCFieldDescriptor mesh__v1__hello__field_descriptors[11] =
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "term",
+    12,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__Hello, term),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned mesh__v1__hello__field_indices_by_name[] = {
   6,   /* field[6] = endpoint */
@@ -4843,12 +4855,13 @@ static const unsigned mesh__v1__hello__field_indices_by_name[] = {
   2,   /* field[2] = numerics */
   1,   /* field[1] = process_id */
   9,   /* field[9] = public_key */
+  11,   /* field[11] = term */
   4,   /* field[4] = threads */
 };
 static const ProtobufCIntRange mesh__v1__hello__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 11 }
+  { 0, 12 }
 };
 const ProtobufCMessageDescriptor mesh__v1__hello__descriptor =
 {
@@ -4858,7 +4871,7 @@ const ProtobufCMessageDescriptor mesh__v1__hello__descriptor =
   "Mesh__V1__Hello",
   "mesh.v1",
   sizeof(Mesh__V1__Hello),
-  11,
+  12,
   mesh__v1__hello__field_descriptors,
   mesh__v1__hello__field_indices_by_name,
   1,  mesh__v1__hello__number_ranges,

@@ -136,6 +136,11 @@ extension Coordinator {
       return "it speaks protocol version \(hello.version) and this coordinator version"
         + " \(protocolVersion); run the same version of attnmesh on both"
     }
+    if hello.term > configuration.term {
+      return "it has followed a coordinator of term \(hello.term), and this one has term"
+        + " \(configuration.term): end this one if the other runs; if it was restored from a backup,"
+        + " or its clock was set back, start the worker again to follow it"
+    }
     if let numerics, hello.numerics != numerics {
       return "its numerics fingerprint is \(hello.numerics) and that of this mesh is \(numerics);"
         + " workers of one mesh must compute the same bits: give all of them one ATTNMESH_CPU"

@@ -99,3 +99,17 @@ package struct Recovery: Sendable, Codable, Hashable {
   /// Tiles folded for a second time; nil while it isn't known.
   package var refolded: Int? { restored.map { max(0, lostAt - $0.next) } }
 }
+
+extension JobImage {
+  /// What a backup tells of a job that was running is old: others may have hosted its virtual ranks
+  /// since, under epochs that nobody knows any more. It goes back into the queue, and is computed anew
+  /// from its inputs.
+  ///
+  /// - Returns: false for a job that wasn't running.
+  package mutating func beginAnew() -> Bool {
+    guard state == .running || state == .finishing else { return false }
+    (state, reason, run) = (.queued, "", nil)
+    (outputDigest, logSumExpDigest) = (nil, nil)
+    return true
+  }
+}

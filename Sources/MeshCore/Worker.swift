@@ -212,6 +212,7 @@ package struct Worker: Sendable {
     lastHeard = now
     outdated = nil
     term = message.term
+    hello.term = term
     switch message {
     case .welcome:
       isWelcome = true

@@ -37,11 +37,13 @@ package enum WorkerMessage: Hashable, Sendable {
     package var isSpare: Bool
     /// A coordinator has told it that it is cordoned: the next one may know nothing of it.
     package var isCordoned: Bool
+    /// Highest term of a coordinator that it has followed; 0 for none.
+    package var term: UInt64
 
     package init(
       worker: WorkerID, name: String, processID: Int, version: Int, numerics: String,
       level: String, threads: Int, memoryBytes: Int, endpoint: String, publicKey: PublicKey? = nil,
-      machine: String = "", isSpare: Bool = false, isCordoned: Bool = false
+      machine: String = "", isSpare: Bool = false, isCordoned: Bool = false, term: UInt64 = 0
     ) {
       self.worker = worker
       self.name = name
@@ -56,6 +58,7 @@ package enum WorkerMessage: Hashable, Sendable {
       self.machine = machine
       self.isSpare = isSpare
       self.isCordoned = isCordoned
+      self.term = term
     }
   }
 

@@ -50,16 +50,11 @@ package final class Journal: Sendable {
 
   /// Every entry, in order of number.
   package func load() throws(JournalError) -> [Entry] {
-    try journaled {
-      try queue.read { db in
-        var entries: [Entry] = []
-        let rows = try Row.fetchCursor(
-          db, sql: "SELECT id, number, image, checksum FROM entry ORDER BY number, id")
-        while let row = try rows.next() { entries.append(try Self.entry(row)) }
-        return entries
-      }
-    }
+    try journaled { try queue.read { try Self.entries($0) } }
   }
+
+  /// Lets go of the file; the log goes into it.
+  package func close() throws(JournalError) { try journaled { try queue.close() } }
 
   /// Inserts or replaces entries and removes others, all or nothing, and waits until it is durable.
   /// What isn't there is removed without effect; an id in both lists is removed.
@@ -121,12 +116,25 @@ extension Journal {
     try Int.fetchOne(db, sql: "PRAGMA synchronous") ?? 0
   }
 
-  private static func raiseTerm(_ db: Database, now: Int64) throws -> UInt64 {
+  static func entries(_ db: Database) throws -> [Entry] {
+    var entries: [Entry] = []
+    let rows = try Row.fetchCursor(
+      db, sql: "SELECT id, number, image, checksum FROM entry ORDER BY number, id")
+    while let row = try rows.next() { entries.append(try Self.entry(row)) }
+    return entries
+  }
+
+  static func lastTerm(_ db: Database) throws -> Int64 {
     guard let row = try Row.fetchOne(db, sql: "SELECT term, checksum FROM state WHERE id = 1"),
       case .int64(let last) = (row[0] as DatabaseValue).storage,
       case .int64(let checksum) = (row[1] as DatabaseValue).storage,
       checksum == JournalChecksum.term(last), (0..<Int64.max).contains(last)
     else { throw JournalError.damaged("its term isn't what was written") }
+    return last
+  }
+
+  private static func raiseTerm(_ db: Database, now: Int64) throws -> UInt64 {
+    let last = try lastTerm(db)
     // A worker may come from a coordinator without a store, whose term was the time in the same unit.
     let term = max(last + 1, now)
     try db.execute(

@@ -90,6 +90,7 @@ package final class CoordinatorService: Sendable {
         stragglers: configuration.stragglers, seed: generator.next(),
         wallSeconds: WallClock.seconds)
       rules.isClosed = configuration.isClosed
+      rules.isPersistent = directory.journal != nil
       let core = Coordinator(
         configuration: rules, images: images, at: MonotonicClock.now)
       let log = configuration.log

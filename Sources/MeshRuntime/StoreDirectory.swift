@@ -80,7 +80,7 @@ package struct StoreDirectory: Sendable {
 }
 
 /// Keeps other coordinators off a store: until it is let go, or the process ends, however it ends.
-private final class StoreLock: Sendable {
+final class StoreLock: Sendable {
   private let descriptor: Int32
 
   init(_ store: String) throws(MeshError) {

@@ -49,6 +49,7 @@ extension Arena {
     message.pointee.machine = name(hello.machine)
     message.pointee.is_spare = hello.isSpare ? 1 : 0
     message.pointee.is_cordoned = hello.isCordoned ? 1 : 0
+    message.pointee.term = hello.term
     return message
   }
 }
@@ -95,6 +96,6 @@ extension WorkerMessage.Hello {
       endpoint: try MeshWire.endpoint(message.endpoint, "endpoint"),
       publicKey: try MeshWire.publicKey(message.public_key, "public_key"),
       machine: try MeshWire.name(message.machine, "machine"), isSpare: message.is_spare != 0,
-      isCordoned: message.is_cordoned != 0)
+      isCordoned: message.is_cordoned != 0, term: message.term)
   }
 }

@@ -55,7 +55,7 @@ enum Samples {
           worker: worker, name: "worker-ä", processID: Int(Int32.max), version: protocolVersion,
           numerics: "fma-f32-v1", level: "avx512", threads: 65_535, memoryBytes: 1 << 60,
           endpoint: "ipc:///run/attnmesh/w0", publicKey: publicKey, machine: "rack-ü/7",
-          isSpare: true, isCordoned: true)),
+          isSpare: true, isCordoned: true, term: .max)),
       .hello(
         WorkerMessage.Hello(
           worker: worker, name: "", processID: 0, version: 0, numerics: "", level: "", threads: 0,

@@ -961,10 +961,14 @@ struct  Mesh__V1__Hello
    * A coordinator told it that it is cordoned. One that has decided nothing about it takes that over.
    */
   protobuf_c_boolean is_cordoned;
+  /*
+   * Highest coordinator term it has followed: a coordinator of a lower one refuses it.
+   */
+  uint64_t term;
 };
 #define MESH__V1__HELLO__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&mesh__v1__hello__descriptor) \
-    , (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, 0 }
+    , (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, 0, 0 }
 
 
 /*
