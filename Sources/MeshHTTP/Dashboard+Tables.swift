@@ -215,10 +215,10 @@ extension Dashboard {
       const groups = departures(ring).slice(-5);
       const end = ring.seconds;
       const started = ring.job ? ring.job.started_at : end;
-      const start = Math.min(end - 30, Math.max(started - 2, end - 600));
+      const start = Math.min(end - 12, Math.max(started - 2, end - 600));
       const x = (seconds) => 6 + (width - 12) * (Math.max(seconds, start) - start) / (end - start);
       make(root, 'line', { class: 'axis', x1: 0, x2: width, y1: 128, y2: 128 });
-      const tick = [5, 10, 30, 60, 120, 300].find((one) => (end - start) / one <= 7) || 600;
+      const tick = [2, 5, 10, 30, 60, 120, 300].find((one) => (end - start) / one <= 7) || 600;
       for (let back = 0; back <= end - start; back += tick) {
         const place = x(end - back);
         make(root, 'line', { class: 'axis', x1: place, x2: place, y1: 8, y2: 132 });
@@ -237,7 +237,7 @@ extension Dashboard {
         bar('restoring', found, ready);
         bar('detect', found - group.detection_seconds, found);
         const right = x(done) + 5;
-        const isLate = right > width - 150;
+        const isLate = right > width - 190;
         const text = group.cause === 'handed over' ? 'relieved' : 'lost';
         make(root, 'text', { class: 'who', y: y + 10,
           x: isLate ? x(found - group.detection_seconds) - 5 : right,
