@@ -1,10 +1,10 @@
 internal import Foundation
-internal import MeshCore
-internal import MeshJournal
+package import MeshCore
+package import MeshJournal
 
 /// Jobs in the journal: JSON, which an operator can read too.
 extension JobImage {
-  func entry() -> Journal.Entry {
+  package func entry() -> Journal.Entry {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys]
     // Numbers, text and arrays of them: there is nothing that JSON can't hold. A scale is finite.
@@ -15,7 +15,7 @@ extension JobImage {
   }
 
   /// - Throws: `.badInput` when the entry isn't one that this version writes.
-  init(_ entry: Journal.Entry) throws(MeshError) {
+  package init(_ entry: Journal.Entry) throws(MeshError) {
     do {
       self = try JSONDecoder().decode(JobImage.self, from: Data(entry.image))
     } catch {

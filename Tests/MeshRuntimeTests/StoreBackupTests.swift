@@ -6,12 +6,24 @@ import Testing
 
 /// A coordinator's state is copied while it runs, and made again elsewhere.
 @Suite struct StoreBackupTests {
+  /// What a coordinator puts on disk of a job, but for its state.
   private func image(_ number: Int, _ state: JobState) -> JobImage {
-    JobImage(
-      job: JobID(high: 1, low: UInt64(number)), number: number, client: "ann",
-      request: RequestID(high: 2, low: UInt64(number)), spec: sampleJob, isProtected: true,
-      deadlineSeconds: 0, ageSeconds: 1, writtenAt: 1, state: state, reason: "", workerBytes: 1,
-      inputs: nil, run: nil, outputDigest: nil, logSumExpDigest: nil, isDiscarded: false)
+    var core = Coordinator(
+      configuration: Coordinator.Configuration(
+        term: 1, storeEndpoint: "", diskQuotaBytes: .max, retention: .seconds(1),
+        seed: UInt64(number), wallSeconds: 1))
+    let request = RequestID(high: 2, low: UInt64(number))
+    let submit = CallRequest.submit(SubmitRequest(spec: sampleJob, deadlineSeconds: 0))
+    let header = CallHeader(
+      request: request, role: .client, client: "ann", method: submit.method.rawValue,
+      remaining: .seconds(1))
+    let ticket = Coordinator.Ticket(caller: 1, request: request)
+    for case .commit(_, let images, _) in core.handle(.call(header, submit, ticket), at: .zero) {
+      var image = images[0]
+      (image.number, image.state) = (number, state)
+      return image
+    }
+    preconditionFailure("a submit is committed")
   }
 
   private func store(_ images: [JobImage]) throws -> (TemporaryStore, StoreDirectory) {
