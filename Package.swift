@@ -63,6 +63,8 @@ let package = Package(
     .target(name: "ZeroMQ", dependencies: ["CZeroMQ"], swiftSettings: strict),
     .target(
       name: "MeshCore", dependencies: ["Checksums", "ElementTypes"], swiftSettings: strict),
+    // Pictures of a mesh as text: values in, lines out.
+    .target(name: "MeshView", dependencies: ["MeshCore"], swiftSettings: strict),
     .target(
       name: "CheckpointFiles", dependencies: ["Checksums", "MeshCore"], swiftSettings: strict),
     // Generated from Protos/ by Protos/generate.sh, and a budget for its memory.
@@ -115,9 +117,8 @@ let package = Package(
     .executableTarget(
       name: "attnmesh",
       dependencies: [
-        "MeshBench", "MeshChaos", "MeshHTTP", "MeshRuntime", "MeshSimulation", "MeshCore",
-        "AttentionKernels",
-        "CheckpointFiles", "ElementTypes", "ZeroMQ",
+        "MeshBench", "MeshChaos", "MeshHTTP", "MeshRuntime", "MeshSimulation", "MeshView",
+        "MeshCore", "AttentionKernels", "CheckpointFiles", "ElementTypes", "ZeroMQ",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
@@ -152,6 +153,9 @@ let package = Package(
     .testTarget(
       name: "MeshChaosTests",
       dependencies: ["attnmesh", "MeshChaos", "MeshCore", "MeshRuntime", "ZeroMQ"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "MeshViewTests", dependencies: ["MeshView", "MeshCore", "ElementTypes"],
       swiftSettings: strict),
     .testTarget(
       name: "MeshJournalTests", dependencies: ["MeshJournal"], swiftSettings: strict),

@@ -23,7 +23,7 @@ final class MeshWatch: Sendable {
 
   /// To be given to the mesh.
   var log: ObservationLog {
-    ObservationLog(isOn: false) { [self] in note($0) }
+    ObservationLog { [self] in note($0) }
   }
 
   private func note(_ observation: Observation) {

@@ -20,7 +20,7 @@ package final class LocalMesh: Sendable {
     package var arguments: [String]
     package var argumentsByWorker: [Int: [String]]
     /// What the coordinator's observations are told to.
-    package var log = ObservationLog(isOn: false)
+    package var log = ObservationLog()
 
     package init(
       workers: Int, threadsPerWorker: Int, memoryBytesPerWorker: Int, spares: Int = 0,

@@ -23,9 +23,9 @@ struct Attnmesh: ParsableCommand {
     version: programVersion,
     subcommands: [
       Attend.self, Check.self, Submit.self, ResultCommand.self, Jobs.self, Job.self, Cancel.self,
-      Workers.self, Drain.self, Cordon.self, Uncordon.self, Events.self, Health.self,
-      CoordinatorCommand.self, WorkerCommand.self, Keygen.self, Bench.self, ChaosCommand.self,
-      SimulateCommand.self,
+      Status.self, Top.self, Workers.self, Drain.self, Cordon.self, Uncordon.self, Events.self,
+      LimitsCommand.self, Health.self, CoordinatorCommand.self, WorkerCommand.self, Keygen.self,
+      Bench.self, ChaosCommand.self, SimulateCommand.self,
     ])
 
   static func main() {

@@ -4,7 +4,7 @@ internal import MeshCore
 internal import MeshHTTP
 internal import MeshRuntime
 
-/// `attnmesh coordinator`.
+/// `attnmesh coordinator`: runs one, unless another verb follows.
 struct CoordinatorCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "coordinator",
@@ -17,7 +17,16 @@ struct CoordinatorCommand: ParsableCommand {
 
       Example:
         attnmesh coordinator --store /var/lib/attnmesh
-      """)
+      """,
+    subcommands: [CoordinatorRun.self, CoordinatorBackup.self, CoordinatorRestore.self],
+    defaultSubcommand: CoordinatorRun.self)
+}
+
+/// `attnmesh coordinator run`.
+struct CoordinatorRun: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "run",
+    abstract: "Run it: the verb when none is given.")
 
   @Option(help: "Control address. (or ATTNMESH_LISTEN)")
   var listen: String?
@@ -56,8 +65,7 @@ struct CoordinatorCommand: ParsableCommand {
 
   @OptionGroup var insecurity: InsecureFlag
 
-  @Flag(help: "No log on standard error.")
-  var quiet = false
+  @OptionGroup(title: "Log") var logging: LogOptions
 
   func run() throws {
     let listen = listen ?? environment("ATTNMESH_LISTEN") ?? MeshOptions.defaultEndpoint
@@ -66,6 +74,7 @@ struct CoordinatorCommand: ParsableCommand {
     guard retention > 0, retention <= 24 * 365 else {
       throw MeshError(.badInput, "--retention \(retention): it must be 0 to 8760 hours")
     }
+    let log = try logging.log()
     let interruption = Interruption()
     ProcessLimits.raiseOpenFiles()
     let board = StatusBoard<CoordinatorReport>()
@@ -80,9 +89,9 @@ struct CoordinatorCommand: ParsableCommand {
         retention: .milliseconds(Int64(retention * 3_600_000)),
         stragglers: try choice(
           stragglers, "--stragglers", of: StragglerPolicy.allCases, named: \.rawValue),
-        gate: gate,
-        log: ObservationLog(isOn: !quiet), board: web.map { _ in board }))
-    if !quiet {
+        gate: gate, log: log, board: web.map { _ in board }))
+    log.write(Observation(.started, detail: "coordinator, limits: \(Limits.summary)"))
+    if !logging.quiet {
       Attnmesh.complain(
         "coordinator at \(service.controlEndpoint), data at \(service.dataEndpoint); workers join"
           + " with: attnmesh worker --coordinator \(advertise ?? service.controlEndpoint)")

@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import Foundation
 internal import MeshCore
 internal import MeshRuntime
+internal import MeshView
 
 /// `attnmesh submit`.
 struct Submit: ParsableCommand {
@@ -113,9 +114,12 @@ struct ResultCommand: ParsableCommand {
 
 /// `attnmesh cancel`.
 struct Cancel: ParsableCommand {
-  static let configuration = CommandConfiguration(abstract: "Cancel a job.")
+  static let configuration = CommandConfiguration(
+    abstract: "Cancel a job.",
+    discussion: "Asks first, on a terminal; elsewhere --yes has to be given.")
 
   @OptionGroup var argument: JobArgument
+  @OptionGroup var confirmation: ConfirmationOptions
   @OptionGroup(title: "Mesh") var mesh: MeshOptions
 
   @Flag(help: "Print JSON.")
@@ -124,6 +128,14 @@ struct Cancel: ParsableCommand {
   func run() throws {
     let client = try mesh.client()
     let id = try argument.id(client)
+    try confirmation.confirm("cancel job \(id)") {
+      guard case .status(let status) = try client.call(.status(id)).orThrow() else {
+        return "cancel job \(id)"
+      }
+      let job = status.summary
+      let done = job.total > 0 ? ", \(percent(job.folded, of: job.total)) done" : ""
+      return "cancel job \(id) of \(printable(job.client)), \(job.state.name)\(done)"
+    }
     guard case .status(let status) = try client.call(.cancel(id)).orThrow() else { return }
     if json { return printJSON(JobView(status)) }
     print("job \(id) is \(status.summary.state.name)")

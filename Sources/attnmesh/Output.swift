@@ -2,6 +2,7 @@ internal import ElementTypes
 internal import Foundation
 internal import MeshCore
 internal import MeshRuntime
+internal import MeshView
 
 /// Prints a value as JSON with snake_case keys.
 func printJSON(_ value: some Encodable, isPretty: Bool = true) {
@@ -28,15 +29,6 @@ func printTable(_ heading: [String], _ rows: [[String]]) {
     var line = cells.joined(separator: "  ")
     while line.last == " " { line.removeLast() }
     print(line)
-  }
-}
-
-/// A duration for a person.
-func age(_ seconds: Double) -> String {
-  switch seconds {
-  case ..<100: String(format: "%.1f s", seconds)
-  case ..<6_000: String(format: "%.0f min", seconds / 60)
-  default: String(format: "%.1f h", seconds / 3_600)
   }
 }
 

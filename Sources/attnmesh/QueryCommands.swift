@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import Foundation
 internal import MeshCore
 internal import MeshRuntime
+internal import MeshView
 
 /// `attnmesh jobs`.
 struct Jobs: ParsableCommand {

@@ -52,8 +52,7 @@ struct WorkerCommand: ParsableCommand {
   @Flag(help: "Take part only in place of a worker that was lost.")
   var spare = false
 
-  @Flag(help: "No log on standard error.")
-  var quiet = false
+  @OptionGroup(title: "Log") var logging: LogOptions
 
   @Option(help: .hidden)
   var lifeline: String?
@@ -80,9 +79,13 @@ struct WorkerCommand: ParsableCommand {
       throw MeshError(.badInput, "--threads \(threads): it must be 1 to 1024")
     }
     let memory = try memory.map { text throws(MeshError) in try byteCount(text, "--memory") }
+    // One that `attend` starts says nothing.
+    let log = lifeline == nil ? try logging.log() : ObservationLog()
     let board = StatusBoard<WorkerReport>()
     let web = try webService(http, beside: nil, .worker(board))
-    if let web, !quiet { Attnmesh.complain("metrics at http://\(web.address.local)/metrics") }
+    if let web, !logging.quiet {
+      Attnmesh.complain("metrics at http://\(web.address.local)/metrics")
+    }
     let service = try WorkerService(
       WorkerService.Configuration(
         name: name, coordinator: mesh.endpoint, listen: listen, advertised: advertise,
@@ -91,8 +94,10 @@ struct WorkerCommand: ParsableCommand {
         checkpoints: try checkpoints.map { path throws(MeshError) in
           try CheckpointDirectory.open(path)
         }, machine: String((machine ?? process.hostName).prefix(Limits.nameBytesMaximum)),
-        isSpare: spare, credentials: credentials, model: model,
-        log: ObservationLog(isOn: !quiet && lifeline == nil), board: web.map { _ in board }))
+        isSpare: spare, credentials: credentials, model: model, log: log,
+        board: web.map { _ in board }))
+    log.write(
+      Observation(.started, worker: name, detail: "worker, limits: \(Limits.summary)"))
     // Ends by a signal, or when the coordinator refuses it.
     var ended = interruption.wait { service.ended }
     if ended == nil {

@@ -223,7 +223,7 @@ extension Integration {
         let job = try mesh.submit(slow.flags)
         try waitUntilDurable(mesh, job)
         #expect(!scratch.names(in: directory(scratch)).isEmpty)
-        try mesh.output(["cancel", job])
+        try mesh.output(["cancel", job, "--yes"])
         try eventually("an empty directory") { scratch.names(in: directory(scratch)).isEmpty }
       }
     }

@@ -42,7 +42,7 @@ extension Integration {
         func isDraining() throws -> Bool {
           try mesh.worker("w1")?["standing"] as? String == "draining"
         }
-        try mesh.output(["drain", "w1", "--no-wait"])
+        try mesh.output(["drain", "w1", "--no-wait", "--yes"])
         try eventually("the drain") { try isDraining() }
         try mesh.killCoordinator()
         try mesh.restartCoordinator()
@@ -66,7 +66,7 @@ extension Integration {
         let finished = try mesh.submit(small)
         let first = try mesh.result(finished, name: "first")
         let cancelled = try mesh.submit(small)
-        try mesh.output(["cancel", cancelled])
+        try mesh.output(["cancel", cancelled, "--yes"])
         let discarded = try mesh.submit(small)
         try mesh.output(
           ["result", discarded, "--discard", "--quiet", "--output", scratch.file("d.npy")])

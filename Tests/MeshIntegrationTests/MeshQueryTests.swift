@@ -36,7 +36,7 @@ extension Integration {
         #expect(events.compactMap { $0["sequence"] as? Int } == Array(1...events.count))
         let own = try jsonLines(mesh.output(["events", "--json", "--job", job]))
         #expect(own.allSatisfy { $0["job"] as? String == job } && !own.isEmpty)
-        let cancelled = try jsonObject(mesh.output(["cancel", job, "--json"]))
+        let cancelled = try jsonObject(mesh.output(["cancel", job, "--yes", "--json"]))
         #expect((cancelled["summary"] as? [String: Any])?["state"] as? String == "done")
         // Told as it happens, not when a buffer is full.
         try eventually("the news") { follower.output.contains("\"job-done\"") }
@@ -58,7 +58,7 @@ extension Integration {
         follower.signal(SIGINT)
         #expect(try follower.wait() == .code(130))
         #expect(try mesh.state(job) == "queued", "looking away cancelled the job")
-        try mesh.output(["cancel", job])
+        try mesh.output(["cancel", job, "--yes"])
         #expect(try plain.wait() == .code(1))
       }
     }
@@ -99,12 +99,14 @@ extension Integration {
         let flags = try smallInputs(scratch)
         let output = ["--output", scratch.file("o.npy")]
         let unknown = String(repeating: "0", count: 31) + "7"
-        for command in [["result", unknown] + output, ["job", unknown], ["cancel", unknown]] {
+        for command in [
+          ["result", unknown] + output, ["job", unknown], ["cancel", unknown, "--yes"],
+        ] {
           expectRefusal(try mesh.run(command), code: 2, "no job \(unknown)")
         }
         let cancelled = try mesh.submit(flags)
-        #expect(try mesh.output(["cancel", cancelled]).contains("is cancelled"))
-        #expect(try mesh.output(["cancel", cancelled]).contains("is cancelled"))
+        #expect(try mesh.output(["cancel", cancelled, "--yes"]).contains("is cancelled"))
+        #expect(try mesh.output(["cancel", cancelled, "--yes"]).contains("is cancelled"))
         expectRefusal(
           try mesh.run(["result", cancelled] + output), code: 1, "cancelled by", cancelled)
         let late = try mesh.submit(flags + ["--deadline", "0.3"])
@@ -127,7 +129,7 @@ extension Integration {
             .map { String($0.1) }
         }
         try mesh.waitUntilFolding(job)
-        try mesh.output(["cancel", job])
+        try mesh.output(["cancel", job, "--yes"])
         expectRefusal(client, code: 1, "cancelled by")
         let flags = try smallInputs(scratch)
         #expect(try mesh.result(mesh.submit(flags)) == scratch.attend(flags, name: "alone"))

@@ -57,7 +57,8 @@ extension Integration {
         let output = ["--output", scratch.file("o.npy")]
         let commands = [
           ["attend"] + output + flags, ["submit"] + flags, ["result", id] + output, ["jobs"],
-          ["job", id], ["job", "abcd"], ["job", id, "--follow"], ["workers"], ["cancel", id],
+          ["job", id], ["job", "abcd"], ["job", id, "--follow"], ["workers"],
+          ["cancel", id, "--yes"],
           ["events"], ["events", "--follow"],
         ]
         // All at once: each waits a while before it gives up.

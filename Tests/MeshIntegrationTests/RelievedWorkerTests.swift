@@ -43,7 +43,7 @@ extension Integration {
         let mesh = try Mesh(scratch, workers: 3, environment: SlowJob.environment)
         let job = try mesh.submit(slow.flags)
         try mesh.waitUntilFolding(job)
-        let drain = try mesh.run(["drain", "w2"])
+        let drain = try mesh.run(["drain", "w2", "--yes"])
         #expect(try drain.wait() == .code(0))
         #expect(drain.output == "w2 has gone\n")
         #expect(try mesh.workers["w2"]?.wait() == .code(0))
@@ -55,13 +55,15 @@ extension Integration {
     @Test func drainOfAnIdleWorker() throws {
       try withScratch { scratch in
         let mesh = try Mesh(scratch, workers: 2)
-        #expect(try mesh.output(["drain", "w1"]) == "w1 has gone\n")
+        #expect(try mesh.output(["drain", "w1", "--yes"]) == "w1 has gone\n")
         #expect(try mesh.workers["w1"]?.wait() == .code(0))
         #expect(try mesh.workerNames() == ["w2"])
         expectRefusal(
-          try mesh.run(["drain", "w1"]), code: 2, "no worker named w1 here", "attnmesh workers")
-        expectRefusal(try mesh.run(["drain", "--no-wait", ""]), code: 2, "no worker named")
-        #expect(try mesh.output(["drain", "w2", "--no-wait", "--quiet"]) == "")
+          try mesh.run(["drain", "w1", "--yes"]), code: 2, "no worker named w1 here",
+          "there are w2", "attnmesh workers")
+        expectRefusal(
+          try mesh.run(["drain", "--yes", "--no-wait", ""]), code: 2, "no worker named")
+        #expect(try mesh.output(["drain", "w2", "--yes", "--no-wait", "--quiet"]) == "")
         #expect(try mesh.workers["w2"]?.wait() == .code(0))
       }
     }
@@ -74,7 +76,7 @@ extension Integration {
         let mesh = try Mesh(scratch, workers: 1, environment: SlowJob.slowness(5))
         let job = try mesh.submit(slow.flags)
         try mesh.waitUntilFolding(job)
-        let drain = try scratch.start(["drain", "w1"] + mesh.flags)
+        let drain = try scratch.start(["drain", "w1", "--yes"] + mesh.flags)
         try eventually("the drain") { try mesh.worker("w1")?["standing"] as? String == "draining" }
         try eventually("what it waits for") { drain.errors.contains("w1 still hosts virtual rank") }
         #expect(try mesh.output(["workers"]).contains("draining"))
@@ -100,7 +102,7 @@ extension Integration {
         let mesh = try Mesh(scratch, workers: 1, environment: SlowJob.environment)
         let job = try mesh.submit(slow.flags)
         try mesh.waitUntilFolding(job)
-        let drain = try scratch.start(["drain", "w1", "--quiet"] + mesh.flags)
+        let drain = try scratch.start(["drain", "w1", "--yes", "--quiet"] + mesh.flags)
         try eventually("the drain") { try mesh.worker("w1")?["standing"] as? String == "draining" }
         drain.signal(SIGINT)
         expectRefusal(drain, code: 130, "interrupted; w1 is drained all the same")
@@ -118,7 +120,7 @@ extension Integration {
         let job = try mesh.submit(slow.flags)
         try mesh.waitUntilFolding(job)
         for name in ["w1", "w2"] {
-          try mesh.output(["drain", name])
+          try mesh.output(["drain", name, "--yes"])
           #expect(try mesh.workers[name]?.wait() == .code(0))
           try mesh.startWorker(name)
         }
@@ -165,7 +167,7 @@ extension Integration {
         let job = try mesh.submit(slow.flags)
         try mesh.waitUntilFolding(job)
         try mesh.kill("w1")
-        #expect(try mesh.output(["cancel", job]).contains("is cancelled"))
+        #expect(try mesh.output(["cancel", job, "--yes"]).contains("is cancelled"))
         try expectNextJobIsRight(mesh, workers: 1)
       }
     }

@@ -36,7 +36,7 @@ extension Integration {
         }
         for (name, command) in [
           ("worker", ["jobs"]), ("viewer", ["submit", "--quiet"] + flags),
-          ("viewer", ["drain", "w1"]), ("client", ["drain", "w1"]),
+          ("viewer", ["drain", "w1", "--yes"]), ("client", ["drain", "w1", "--yes"]),
         ] {
           expectRefusal(
             try mesh.run(command + keys.identity(name)), code: 2, "a \(name) may not call")
@@ -67,7 +67,8 @@ extension Integration {
         #expect(try submit.wait() == .code(0), "\(submit.errors)")
         let job = String(submit.output.prefix(32))
         for command in [
-          ["job", job], ["cancel", job], ["result", job, "--output", scratch.file("o.npy")],
+          ["job", job], ["cancel", job, "--yes"],
+          ["result", job, "--output", scratch.file("o.npy")],
           ["events", "--job", job],
         ] {
           expectRefusal(

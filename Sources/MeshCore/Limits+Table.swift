@@ -1,0 +1,148 @@
+extension Limits {
+  /// One bound, for people and programs.
+  package struct Bound: Sendable {
+    /// As in the code.
+    package let name: String
+    package let value: Double
+    package let unit: String
+    package let meaning: String
+
+    init(_ name: String, _ value: Int, _ unit: String, _ meaning: String) {
+      self.init(name, Double(value), unit, meaning)
+    }
+
+    init(_ name: String, _ value: Duration, _ meaning: String) {
+      self.init(name, value.seconds, "s", meaning)
+    }
+
+    init(_ name: String, _ value: Double, _ unit: String, _ meaning: String) {
+      self.name = name
+      self.value = value
+      self.unit = unit
+      self.meaning = meaning
+    }
+  }
+
+  /// The bounds that an operator meets first, on one line.
+  package static var summary: String {
+    "\(workersMaximum) workers, \(vranksMaximum) virtual ranks, \(jobsMaximum) jobs, "
+      + "\(queuedJobsPerClientMaximum) a client, frames of \(bytes(controlFrameBytesMaximum)) and "
+      + "\(bytes(dataFrameBytesMaximum)), a worker is lost after \(heartbeatTimeout.seconds) s; "
+      + "`attnmesh limits` lists all"
+  }
+
+  /// Every bound there is.
+  package static var table: [Bound] { shapes + frames + queues + windows + protection + times }
+
+  private static var shapes: [Bound] {
+    [
+      Bound("tokensMaximum", tokensMaximum, "tokens", "of the queries, or the keys, of a job"),
+      Bound("headDimensionMaximum", headDimensionMaximum, "elements", "of one head's row"),
+      Bound("headsMaximum", headsMaximum, "heads", "of a tensor, times its batch"),
+      Bound("vranksMaximum", vranksMaximum, "virtual ranks", "of a job"),
+      Bound("workersMaximum", workersMaximum, "workers", "of a mesh"),
+    ]
+  }
+
+  private static var frames: [Bound] {
+    [
+      Bound(
+        "controlFrameBytesMaximum", controlFrameBytesMaximum, "bytes", "of a control message"),
+      Bound(
+        "payloadBytesMaximum", payloadBytesMaximum, "bytes",
+        "of rows in one message of a tile or state"),
+      Bound("dataFrameBytesMaximum", dataFrameBytesMaximum, "bytes", "of a payload frame"),
+      Bound("textBytesMaximum", textBytesMaximum, "bytes", "of a text; longer ones are cut"),
+      Bound("nameBytesMaximum", nameBytesMaximum, "bytes", "of a name"),
+    ]
+  }
+
+  private static var queues: [Bound] {
+    [
+      Bound("jobsMaximum", jobsMaximum, "jobs", "known to a coordinator, without tombstones"),
+      Bound(
+        "queuedJobsPerClientMaximum", queuedJobsPerClientMaximum, "jobs",
+        "of one client, waiting or running"),
+      Bound("parkedCallsMaximum", parkedCallsMaximum, "calls", "that wait for events"),
+      Bound("eventsKeptMaximum", eventsKeptMaximum, "events", "kept at least"),
+      Bound("eventsPerReplyMaximum", eventsPerReplyMaximum, "events", "in one reply"),
+      Bound("alarmsToldMaximum", alarmsToldMaximum, "alarms", "told by status"),
+      Bound("cordonsKeptMaximum", cordonsKeptMaximum, "workers", "whose cordons are remembered"),
+      Bound("repliesKeptMaximum", repliesKeptMaximum, "replies", "kept for calls that come again"),
+      Bound("fencedKeptMaximum", fencedKeptMaximum, "workers", "remembered to have hung"),
+      Bound(
+        "mailboxEventsMaximum", mailboxEventsMaximum, "notices", "between two threads of a process"),
+    ]
+  }
+
+  private static var windows: [Bound] {
+    [
+      Bound("windowTiles", windowTiles, "K/V tiles", "fetched ahead of a virtual rank"),
+      Bound("tilesPerFold", tilesPerFold, "K/V tiles", "given to compute threads at once"),
+      Bound(
+        "foldsOutstanding", foldsOutstanding, "folds", "given to compute threads, not yet done"),
+      Bound(
+        "storeCreditBytes", storeCreditBytes, "bytes", "asked of the input store, not yet here"),
+      Bound(
+        "storePullsOutstanding", storePullsOutstanding, "tiles",
+        "asked of the input store, not yet here"),
+      Bound(
+        "resultMessagesOutstanding", resultMessagesOutstanding, "messages",
+        "of a result, sent and not acknowledged"),
+      Bound(
+        "copyMessagesOutstanding", copyMessagesOutstanding, "messages",
+        "of a copy, sent or asked for and not answered"),
+      Bound(
+        "copyMessagesPerReceipt", copyMessagesPerReceipt, "messages", "of a copy in one receipt"),
+      Bound("recoveriesKeptMaximum", recoveriesKeptMaximum, "recoveries", "told of a job"),
+      Bound("participantsMaximum", participantsMaximum, "workers", "told of a job"),
+      Bound(
+        "effectsHeldMaximum", effectsHeldMaximum, "effects", "that wait for the journal's disk"),
+    ]
+  }
+
+  private static var protection: [Bound] {
+    [
+      Bound(
+        "copyCostMaximum", copyCostMaximum, "of compute time", "that copies may take"),
+      Bound("copiesOfARankMinimum", copiesOfARankMinimum, "copies", "of a virtual rank, at least"),
+      Bound(
+        "strikesMaximum", strikesMaximum, "workers",
+        "lost in a row at a rank that doesn't get on, before its job fails"),
+      Bound("strikeInterval", strikeInterval, "within which several losses count as one"),
+    ]
+  }
+
+  private static var times: [Bound] {
+    [
+      Bound("tickInterval", tickInterval, "between two looks of a loop at its clock"),
+      Bound("heartbeatInterval", heartbeatInterval, "between two heartbeats"),
+      Bound("quietBeatInterval", quietBeatInterval, "the same, of jobs without protection"),
+      Bound("heartbeatTimeout", heartbeatTimeout, "of silence, after which a worker is lost"),
+      Bound("hangTimeout", hangTimeout, "without a fold done, after which a worker hangs"),
+      Bound("slowTileMaximum", slowTileMaximum, "that a tile is believed to take"),
+      Bound("rejoinTimeout", rejoinTimeout, "for workers to come back to a restarted coordinator"),
+      Bound("quietRejoinTimeout", quietRejoinTimeout, "the same, without protection"),
+      Bound("handOverTimeout", handOverTimeout, "until a stopped rank that isn't copied goes on"),
+      Bound("handOverInterval", handOverInterval, "until it is asked again"),
+      Bound("drainTimeout", drainTimeout, "that a worker which is to end waits to be relieved"),
+      Bound("copyTimeout", copyTimeout, "until a silent holder is asked again"),
+      Bound(
+        "copyRepeatsMaximum", copyRepeatsMaximum, "times", "that the last holder is asked again"),
+      Bound("holderRetryInterval", holderRetryInterval, "until a broken holder is tried again"),
+      Bound("holderRetryIntervalMaximum", holderRetryIntervalMaximum, "the same, at last"),
+      Bound("slotRetryInterval", slotRetryInterval, "until a disk that failed is tried again"),
+      Bound("slotTimeout", slotTimeout, "that a checkpoint is waited for, beside its bytes"),
+      Bound("slotRateMinimum", slotRateMinimum, "bytes/s", "of a disk that is waited for"),
+      Bound("commitRetryInterval", commitRetryInterval, "until a failed commit is tried again"),
+      Bound("loopLagMaximum", loopLagMaximum, "beyond which a late coordinator doubts itself"),
+      Bound("answerTimeoutMinimum", answerTimeoutMinimum, "until a question counts as lost"),
+      Bound("pullTimeout", pullTimeout, "until a tile is asked of another source"),
+      Bound("pullRetryInterval", pullRetryInterval, "until the input store is asked again"),
+      Bound("refusalsMaximum", refusalsMaximum, "refusals", "in a row of a damaged result or copy"),
+      Bound("resultTimeout", resultTimeout, "until a result is sent again"),
+      Bound("uploadTimeout", uploadTimeout, "without a byte, after which an upload is given up"),
+      Bound("callTimeMaximum", callTimeMaximum, "that a call may take"),
+    ]
+  }
+}

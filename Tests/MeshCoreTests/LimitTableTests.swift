@@ -1,0 +1,25 @@
+import Foundation
+import MeshCore
+import Testing
+
+/// What `attnmesh limits` prints.
+@Suite struct LimitTableTests {
+  @Test("the table has every bound of the code, once, with a unit and a meaning")
+  func complete() throws {
+    let source = URL(filePath: #filePath).deletingLastPathComponent()
+      .appending(path: "../../Sources/MeshCore/Limits.swift")
+    let code = try String(contentsOf: source, encoding: .utf8)
+    let names = code.matches(of: /static let (\w+)/).map { String($0.1) }
+    let table = Limits.table
+    #expect(names.count > 50)
+    #expect(table.map(\.name).sorted() == names.sorted())
+    #expect(table.allSatisfy { $0.value > 0 && !$0.unit.isEmpty && !$0.meaning.isEmpty })
+  }
+
+  @Test("the values are those of the code")
+  func values() throws {
+    func value(_ name: String) -> Double? { Limits.table.first { $0.name == name }?.value }
+    #expect(value("heartbeatTimeout") == 0.9 && value("workersMaximum") == 256)
+    #expect(Limits.summary.contains("256 workers") && !Limits.summary.contains("\n"))
+  }
+}
