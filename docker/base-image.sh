@@ -6,7 +6,7 @@
 set -euo pipefail
 
 tag=$1
-packages=libprotobuf-c1,libsqlite3-0,libssl3,libxxhash0,libzmq5
+packages=libcurl4,libprotobuf-c1,libsqlite3-0,libssl3,libxxhash0,libzmq5
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/attnmesh
 . /etc/os-release
 [ "${ID:-}" = debian ] || {

@@ -15,7 +15,8 @@ export ATTNMESH_IMAGE=attnmesh:local
 export ATTNMESH_DATA=$PWD/$state/chaos
 export ATTNMESH_HTTP_PORT=
 export ATTNMESH_WORKER_MEMORY=1g
-export COMPOSE_FILE=${COMPOSE_FILE:-docker/compose.yaml}
+export COMPOSE_FILE=$PWD/docker/compose.yaml
+unset COMPOSE_PROFILES
 # Seconds of two cores, in many tiles.
 heads=3 tokens=40960 dimension=64
 job_flags=(--query q.npy --key k.npy --value v.npy --mask causal)

@@ -15,7 +15,8 @@ export ATTNMESH_IMAGE=attnmesh:local
 export ATTNMESH_DATA=$PWD/$state/data
 # Any free port, unless the cluster stays.
 export ATTNMESH_HTTP_PORT=${ATTNMESH_HTTP_PORT-${KEEP:+7702}}
-export COMPOSE_FILE=${COMPOSE_FILE:-docker/compose.yaml}
+export COMPOSE_FILE=$PWD/docker/compose.yaml
+unset COMPOSE_PROFILES
 
 say() { echo "== $*"; }
 
@@ -29,7 +30,10 @@ finish() {
 }
 
 if [ -e "$kept" ]; then
+  # shellcheck source=/dev/null
   . "$kept"
+  # After a restart of the machine its number may be another's.
+  [ "$(cat "/proc/${engine_process:-none}/comm" 2>/dev/null)" = dockerd ] || engine_process=
   if [ "${1:-}" != down ]; then say "an earlier cluster is still up"; fi
   finish
   trap - INT TERM
@@ -51,14 +55,17 @@ say "image"
 docker/image.sh "$binary" "$ATTNMESH_IMAGE"
 
 say "a coordinator and $workers workers"
-compose up --detach --scale worker="$workers" 2>&1 | grep -v -e '^Creating .* \.\.\. *$' -e '\[K' || true
+if ! compose up --detach --scale worker="$workers" >"$state/up.log" 2>&1; then
+  cat "$state/up.log" >&2
+  exit 1
+fi
 await_health coordinator 1
 await_health worker "$workers"
 
 say "a job: 3,001 tokens of a real language model's layer, causal"
 cp "$fixtures"/{q,k,v}.npy "$ATTNMESH_DATA/"
 rm -f "$ATTNMESH_DATA"/{o,lse}.npy
-compose run --rm -T client attend --query q.npy --key k.npy --value v.npy --mask causal \
+compose run --rm --no-deps -T client attend --query q.npy --key k.npy --value v.npy --mask causal \
   --output o.npy --lse lse.npy
 tensors=(--query "$fixtures/q.npy" --key "$fixtures/k.npy" --value "$fixtures/v.npy" --mask causal)
 "$binary" check "${tensors[@]}" --output "$ATTNMESH_DATA/o.npy" --lse "$ATTNMESH_DATA/lse.npy"
@@ -68,7 +75,7 @@ cmp "$ATTNMESH_DATA/lse.npy" "$state/lse.npy"
 echo "equal to one process's, byte for byte"
 
 say "who is there"
-compose run --rm -T operator workers
+compose run --rm --no-deps -T operator workers
 
 if [ -n "${KEEP:-}" ]; then
   trap - EXIT INT TERM

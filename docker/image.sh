@@ -32,4 +32,6 @@ if ! output=$(DOCKER_BUILDKIT=0 docker build --file docker/Dockerfile --target l
   echo "$output" >&2
   exit 1
 fi
+# It has what it needs, or says what is missing.
+docker run --rm --network none "$tag" --version >/dev/null
 docker image inspect --format "image $tag: {{.Size}} bytes" "$tag"
