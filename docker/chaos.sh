@@ -31,7 +31,7 @@ finish() {
   give_address_back
   take_down "$state/down.log"
   end_engine
-  rm -rf "$ATTNMESH_DATA"
+  rm -rf "$ATTNMESH_DATA" "$state"/chaos-{o,lse}.npy
 }
 
 # Numbers in ±[⅛, 1), float16: what /dev/urandom gives, less most bits of the exponents.
