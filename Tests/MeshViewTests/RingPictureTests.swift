@@ -83,13 +83,13 @@ import Testing
           + " about 18.3 s left",
         "protection  peer + disk",
         "",
-        "  WORKER  STANDING  RANKS      PROGRESS                    TILES/S       OUT        IN"
+        "  WORKER  STANDING  RANKS      PROGRESS              TILES/S       OUT        IN"
           + "  COMPUTE  WAIT",
-        "╭ w1      active    0          ████████████░░░░░░░░ 60 %      5.0  1.0 MB/s  2.0 MB/s"
+        "╭ w1      active    0          █████████░░░░░░ 60 %      5.0  1.0 MB/s  2.0 MB/s"
           + "     90 %  10 %",
-        "╰ w2      active    1          ██████░░░░░░░░░░░░░░ 30 %      1.0  1.0 MB/s  2.0 MB/s"
+        "╰ w2      active    1          ████░░░░░░░░░░░ 30 %      1.0  1.0 MB/s  2.0 MB/s"
           + "     90 %  10 %",
-        "  s1      spare                                               0.0     0 B/s     0 B/s"
+        "  s1      spare                                          0.0     0 B/s     0 B/s"
           + "        -     -",
         "",
         "events",
@@ -123,7 +123,8 @@ import Testing
     for width in [1, 10, 40, 80, 300] {
       let lines = picture.lines(width: width, height: height)
       #expect(lines.count <= height && lines.allSatisfy { $0.count <= width })
-      #expect(lines.count == height || height > 50)
+      // A section needs three lines.
+      #expect(lines.count >= height - 2 || height > 50)
     }
   }
 
