@@ -18,11 +18,13 @@ final class WireTiles {
   let frames: [[UInt8]]
   /// Where tiles are packed.
   let engine: FoldEngine
+  /// Tiles that are packed now, the oldest first.
+  private var packed: [Int] = []
   /// The second engine packs what never was on a wire.
   private let witness: FoldEngine
 
-  /// Tiles in turn: more than a cache holds.
-  private static let count = 64
+  /// Tiles in turn.
+  private static let count = 16
 
   init(element: ElementType) {
     let headDimension = 128
@@ -63,18 +65,22 @@ final class WireTiles {
         (try? part.verify(in: bytes)) != nil
       else { return false }
       engine.packKeys(tile: header.tile.index, part: 0, payload: part.payload(in: bytes))
+      packed.append(header.tile.index)
+      // What was folded makes room, as in a worker.
+      if packed.count > Limits.windowTiles { engine.unpack(packed.removeFirst()) }
       return true
     }
   }
 
   /// Whether the packed tiles are those of the frames, bit for bit.
   func isPackedRight() -> Bool {
-    frames.indices.allSatisfy { tile in
-      frames[tile].withUnsafeBytes { bytes in
-        guard let part = try? PayloadFrame<TilePart>(decoding: bytes) else { return false }
-        witness.packKeys(tile: tile, part: 0, payload: part.payload(in: bytes))
-        return engine.hasEqualTile(tile, to: witness)
+    packed.count == Limits.windowTiles
+      && packed.allSatisfy { tile in
+        frames[tile].withUnsafeBytes { bytes in
+          guard let part = try? PayloadFrame<TilePart>(decoding: bytes) else { return false }
+          witness.packKeys(tile: tile, part: 0, payload: part.payload(in: bytes))
+          return engine.hasEqualTile(tile, to: witness)
+        }
       }
-    }
   }
 }

@@ -32,7 +32,9 @@ extension Limits {
   }
 
   /// Every bound there is.
-  package static var table: [Bound] { shapes + frames + queues + windows + protection + times }
+  package static var table: [Bound] {
+    shapes + frames + keys + queues + published + windows + protection + times
+  }
 
   private static var shapes: [Bound] {
     [
@@ -54,6 +56,33 @@ extension Limits {
       Bound("dataFrameBytesMaximum", dataFrameBytesMaximum, "bytes", "of a payload frame"),
       Bound("textBytesMaximum", textBytesMaximum, "bytes", "of a text; longer ones are cut"),
       Bound("nameBytesMaximum", nameBytesMaximum, "bytes", "of a name"),
+    ]
+  }
+
+  private static var keys: [Bound] {
+    [
+      Bound("keysMaximum", keysMaximum, "keys", "that are admitted"),
+      Bound("keyFileBytesMaximum", keyFileBytesMaximum, "bytes", "of a key file or list of keys"),
+    ]
+  }
+
+  private static var published: [Bound] {
+    [
+      Bound("jobsPublishedMaximum", jobsPublishedMaximum, "jobs", "on the live page"),
+      Bound("runsPublishedMaximum", runsPublishedMaximum, "jobs", "on it with their ranks"),
+      Bound("eventsPublishedMaximum", eventsPublishedMaximum, "events", "on the live page"),
+      Bound(
+        "departedPublishedMaximum", departedPublishedMaximum, "workers", "on it that have gone"),
+      Bound(
+        "meteredWorkersMaximum", meteredWorkersMaximum, "workers", "whose counters are kept"),
+      Bound("httpConnectionsMaximum", httpConnectionsMaximum, "connections", "of HTTP"),
+      Bound("httpHeadBytesMaximum", httpHeadBytesMaximum, "bytes", "of an HTTP request"),
+      Bound("httpDrainBytesMaximum", httpDrainBytesMaximum, "bytes", "read of a refused one"),
+      Bound("publishInterval", publishInterval, "between two reports of a loop"),
+      Bound("publishTimeout", publishTimeout, "without a report: not healthy"),
+      Bound("commitTimeout", commitTimeout, "that a commit waits for the disk: not healthy"),
+      Bound("httpTimeout", httpTimeout, "for an HTTP request, and for taking its answer"),
+      Bound("httpIdleTimeout", httpIdleTimeout, "until a silent HTTP connection is closed"),
     ]
   }
 

@@ -136,7 +136,9 @@ import Testing
     worker.assign(plan, hosts: [0, 1, 2], peers: 3)
     worker.deliverStore()
     worker.send(.coordinator(.introduce(term: 4)))
-    #expect(worker.words == [.hello(sampleHello(1))])
+    var hello = sampleHello(1)
+    hello.term = 4
+    #expect(worker.words == [.hello(hello)])
     worker.send(.tick)
     #expect(worker.lastBeat == nil, "not before it is welcome")
     worker.foldNext()

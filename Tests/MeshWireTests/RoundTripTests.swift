@@ -23,7 +23,8 @@ extension WireTests {
       let control = Set(Samples.requests.map(\.method))
       let data = Set(Samples.storeRequests.map(\.method))
       #expect(control.union(data) == Set(Method.allCases))
-      let kinds = Set(Samples.events(32, detail: "").events.map(\.observation.kind))
+      let kinds = Set(
+        Samples.events(Observation.Kind.allCases.count, detail: "").events.map(\.observation.kind))
       #expect(kinds == Set(Observation.Kind.allCases))
     }
 
