@@ -23,18 +23,20 @@ run: build
 	cmp out/o.npy out/o1.npy
 	@echo "equal, byte for byte"
 
-# Builds once: executable, libraries and tests share the release build. Tests with real processes have the
+# Builds once, executable, libraries and tests together. Tests with real processes have the
 # cores to themselves: some of them wait for what a machine that is busy does late.
 TEST = $(SWIFT) test -c release --disable-testable-imports
 PROCESSES = MeshIntegrationTests|MeshChaosTests
-test: lint build browser
+test: lint setup browser
+	$(BUILD) --build-tests
 	Protos/generate.sh --check
 	Scripts/check-levels.sh
 	Scripts/compile-embedded.sh
-	$(TEST) --skip "$(PROCESSES)"
+	$(TEST) --skip-build --skip "$(PROCESSES)"
 	$(TEST) --skip-build --filter "$(PROCESSES)" --no-parallel
 	$(BINARY) chaos --quiet $(foreach scenario,$(CHAOS),--only $(scenario))
-	$(BINARY) bench failover --oversubscribe --seconds 60
+	$(BINARY) bench failover --oversubscribe --seconds 30
+	docker/chaos.sh
 
 # Faults in real processes, some of every kind; `make chaos` runs all there are.
 CHAOS = C1-kill-in-the-middle C1-kill-three-in-turn C1-die-of-copies C2-kill-three-of-four \

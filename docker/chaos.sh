@@ -26,10 +26,12 @@ watchdog=90
 
 # MARK: The cluster
 
+one=
 finish() {
   trap '' INT TERM
+  [ -z "$one" ] || docker rm --force "$one" >/dev/null
   give_address_back
-  take_down "$state/down.log"
+  take_down "$state/down.log" || true
   end_engine
   rm -rf "$ATTNMESH_DATA" "$state"/chaos-{o,lse}.npy
 }
@@ -74,7 +76,7 @@ give_address_back() {
 
 # How a container's process 1 ended since the fault: `docker events` remembers.
 exit_code() {
-  docker events --since "$fault_time" --until "$(date +%s)" --filter "container=$1" \
+  docker events --since "$fault_time" --until "$(date +%s.%N)" --filter "container=$1" \
     --filter event=die --format '{{.Actor.Attributes.exitCode}}' | tail -n 1
 }
 
@@ -223,13 +225,13 @@ scenario() {
 
 # A verb that handles no signals itself has to end by them as process 1 too.
 process_one() {
-  local one
   one=$(docker run --detach --network none "$ATTNMESH_IMAGE" simulate --seeds 100000000)
   until_true is_running "$one"
   docker stop --time 60 "$one" >/dev/null
   local code
   code=$(docker inspect --format '{{.State.ExitCode}}' "$one")
   docker rm --force "$one" >/dev/null
+  one=
   if [ "$code" = 137 ]; then
     failed=$((failed + 1))
     echo "SIGTERM to a command as process 1: NOT AS EXPECTED: it had to be killed"

@@ -24,7 +24,10 @@ finish() {
   trap '' INT TERM
   say "taking the cluster down"
   # What ran in it is over: nobody waits for workers to hand over.
-  take_down "$state/down.log"
+  if ! take_down "$state/down.log"; then
+    echo "the cluster could not be taken down; docker/cluster.sh down tries again" >&2
+    return 1
+  fi
   end_engine
   rm -f "$kept"
 }
@@ -35,9 +38,11 @@ if [ -e "$kept" ]; then
   # After a restart of the machine its number may be another's.
   [ "$(cat "/proc/${engine_process:-none}/comm" 2>/dev/null)" = dockerd ] || engine_process=
   if [ "${1:-}" != down ]; then say "an earlier cluster is still up"; fi
+  was_own=$engine_directory
   finish
   trap - INT TERM
-  unset DOCKER_HOST
+  # The engine that it had for itself is gone; somebody else's is still there.
+  [ -z "$was_own" ] || unset DOCKER_HOST
 fi
 [ "${1:-}" != down ] || exit 0
 
@@ -76,13 +81,15 @@ echo "equal to one process's, byte for byte"
 
 say "who is there"
 compose run --rm --no-deps -T operator workers
+compose run --rm --no-deps -T operator status
 
 if [ -n "${KEEP:-}" ]; then
   trap - EXIT INT TERM
   {
     [ -z "$engine_directory" ] || echo "export DOCKER_HOST=unix://$engine_directory/sock"
     echo "engine_directory=$engine_directory engine_process=$engine_process"
-    echo "export ATTNMESH_IMAGE=$ATTNMESH_IMAGE ATTNMESH_DATA=$ATTNMESH_DATA COMPOSE_FILE=$COMPOSE_FILE"
+    printf 'export ATTNMESH_IMAGE=%q ATTNMESH_DATA=%q COMPOSE_FILE=%q\n' \
+      "$ATTNMESH_IMAGE" "$ATTNMESH_DATA" "$COMPOSE_FILE"
     echo "export COMPOSE_PROJECT_NAME=$project ATTNMESH_HTTP_PORT=$ATTNMESH_HTTP_PORT"
   } >"$kept"
   say "it stays up: dashboard at http://127.0.0.1:$ATTNMESH_HTTP_PORT, files in $state/data"

@@ -72,9 +72,10 @@ compose() { docker-compose --project-name "$project" "$@"; }
 
 # Ends what runs under that name, and forgets it; $1 is where to say what becomes of it.
 take_down() {
-  docker version >/dev/null 2>&1 || return 0
+  # An engine of its own that has ended took everything with it.
+  docker version >/dev/null 2>&1 || { [ -n "$engine_directory" ] && return; return 1; }
   compose --profile chaos --profile tools down --volumes --remove-orphans --timeout 5 >"$1" 2>&1 ||
-    cat "$1" >&2
+    { cat "$1" >&2; return 1; }
 }
 
 # Waits until a service's containers are healthy, or says what ails them. The limit is a watchdog.

@@ -9472,7 +9472,7 @@ const ProtobufCEnumDescriptor mesh__v1__worker_standing__descriptor =
   mesh__v1__worker_standing__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
-static const ProtobufCEnumValue mesh__v1__event_kind__enum_values_by_number[34] =
+static const ProtobufCEnumValue mesh__v1__event_kind__enum_values_by_number[35] =
 {
   { "EVENT_KIND_UNSPECIFIED", "MESH__V1__EVENT_KIND__EVENT_KIND_UNSPECIFIED", 0 },
   { "EVENT_KIND_WORKER_JOINED", "MESH__V1__EVENT_KIND__EVENT_KIND_WORKER_JOINED", 1 },
@@ -9508,11 +9508,12 @@ static const ProtobufCEnumValue mesh__v1__event_kind__enum_values_by_number[34] 
   { "EVENT_KIND_WORKER_CORDONED", "MESH__V1__EVENT_KIND__EVENT_KIND_WORKER_CORDONED", 38 },
   { "EVENT_KIND_WORKER_UNCORDONED", "MESH__V1__EVENT_KIND__EVENT_KIND_WORKER_UNCORDONED", 39 },
   { "EVENT_KIND_STARTED", "MESH__V1__EVENT_KIND__EVENT_KIND_STARTED", 40 },
+  { "EVENT_KIND_KEYS_UNREADABLE", "MESH__V1__EVENT_KIND__EVENT_KIND_KEYS_UNREADABLE", 41 },
 };
 static const ProtobufCIntRange mesh__v1__event_kind__value_ranges[] = {
-{0, 0},{10, 5},{20, 13},{0, 34}
+{0, 0},{10, 5},{20, 13},{0, 35}
 };
-static const ProtobufCEnumValueIndex mesh__v1__event_kind__enum_values_by_name[34] =
+static const ProtobufCEnumValueIndex mesh__v1__event_kind__enum_values_by_name[35] =
 {
   { "EVENT_KIND_ACCESS_REFUSED", 29 },
   { "EVENT_KIND_ASSIGNED", 13 },
@@ -9529,6 +9530,7 @@ static const ProtobufCEnumValueIndex mesh__v1__event_kind__enum_values_by_name[3
   { "EVENT_KIND_JOB_STARTED", 7 },
   { "EVENT_KIND_JOB_SUBMITTED", 5 },
   { "EVENT_KIND_KEYS_CHANGED", 30 },
+  { "EVENT_KIND_KEYS_UNREADABLE", 34 },
   { "EVENT_KIND_MESSAGE_DROPPED", 24 },
   { "EVENT_KIND_REHOSTED", 17 },
   { "EVENT_KIND_RELEASED", 14 },
@@ -9556,9 +9558,9 @@ const ProtobufCEnumDescriptor mesh__v1__event_kind__descriptor =
   "EventKind",
   "Mesh__V1__EventKind",
   "mesh.v1",
-  34,
+  35,
   mesh__v1__event_kind__enum_values_by_number,
-  34,
+  35,
   mesh__v1__event_kind__enum_values_by_name,
   3,
   mesh__v1__event_kind__value_ranges,

@@ -8,6 +8,11 @@ extension Coordinator {
       effects.append(.reply(.failure(failure), to: ticket))
       return
     }
+    // Before kept replies, which whoever asked first may see.
+    if let failure = refusal(of: request, to: header) {
+      effects.append(.reply(.failure(failure), to: ticket))
+      return
+    }
     if request.method.isKept {
       // Their replies would wait for the disk, and who knows how many of them.
       if commits.isFailing, !replies.holds(ticket.request) {
@@ -30,9 +35,6 @@ extension Coordinator {
       // Its reply would be taken for that of the call which is kept under this id.
       effects.append(.reply(.failure(conflict(ticket.request)), to: ticket))
       return
-    }
-    if let failure = refusal(of: request, to: header) {
-      return reply(.failure(failure), to: ticket, into: &effects)
     }
     perform(request, header: header, ticket: ticket, at: now, into: &effects)
   }
@@ -87,7 +89,7 @@ extension Coordinator {
     case .discard(let job):
       discard(job, ticket: ticket, at: now, into: &effects)
     case .workers:
-      reply(.success(.workers(workerList(at: now))), to: ticket, into: &effects)
+      reply(.success(.workers(workerList(at: now, for: header))), to: ticket, into: &effects)
     case .drain(let name):
       drain(name, by: header.client, ticket: ticket, at: now, into: &effects)
     case .cordon(let name, let isLifted):
@@ -97,6 +99,17 @@ extension Coordinator {
       reply(.success(.mesh(meshStatus(at: now))), to: ticket, into: &effects)
     case .events(let request):
       park(request, ticket: ticket, until: now + header.remaining, at: now, into: &effects)
+    }
+  }
+
+  /// Workers as somebody may see them: whose job they work for is told to its client and to those who
+  /// see all.
+  private func workerList(at now: Duration, for header: CallHeader) -> [WorkerStatus] {
+    workerList(at: now).map { worker in
+      guard header.role == .client, let job = worker.job, !owns(job, header) else { return worker }
+      var worker = worker
+      (worker.job, worker.vranks) = (nil, [])
+      return worker
     }
   }
 

@@ -145,6 +145,11 @@ extension Coordinator {
       return "its numerics fingerprint is \(hello.numerics) and that of this mesh is \(numerics);"
         + " workers of one mesh must compute the same bits: give all of them one ATTNMESH_CPU"
     }
+    let run = activeIndex.flatMap { jobs[$0].run }
+    let known = run?.table.peers.first { $0.worker == hello.worker }
+    if let known, known.publicKey != hello.publicKey {
+      return "worker \(hello.worker) has another key in the job that runs"
+    }
     if members.contains(where: { $0.name == hello.name && $0.id != hello.worker }) {
       return "a worker named \(hello.name) is already here; give this one another --name"
     }

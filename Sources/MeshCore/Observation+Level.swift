@@ -28,7 +28,7 @@ extension Observation.Kind {
   /// asked for or has been dealt with, the rest of work that goes its way.
   package var level: Observation.Level {
     switch self {
-    case .jobFailed, .storeAlarm: .error
+    case .jobFailed, .storeAlarm, .keysUnreadable: .error
     case .workerRefused, .workerLost, .tileRefused, .copyRefused, .straggler, .coordinatorLate,
       .checkpointAlarm, .accessRefused:
       .warning

@@ -56,6 +56,8 @@ package struct Observation: Hashable, Sendable {
     case workerCordoned = 38
     case workerUncordoned = 39
     case started = 40
+    /// The list of keys can't be read: the one from before stays in force.
+    case keysUnreadable = 41
 
     /// Whether it belongs to the ordinary course of a job, or comes in great number.
     var isMinor: Bool {
@@ -102,6 +104,7 @@ package struct Observation: Hashable, Sendable {
       case .workerCordoned: "worker-cordoned"
       case .workerUncordoned: "worker-uncordoned"
       case .started: "started"
+      case .keysUnreadable: "keys-unreadable"
       }
     }
   }

@@ -116,9 +116,10 @@ extension Dashboard {
       });
     }
 
-    const BAD = ['worker-lost', 'job-failed', 'store-alarm', 'checkpoint-alarm'];
+    const BAD = ['worker-lost', 'job-failed', 'store-alarm', 'checkpoint-alarm',
+      'keys-unreadable'];
     const WARN = ['straggler', 'coordinator-late', 'worker-draining', 'worker-refused',
-      'worker-left'];
+      'worker-left', 'access-refused'];
 
     function showEvents(ring) {
       const list = document.getElementById('events');

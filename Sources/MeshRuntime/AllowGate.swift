@@ -14,6 +14,11 @@ package final class AllowGate: Sendable {
   private struct State {
     var list: AllowList
     var version: FileVersion
+    /// A version that was seen once: it may be in the middle of being written.
+    var candidate: FileVersion?
+    /// Why the file's present version isn't in force, and when that was told last.
+    var problem: String?
+    var toldAt = Duration.zero
     var day: String
     /// A key of the self-test, for as long as it takes.
     var probe: String?
@@ -64,25 +69,48 @@ package final class AllowGate: Sendable {
     }
   }
 
-  /// Looks at the file and at the calendar.
+  /// Looks at the file and at the calendar. A new version is taken when it is found twice, so that half
+  /// of a file that is being written is not taken for the whole.
   package func refresh() -> Change {
     let day = WallClock.day
-    let known = state.withLock { state in
+    let version = Self.version(path)
+    let isNew = state.withLock { state in
       state.day = day
-      return state.version
+      defer { state.candidate = version }
+      guard let version else {
+        state.problem = "--allow \(path): it isn't there"
+        return false
+      }
+      if version == state.version, state.problem?.hasSuffix("it isn't there") == true {
+        state.problem = nil
+      }
+      return version != state.version && version == state.candidate
     }
-    guard let version = Self.version(path), version != known else { return .none }
+    guard isNew, let version else { return reminder() }
     do throws(MeshError) {
-      let (list, version) = try Self.read(path)
+      let list = try Self.read(path).list
       state.withLock { state in
-        state.list = list
-        state.version = version
+        (state.list, state.version, state.problem) = (list, version, nil)
       }
       return .reread(count: list.count)
     } catch {
-      // Told once for each version.
-      state.withLock { $0.version = version }
-      return .unreadable(error.message)
+      state.withLock { state in
+        (state.version, state.problem, state.toldAt) = (version, error.message, .zero)
+      }
+      return reminder()
+    }
+  }
+
+  /// What is wrong with the file is told again and again: a key that was to be taken back may still be
+  /// good.
+  private func reminder() -> Change {
+    state.withLock { state in
+      let now = MonotonicClock.now
+      guard let problem = state.problem,
+        state.toldAt == .zero || now - state.toldAt >= .seconds(60)
+      else { return .none }
+      state.toldAt = now
+      return .unreadable(problem)
     }
   }
 
@@ -97,16 +125,23 @@ package final class AllowGate: Sendable {
 
   func setProbe(_ key: String?) { state.withLock { $0.probe = key } }
 
-  private static func read(_ path: String) throws(MeshError) -> (AllowList, FileVersion) {
+  private static func read(
+    _ path: String
+  ) throws(MeshError) -> (list: AllowList, version: FileVersion) {
     let (text, status) = try readSmallFile(path, flag: "--allow")
     guard status.st_mode & 0o022 == 0 else {
       throw MeshError(.badInput, "--allow \(path): others can write it; say chmod 644")
     }
+    let list: AllowList
     do throws(AllowList.Problem) {
-      return (try AllowList(parsing: text), version(status))
+      list = try AllowList(parsing: text)
     } catch {
       throw MeshError(.badInput, "--allow \(path), \(error.description)")
     }
+    guard list.count > 0 else {
+      throw MeshError(.badInput, "--allow \(path): it admits nobody; add a key's line")
+    }
+    return (list, version(status))
   }
 
   private static func version(_ path: String) -> FileVersion? {

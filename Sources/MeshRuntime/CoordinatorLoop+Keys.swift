@@ -30,24 +30,34 @@ extension CoordinatorLoop {
     send(.coordinator(.refused(.permissionDenied, reason: reason)), to: link)
   }
 
-  /// Once a second: has the list of keys changed, and who was refused?
+  /// Once a second: has the list of keys changed? Its disk may be slow, and heartbeats don't wait for it.
   func checkGate() {
-    guard let gate, MonotonicClock.now >= nextGateCheck else { return }
+    guard let gate, let keyReader, !isReadingKeys, MonotonicClock.now >= nextGateCheck else {
+      return
+    }
     nextGateCheck = MonotonicClock.now + .seconds(1)
-    switch gate.refresh() {
+    isReadingKeys = true
+    keyReader.run { [notices] in _ = notices.post(.keys(gate.refresh())) }
+    // Strangers can't fill the events: what they try is told once a minute, added up.
+    guard MonotonicClock.now >= nextRefusalReport, let refused = gate.takeRefusals() else { return }
+    nextRefusalReport = MonotonicClock.now + .seconds(60)
+    let keys = refused.keys.joined(separator: " ")
+    perform(
+      .noted(Observation(.accessRefused, detail: "\(refused.count) connections, keys \(keys)")))
+  }
+
+  func receive(_ change: AllowGate.Change) {
+    isReadingKeys = false
+    switch change {
     case .none: break
     case .reread(let count):
       perform(.noted(Observation(.keysChanged, detail: "\(count) keys are admitted now")))
     case .unreadable(let reason):
       perform(
-        .noted(Observation(.keysChanged, detail: "\(reason); the list from before stays in force")))
+        .noted(
+          Observation(.keysUnreadable, detail: "\(reason); the list from before stays in force")))
     }
-    if let refused = gate.takeRefusals() {
-      let keys = refused.keys.joined(separator: " ")
-      perform(
-        .noted(Observation(.accessRefused, detail: "\(refused.count) connections, keys \(keys)")))
-    }
-    expelRevoked(gate)
+    if let gate { expelRevoked(gate) }
   }
 
   /// Workers without a key any more are lost at once: nothing they say would be heard.

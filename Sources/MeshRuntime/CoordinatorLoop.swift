@@ -11,12 +11,14 @@ final class CoordinatorLoop {
     case journal(Coordinator.Event)
     /// A local worker's process ended.
     case processEnded(name: String, reason: String)
+    /// The list of keys was looked at.
+    case keys(AllowGate.Change)
     case stop
   }
 
   private var core: Coordinator
   private let router: OwnedSocket
-  private let notices: Mailbox<Notice>
+  let notices: Mailbox<Notice>
   private let orders: Mailbox<StoreLoop.Order>
   private let context: Context
   /// Nil without a named store: then nothing outlives this process, and every commit succeeds.
@@ -24,7 +26,11 @@ final class CoordinatorLoop {
   /// Nil where everybody is admitted.
   let gate: AllowGate?
   private let log: ObservationLog
+  /// Reads the list of keys.
+  let keyReader: BackgroundQueue?
+  var isReadingKeys = false
   var nextGateCheck = MonotonicClock.now
+  var nextRefusalReport = MonotonicClock.now
   /// Nil when nobody watches.
   private let reporter: CoordinatorReporter?
   private var poller = Poller()
@@ -49,6 +55,7 @@ final class CoordinatorLoop {
   init(
     core: Coordinator, router: OwnedSocket, context: Context, notices: Mailbox<Notice>,
     orders: Mailbox<StoreLoop.Order>, journal: JournalQueue?, gate: AllowGate?,
+    keyReader: BackgroundQueue?,
     log: ObservationLog, board: StatusBoard<CoordinatorReport>?
   ) {
     self.core = core
@@ -58,6 +65,7 @@ final class CoordinatorLoop {
     self.orders = orders
     self.journal = journal
     self.gate = gate
+    self.keyReader = keyReader
     self.log = log
     reporter = board.map { CoordinatorReporter($0) }
   }
@@ -75,6 +83,7 @@ final class CoordinatorLoop {
         case .store(let event): perform(.store(event))
         case .journal(let event): perform(event)
         case .processEnded(let name, let reason): processEnded(name, reason)
+        case .keys(let change): receive(change)
         }
       }
       // Messages first: a worker that said goodbye isn't lost when its link breaks.

@@ -54,6 +54,7 @@ package final class CoordinatorService: Sendable {
   private let orders: Mailbox<StoreLoop.Order>
   private let background: BackgroundQueue
   private let journal: JournalQueue?
+  private let keyReader: BackgroundQueue?
   private let threads: [DedicatedThread]
   private let authenticators: [Authenticator]
 
@@ -98,10 +99,12 @@ package final class CoordinatorService: Sendable {
       let journal = try directory.journal.map { journal throws(ZeroMQError) in
         JournalQueue(journal, queue: try BackgroundQueue(name: "journal"))
       }
+      let keyReader = try gate.map { _ throws(ZeroMQError) in try BackgroundQueue(name: "keys") }
       let controlThread = try DedicatedThread(name: "control") {
         let loop = CoordinatorLoop(
           core: core, router: controlSocket.take(), context: control, notices: notices,
-          orders: orders, journal: journal, gate: gate, log: log, board: board)
+          orders: orders, journal: journal, gate: gate, keyReader: keyReader, log: log, board: board
+        )
         end("control loop") { () throws(ZeroMQError) in try loop.run() }
       }
       let storeThread = try DedicatedThread(name: "store") {
@@ -117,6 +120,7 @@ package final class CoordinatorService: Sendable {
       self.orders = orders
       self.background = background
       self.journal = journal
+      self.keyReader = keyReader
       threads = [controlThread, storeThread]
     } catch {
       throw MeshError(
@@ -166,6 +170,8 @@ package final class CoordinatorService: Sendable {
     for thread in threads { thread.join() }
     journal?.stop()
     for authenticator in authenticators { authenticator.stop() }
+    // It may read from a disk that blocks.
+    _ = keyReader?.stop(upTo: .seconds(1))
   }
 }
 

@@ -121,7 +121,7 @@ extension WorkerLoop {
   func link(to source: Worker.Source) -> PullLink? {
     guard let job else { return nil }
     if let link = job.links[source] { return link }
-    let id = Sockets.routingID(core.hello.worker.incarnation, nextLink)
+    let id = Sockets.routingID(linkOwner, nextLink)
     nextLink += 1
     // A source that can't even be named stays silent: the core asks the next one.
     guard let endpoint = job.endpoint(of: source, store: storeEndpoint),

@@ -25,6 +25,8 @@ final class WorkerLoop {
   /// Nil where everybody is admitted.
   let gate: PeerGate?
   let dataContext: Context
+  /// Begins the routing ids of its connections.
+  let linkOwner: UInt64
   let control: OwnedSocket
   private let controlMonitor: SocketMonitor
   let data: OwnedSocket
@@ -55,7 +57,7 @@ final class WorkerLoop {
     core: Worker, configuration: WorkerService.Configuration, pool: ComputePool,
     disk: BackgroundQueue, memory: BackgroundQueue, notices: Mailbox<Notice>,
     gate: PeerGate?, control: OwnedSocket, controlMonitor: SocketMonitor, data: OwnedSocket,
-    dataContext: Context
+    dataContext: Context, linkOwner: UInt64
   ) {
     self.core = core
     self.configuration = configuration
@@ -69,6 +71,7 @@ final class WorkerLoop {
     self.controlMonitor = controlMonitor
     self.data = data
     self.dataContext = dataContext
+    self.linkOwner = linkOwner
     pacer = LinkPacer(bytesPerSecond: configuration.model?.linkBytesPerSecond)
   }
 

@@ -101,7 +101,10 @@ package final class WorkerService: Sendable {
         try Authenticator(dataContext) { gate.answer($0) }
       }
       var options = Sockets.control(credentials?.toCoordinator ?? .none)
-      options.routingID = Sockets.routingID(worker.incarnation, 0)
+      // Not the incarnation, which is told to all who ask: whoever knew a routing id beforehand could
+      // take its place.
+      let linkOwner = UInt64.random(in: .min ... .max, using: &generator)
+      options.routingID = Sockets.routingID(linkOwner, 0)
       let control = Handover(try OwnedSocket(.dealer, context: controlContext, options: options))
       let controlMonitor = Handover(try SocketMonitor(control.take()))
       let security = credentials.map { SocketSecurity.server($0.keys) } ?? .none
@@ -132,7 +135,7 @@ package final class WorkerService: Sendable {
           configuration: configuration, pool: pool, disk: disk, memory: memory, notices: notices,
           gate: gate,
           control: control.take(), controlMonitor: controlMonitor.take(), data: data.take(),
-          dataContext: dataContext)
+          dataContext: dataContext, linkOwner: linkOwner)
         end("worker loop") { () throws(ZeroMQError) in
           let reason = try loop.run()
           ending.update { $0 = reason }

@@ -3,7 +3,7 @@ import Testing
 
 /// What a list of keys says, and what is refused as none.
 @Suite struct AllowListTests {
-  private static let keys = [
+  fileprivate static let keys = [
     "4N-vUhXfF:4oatIaX>epd=Cs#o]Iyhl*i(C@Um1#", "MJ=PFb>zxo&HI<l^DwFJy+].:Q&2IRJ9[bL2g{ag",
   ]
 
@@ -87,5 +87,27 @@ import Testing
     #expect(none.isEmpty && hers.map(\.job) == [job] && all.map(\.job) == [job])
     #expect(mesh.call(.status(job), as: .client, client: "alice")?.code == .ok)
     #expect(mesh.call(.cancel(job), as: .operator, client: "bob")?.code == .ok)
+  }
+}
+
+extension AllowListTests {
+  @Test("a worker that comes back to its job has the key that it had")
+  func workerKeys() throws {
+    let (first, second) = (PublicKey(Self.keys[0]), PublicKey(Self.keys[1]))
+    var hello = sampleHello(1)
+    hello.publicKey = first
+    let mesh = CoordinatorHarness()
+    mesh.join(hello)
+    let job = try #require(mesh.queue())
+    #expect(mesh.table?.peers.first?.publicKey == first && mesh.table?.job == job)
+    var impostor = hello
+    impostor.publicKey = second
+    mesh.join(impostor)
+    let words = mesh.effects.compactMap {
+      if case .send(.refused(_, let reason), _) = $0 { reason } else { nil }
+    }
+    #expect(words.count == 1 && words[0].contains("another key"), "\(words)")
+    mesh.join(hello)
+    #expect(mesh.workers == ["worker-1"])
   }
 }

@@ -205,7 +205,8 @@ extension Integration {
             + ["--coordinator", "tcp://127.0.0.1:\(port)"],
           SlowJob.slowness(10, "compute:hang:150"))
         let client = try HTTPClient(worker)
-        #expect(try client.get("/healthz").body == "ok\n")
+        // Its loop may not have told anything yet.
+        try eventually("health") { try client.get("/healthz").body == "ok\n" }
         try eventually("not ready") {
           let answer = try client.get("/readyz")
           return answer.status == 503 && answer.body.contains("has not welcomed this worker")

@@ -1,4 +1,6 @@
 import Glibc
+import MeshCore
+import MeshRuntime
 import Testing
 
 extension Integration {
@@ -79,6 +81,19 @@ extension Integration {
         let result = try mesh.run(
           ["result", job, "--quiet", "--output", scratch.file("o.npy")] + keys.identity("client"))
         #expect(try result.wait() == .code(0), "\(result.errors)")
+        // Nor does the store give another client what it could name.
+        let id = try #require(JobID(job))
+        for name in ["client", "operator"] {
+          let count = try keys.store(name, mesh).read(
+            id, .output, at: 0, isCancelled: { false }, { (_) throws(MeshError) in })
+          #expect(count > 0, "\(name)")
+        }
+        for name in ["other", "viewer", "worker"] {
+          #expect(throws: MeshError.self, "\(name)") {
+            try keys.store(name, mesh).read(
+              id, .output, at: 0, isCancelled: { false }, { (_) throws(MeshError) in })
+          }
+        }
       }
     }
 

@@ -53,6 +53,13 @@ final class Mesh {
     }
   }
 
+  /// Where the coordinator bound its data socket.
+  var dataEndpoint: String {
+    let line = coordinator.errorLines.first { $0.contains(", data at ") } ?? ""
+    let words = line.split(separator: " ").filter { $0.hasPrefix("tcp://") && $0.hasSuffix(";") }
+    return words.first.map { String($0.dropLast()) } ?? ""
+  }
+
   func killCoordinator() throws {
     coordinator.signal(SIGKILL)
     try coordinator.wait()

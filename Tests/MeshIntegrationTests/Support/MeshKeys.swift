@@ -1,5 +1,8 @@
 import Glibc
+import MeshCore
+import MeshRuntime
 import Testing
+import ZeroMQ
 
 /// Key files of every kind, a list of those that are admitted, and a mesh that goes by it.
 struct MeshKeys {
@@ -46,5 +49,17 @@ struct MeshKeys {
       "--identity", scratch.file("\(name).key"), "--coordinator-key",
       scratch.file("coordinator.key.pub"),
     ]
+  }
+
+  /// A client of a mesh's store that has one of the keys.
+  func store(_ name: String, _ mesh: Mesh) throws -> MeshClient {
+    let coordinator = try KeyFile(reading: scratch.file("coordinator.key")).keys.publicKey
+    let client = try MeshClient(
+      endpoint: mesh.endpoint, name: name,
+      credentials: MeshCredentials(
+        keys: KeyFile(reading: scratch.file("\(name).key")).keys,
+        coordinatorKey: #require(PublicKey(coordinator))))
+    try client.connectStore(mesh.dataEndpoint)
+    return client
   }
 }
