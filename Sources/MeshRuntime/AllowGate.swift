@@ -78,6 +78,7 @@ package final class AllowGate: Sendable {
       state.day = day
       defer { state.candidate = version }
       guard let version else {
+        if state.problem == nil { state.toldAt = .zero }
         state.problem = "--allow \(path): it isn't there"
         return false
       }
