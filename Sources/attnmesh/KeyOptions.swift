@@ -66,7 +66,8 @@ struct InsecureFlag: ParsableArguments {
 private func isPrivate(_ endpoint: String, _ flag: String) throws(MeshError) -> Bool {
   if endpoint.hasPrefix("ipc://") { return true }
   guard endpoint.hasPrefix("tcp://"), endpoint.dropFirst(6).contains(":") else {
-    throw MeshError(.badInput, "\(flag) \(endpoint): it must be tcp://ADDR:PORT")
+    let form = flag == "--listen" ? "tcp://ADDR:PORT" : "tcp://HOST:PORT"
+    throw MeshError(.badInput, "\(flag) \(endpoint): it must be \(form)")
   }
   if endpoint.hasPrefix("tcp://[::1]:") { return true }
   let host = endpoint.dropFirst(6).prefix { $0 != ":" }
