@@ -1,4 +1,3 @@
-internal import ElementTypes
 internal import MeshCore
 internal import MeshRuntime
 
@@ -128,11 +127,7 @@ extension RingView {
       client = summary.client
       state = summary.state.name
       reason = summary.reason
-      let spec = summary.spec
-      shape =
-        "\(spec.batch)×\(spec.queryHeads)/\(spec.keyValueHeads) heads,"
-        + " \(spec.queryTokens)×\(spec.keyTokens) tokens, d \(spec.headDimension),"
-        + " \(spec.element.name), \(spec.mask.name)"
+      shape = summary.spec.shapeText
       folded = summary.folded
       total = summary.total
       wallSeconds = summary.wallSeconds

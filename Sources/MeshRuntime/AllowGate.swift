@@ -13,12 +13,15 @@ package final class AllowGate: Sendable {
 
   private struct State {
     var list: AllowList
+    /// The last one that was read, whether it is in force or not.
     var version: FileVersion
     /// A version that was seen once: it may be in the middle of being written.
     var candidate: FileVersion?
-    /// Why the file's present version isn't in force, and when that was told last.
+    /// Why that version isn't in force.
     var problem: String?
-    var toldAt = Duration.zero
+    var isMissing = false
+    /// When it was last told that the list from before stays in force; nil if it wasn't.
+    var toldAt: Duration?
     var day: String
     /// A key of the self-test, for as long as it takes.
     var probe: String?
@@ -77,26 +80,19 @@ package final class AllowGate: Sendable {
     let isNew = state.withLock { state in
       state.day = day
       defer { state.candidate = version }
-      guard let version else {
-        if state.problem == nil { state.toldAt = .zero }
-        state.problem = "--allow \(path): it isn't there"
-        return false
-      }
-      if version == state.version, state.problem?.hasSuffix("it isn't there") == true {
-        state.problem = nil
-      }
+      state.isMissing = version == nil
       return version != state.version && version == state.candidate
     }
     guard isNew, let version else { return reminder() }
     do throws(MeshError) {
       let list = try Self.read(path).list
       state.withLock { state in
-        (state.list, state.version, state.problem) = (list, version, nil)
+        (state.list, state.version, state.problem, state.toldAt) = (list, version, nil, nil)
       }
       return .reread(count: list.count)
     } catch {
       state.withLock { state in
-        (state.version, state.problem, state.toldAt) = (version, error.message, .zero)
+        (state.version, state.problem, state.toldAt) = (version, error.message, nil)
       }
       return reminder()
     }
@@ -106,10 +102,13 @@ package final class AllowGate: Sendable {
   /// good.
   private func reminder() -> Change {
     state.withLock { state in
+      let missing = state.isMissing ? "--allow \(path): it isn't there" : nil
+      guard let problem = missing ?? state.problem else {
+        state.toldAt = nil
+        return .none
+      }
       let now = MonotonicClock.now
-      guard let problem = state.problem,
-        state.toldAt == .zero || now - state.toldAt >= .seconds(60)
-      else { return .none }
+      if let toldAt = state.toldAt, now - toldAt < .seconds(60) { return .none }
       state.toldAt = now
       return .unreadable(problem)
     }

@@ -67,7 +67,7 @@ struct StoreOption: ParsableArguments {
   var store: String?
 
   func path() throws(MeshError) -> String {
-    guard let path = store ?? ProcessInfo.processInfo.environment["ATTNMESH_STORE"] else {
+    guard let path = store ?? environment("ATTNMESH_STORE") else {
       throw MeshError(.badInput, "give the coordinator's store: --store DIR")
     }
     return path

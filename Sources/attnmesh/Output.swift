@@ -32,14 +32,6 @@ func printTable(_ heading: [String], _ rows: [[String]]) {
   }
 }
 
-extension AttentionJob {
-  /// "1×9/3 heads, 8192×8192, d 64, float16, causal".
-  var shapeText: String {
-    "\(batch)×\(queryHeads)/\(keyValueHeads) heads, \(queryTokens)×\(keyTokens) tokens,"
-      + " d \(headDimension), \(element.name), \(mask.name)"
-  }
-}
-
 extension ProgressBar {
   /// Tiles folded per rank.
   func show(_ status: JobStatus) {

@@ -43,7 +43,7 @@ struct Top: ParsableCommand {
       let picture = RingPicture(endpoint: mesh.endpoint, look, before: before)
       before = look
       if json {
-        printJSON(RingView(picture), isPretty: false)
+        printJSON(TopView(picture), isPretty: false)
       } else {
         for line in picture.lines(width: 120, height: 200) { print(line) }
       }
@@ -146,7 +146,7 @@ private final class MeshWatcher {
 }
 
 /// What `top --json` prints.
-private struct RingView: Encodable {
+private struct TopView: Encodable {
   struct Worker: Encodable {
     var name: String
     var standing: String

@@ -15,10 +15,11 @@ extension Integration {
         let keys = try MeshKeys(scratch)
         let slow = try SlowJob(scratch)
         let mesh = try keys.mesh(2, environment: SlowJob.slowness(25))
-        let job = try submit(slow, mesh, keys)
+        mesh.identity = keys.identity("client")
+        let job = try submit(slow, mesh)
         let members = [mesh.coordinator] + mesh.workers.values.sorted { $0.process < $1.process }
         let idle = try members.map { try $0.residentBytes() }
-        let ports = try addresses(mesh, keys)
+        let ports = try addresses(mesh)
         for attack in ZMTPAttack.all {
           for port in ports {
             let peers = (0..<attack.connections).compactMap { _ in RawPeer(port: port) }
@@ -32,9 +33,7 @@ extension Integration {
         let crowd = crowd(ports)
         try expectBounded(members, idle, "a crowd of \(crowd.count)")
         withExtendedLifetime(crowd) {}
-        try expectResult(of: job, slow, mesh, keys)
-        // New connections are taken as before.
-        #expect(try mesh.run(["workers"] + keys.identity("operator")).wait() == .code(0))
+        try expectResult(of: job, slow, mesh)
       }
     }
 
@@ -55,10 +54,11 @@ extension Integration {
         let keys = try MeshKeys(scratch)
         let slow = try SlowJob(scratch)
         let mesh = try keys.mesh(2, environment: SlowJob.slowness(25))
-        let job = try submit(slow, mesh, keys)
+        mesh.identity = keys.identity("client")
+        let job = try submit(slow, mesh)
         let members = [mesh.coordinator] + mesh.workers.values.sorted { $0.process < $1.process }
         let idle = try members.map { try $0.residentBytes() }
-        let ports = try addresses(mesh, keys)
+        let ports = try addresses(mesh)
         for role in ["worker", "client"] {
           for (port, server) in zip(ports, ["coordinator", "coordinator", "worker", "worker"]) {
             let sent = try flood(port, role, server, keys)
@@ -68,8 +68,7 @@ extension Integration {
           }
           try expectBounded(members, idle, "a \(role)'s key")
         }
-        try expectResult(of: job, slow, mesh, keys)
-        #expect(try mesh.run(["workers"] + keys.identity("operator")).wait() == .code(0))
+        try expectResult(of: job, slow, mesh)
       }
     }
 
@@ -112,34 +111,22 @@ extension Integration {
 
     // MARK: The client that behaves
 
-    private func submit(_ slow: SlowJob, _ mesh: Mesh, _ keys: MeshKeys) throws -> String {
-      let submit = try mesh.run(["submit", "--quiet"] + slow.flags + keys.identity("client"))
-      guard try submit.wait() == .code(0) else { throw HarnessError(submit.errors) }
-      let job = String(submit.output.prefix(32))
-      try eventually("folds") {
-        let status = try jsonObject(
-          mesh.output(["job", job, "--json"] + keys.identity("client")))
-        let summary = status["summary"] as? [String: Any] ?? [:]
-        return (summary["tiles_folded"] as? Int ?? 0) > 0
-      }
+    private func submit(_ slow: SlowJob, _ mesh: Mesh) throws -> String {
+      let job = try mesh.submit(slow.flags)
+      try mesh.waitUntilFolding(job)
       return job
     }
 
-    private func expectResult(
-      of job: String, _ slow: SlowJob, _ mesh: Mesh, _ keys: MeshKeys
-    ) throws {
-      try mesh.output(
-        [
-          "result", job, "--quiet", "--output", keys.scratch.file("r.npy"), "--lse",
-          keys.scratch.file("r-lse.npy"),
-        ] + keys.identity("client"))
-      #expect(try keys.scratch.attended("r") == slow.alone)
+    private func expectResult(of job: String, _ slow: SlowJob, _ mesh: Mesh) throws {
+      #expect(try mesh.result(job) == slow.alone)
       #expect(mesh.observed("worker-lost").isEmpty)
+      // New connections are taken as before.
+      #expect(try mesh.run(["workers"]).wait() == .code(0))
     }
 
     /// Ports of control, store and each worker.
-    private func addresses(_ mesh: Mesh, _ keys: MeshKeys) throws -> [Int] {
-      let listing = try json(mesh.output(["workers", "--json"] + keys.identity("operator")))
+    private func addresses(_ mesh: Mesh) throws -> [Int] {
+      let listing = try json(mesh.output(["workers", "--json"]))
       let workers = (listing as? [[String: Any]] ?? []).compactMap { $0["endpoint"] as? String }
       let endpoints = [mesh.endpoint, mesh.dataEndpoint] + workers
       let ports = endpoints.compactMap { $0.split(separator: ":").last.flatMap { Int($0) } }

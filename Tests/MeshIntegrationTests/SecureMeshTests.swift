@@ -65,9 +65,7 @@ extension Integration {
         try keys.allow(keys.allowed + other)
         let mesh = try keys.mesh(1)
         let flags = try JobTensors.fixture(heads: 3, keyHeads: 1, tokens: 301).write(to: scratch)
-        let submit = try mesh.run(["submit", "--quiet"] + flags + keys.identity("client"))
-        #expect(try submit.wait() == .code(0), "\(submit.errors)")
-        let job = String(submit.output.prefix(32))
+        let job = try mesh.submit(flags + keys.identity("client"))
         for command in [
           ["job", job], ["cancel", job, "--yes"],
           ["result", job, "--output", scratch.file("o.npy")],
@@ -78,9 +76,8 @@ extension Integration {
         }
         expectRefusal(
           try mesh.run(["events"] + keys.identity("other")), code: 2, "give --job")
-        let result = try mesh.run(
+        try mesh.output(
           ["result", job, "--quiet", "--output", scratch.file("o.npy")] + keys.identity("client"))
-        #expect(try result.wait() == .code(0), "\(result.errors)")
         // Nor does the store give another client what it could name.
         let id = try #require(JobID(job))
         for name in ["client", "operator"] {
@@ -107,25 +104,14 @@ extension Integration {
         let mesh = try keys.mesh(2, environment: SlowJob.environment)
         // The last flag counts.
         try mesh.startWorker("revoked", keys.identity("second"))
-        let client = keys.identity("operator")
-        let submit = try mesh.run(["submit", "--quiet"] + slow.flags + client)
-        #expect(try submit.wait() == .code(0), "\(submit.errors)")
-        let job = String(submit.output.prefix(32))
-        try eventually("folds") {
-          let status = try jsonObject(mesh.output(["job", job, "--json"] + client))
-          let summary = status["summary"] as? [String: Any] ?? [:]
-          return (summary["tiles_folded"] as? Int ?? 0) > 0
-        }
+        mesh.identity = keys.identity("operator")
+        let job = try mesh.submit(slow.flags)
+        try mesh.waitUntilFolding(job)
         try keys.allow(before)
         let worker = try #require(mesh.workers["revoked"])
         #expect(try worker.wait() == .code(2))
         #expect(worker.errors.contains("its key is no longer admitted"))
-        try mesh.output(
-          [
-            "result", job, "--quiet", "--output", scratch.file("r.npy"), "--lse",
-            scratch.file("r-lse.npy"),
-          ] + client)
-        #expect(try scratch.attended("r") == slow.alone)
+        #expect(try mesh.result(job) == slow.alone)
         #expect(!mesh.observed("worker-lost worker=revoked").isEmpty)
       }
     }

@@ -106,9 +106,13 @@ final class Mesh {
     try workers[worker]?.wait()
   }
 
+  /// Keys of commands that don't name their own.
+  var identity: [String] = []
+
   /// Runs a command against this mesh.
   func run(_ arguments: [String], _ environment: [String: String] = [:]) throws -> Program {
-    try scratch.run(arguments + flags, environment)
+    let keys = arguments.contains("--identity") ? [] : identity
+    return try scratch.run(arguments + keys + flags, environment)
   }
 
   /// Runs a command that must succeed, and gives what it printed.
