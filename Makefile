@@ -23,17 +23,13 @@ run: build
 	cmp out/o.npy out/o1.npy
 	@echo "equal, byte for byte"
 
-# Builds once, executable, libraries and tests together. Tests with real processes have the
-# cores to themselves: some of them wait for what a machine that is busy does late.
-TEST = $(SWIFT) test -c release --disable-testable-imports
-PROCESSES = MeshIntegrationTests|MeshChaosTests
+# Builds once, executable, libraries and tests together.
 test: lint setup browser
 	$(BUILD) --build-tests
 	Protos/generate.sh --check
 	Scripts/check-levels.sh
 	Scripts/compile-embedded.sh
-	$(TEST) --skip-build --skip "$(PROCESSES)"
-	$(TEST) --skip-build --filter "$(PROCESSES)" --no-parallel
+	SWIFT=$(SWIFT) Scripts/test.sh
 	$(BINARY) chaos --quiet $(foreach scenario,$(CHAOS),--only $(scenario))
 	$(BINARY) bench failover --oversubscribe --seconds 30
 	docker/chaos.sh
@@ -55,7 +51,8 @@ chaos: build
 # simulated meshes, every scenario and then random faults for an hour, and ten minutes on a machine with
 # four times as much to do as it can.
 soak: build
-	ATTNMESH_SOAK=1 $(TEST) --filter "MeshSimulationTests|MeshWireTests|CheckpointFilesTests|AttentionKernelsTests"
+	ATTNMESH_SOAK=1 $(SWIFT) test -c release --disable-testable-imports --filter \
+	  "MeshSimulationTests|MeshWireTests|CheckpointFilesTests|AttentionKernelsTests"
 	$(BINARY) simulate --seeds 100000
 	$(BINARY) chaos
 	$(BINARY) chaos --minutes 60
