@@ -82,6 +82,18 @@ package struct Assignment: Hashable, Sendable, Codable {
     }
   }
 
+  /// What allows to act for a virtual rank.
+  package struct Tenure: Hashable, Sendable {
+    package let epoch: Epoch
+    /// What the host has to prove to be; nil in a mesh without keys, and while there is no host.
+    package let publicKey: PublicKey?
+
+    package init(epoch: Epoch, publicKey: PublicKey? = nil) {
+      self.epoch = epoch
+      self.publicKey = publicKey
+    }
+  }
+
   /// What a host does for its virtual rank.
   package enum Duty: UInt8, Sendable, CaseIterable, Codable {
     /// Fold, and serve its shard.
@@ -131,6 +143,13 @@ package struct Assignment: Hashable, Sendable, Codable {
     Assignment(
       job: job, spec: spec, inputs: inputs, vrankCount: vrankCount, planHash: planHash,
       revision: revision, isProtected: isProtected, peers: peers, hosts: hosts)
+  }
+
+  /// Who may act for each virtual rank, by index.
+  package var tenures: [Tenure] {
+    hosts.map { host in
+      Tenure(epoch: host.epoch, publicKey: host.peer.flatMap { peers[$0].publicKey })
+    }
   }
 
   /// Index of a worker in `peers`.

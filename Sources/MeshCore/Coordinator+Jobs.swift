@@ -48,8 +48,7 @@ extension Coordinator {
     effects.append(
       .store(
         .begin(
-          table.job, plan: plan, planHash: table.planHash, epochs: table.hosts.map(\.epoch),
-          isFinal: [Bool](repeating: false, count: plan.vrankCount))))
+          table, plan: plan, isFinal: [Bool](repeating: false, count: plan.vrankCount))))
     announce(index, into: &effects)
     return true
   }

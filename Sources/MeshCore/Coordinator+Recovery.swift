@@ -62,7 +62,7 @@ extension Coordinator {
     // What a worker folds is counted over the ranks it has: they are others now.
     for member in members.indices { members[member].pace.forget() }
     save(index)
-    effects.append(.store(.fence(jobs[index].id, epochs: run.epochs)))
+    effects.append(.store(.fence(run.table)))
     announce(index, into: &effects)
     for peer in old.peers where run.table.peer(of: peer.worker) == nil && isMember(peer.worker) {
       effects.append(

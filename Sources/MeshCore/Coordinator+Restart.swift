@@ -49,10 +49,7 @@ extension Coordinator {
     case .running, .finishing:
       guard let run = job.run else { return }
       effects.append(
-        .store(
-          .begin(
-            job.id, plan: run.plan, planHash: run.table.planHash, epochs: run.epochs,
-            isFinal: run.ranks.map(\.isFinal))))
+        .store(.begin(run.table, plan: run.plan, isFinal: run.ranks.map(\.isFinal))))
       if job.state == .finishing { effects.append(.store(.finish(job.id))) }
     }
   }

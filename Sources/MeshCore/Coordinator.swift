@@ -198,11 +198,11 @@ package enum StoreCommand: Sendable {
   case reopen(JobID, AttentionJob, client: String, needsInputs: Bool)
   /// All bytes should be there: digest, checksum and sync them.
   case seal(JobID)
-  /// Serve the job's tiles and take results under these epochs, one a virtual rank. Of those that are
-  /// final nothing more is taken.
-  case begin(JobID, plan: Plan, planHash: Digest, epochs: [Epoch], isFinal: [Bool])
-  /// Refuse lower epochs from now on.
-  case fence(JobID, epochs: [Epoch])
+  /// Serve the job's tiles to the hosts of this table, and take results from them. Of the virtual
+  /// ranks that are final nothing more is taken.
+  case begin(Assignment, plan: Plan, isFinal: [Bool])
+  /// Other hosts from now on.
+  case fence(Assignment)
   /// The result of a virtual rank is final: its worker may drop it.
   case acknowledge(JobID, VRank, Epoch)
   /// All virtual ranks are final: digest and sync the result.

@@ -66,7 +66,6 @@ struct JobRun: Sendable {
 
   var folded: Int { ranks.reduce(0) { $0 + $1.next } }
   var isWholeFinal: Bool { ranks.allSatisfy(\.isFinal) }
-  var epochs: [Epoch] { table.hosts.map(\.epoch) }
   var numerics: String { participants.first?.identity.numerics ?? "" }
 
   func participant(_ worker: WorkerID) -> Int? {

@@ -6,12 +6,12 @@ internal import ZeroMQ
 /// What clients and workers ask of the store.
 extension StoreLoop {
   func receive(
-    _ frame: DataFrame, payload: borrowing Frame?, from link: [UInt8]
+    _ frame: DataFrame, payload: borrowing Frame?, from link: [UInt8], key: PublicKey?
   ) throws(WireError) {
     switch frame {
-    case .pull(let pull): serve(pull, to: link)
+    case .pull(let pull): serve(pull, to: link, key: key)
     case .state(let header):
-      let status = try take(header, payload: payload)
+      let status = try take(header, payload: payload, key: key)
       guard let message = messageIndex(header) else { return }
       send(
         .receipt(
@@ -19,7 +19,7 @@ extension StoreLoop {
             job: header.job, vrank: header.vrank, epoch: header.epoch, message: message,
             status: status)),
         to: link)
-    case .vrankFinal(let end): take(end, from: link)
+    case .vrankFinal(let end): take(end, from: link, key: key)
     case .call(let header, let request):
       answer(header, request, payload: payload, to: link)
     // The store asks nobody, and keeps no copies.
@@ -31,13 +31,13 @@ extension StoreLoop {
 
   // MARK: Tiles
 
-  private func serve(_ pull: Pull, to link: [UInt8]) {
+  private func serve(_ pull: Pull, to link: [UInt8], key: PublicKey?) {
     let header = PartHeader(job: pull.job, planTag: pull.planTag, tile: pull.tile, part: 0)
     guard let stored = jobs[pull.job], let run = stored.run, run.planTag == pull.planTag,
       let checksums = stored.checksums,
       (0..<run.plan.tileCount(pull.tile.tensor)).contains(pull.tile.index)
     else { return send(.answer(.no, to: header), to: link) }
-    guard stored.admits(pull.epoch, for: pull.vrank) else {
+    guard stored.admits(pull.epoch, for: pull.vrank, key: key) else {
       return send(.answer(.stale, to: header), to: link)
     }
     send(.answer(.have, to: header), to: link)
@@ -95,14 +95,16 @@ extension StoreLoop {
   }
 
   private func take(
-    _ header: StateHeader, payload: borrowing Frame?
+    _ header: StateHeader, payload: borrowing Frame?, key: PublicKey?
   ) throws(WireError) -> StatusCode {
     guard let stored = jobs[header.job], let run = stored.run, run.planTag == header.planTag,
       run.places.indices.contains(header.queryTile),
       (0..<run.plan.resultPartCount).contains(header.part),
       run.plan.holder(ofQueryTile: header.queryTile) == header.vrank
     else { return .notFound }
-    guard stored.admits(header.epoch, for: header.vrank) else { return .failedPrecondition }
+    guard stored.admits(header.epoch, for: header.vrank, key: key) else {
+      return .failedPrecondition
+    }
     // What is final doesn't change any more.
     if run.intake.isFinal[header.vrank.index] { return .ok }
     switch payload {
@@ -141,11 +143,11 @@ extension StoreLoop {
     return .ok
   }
 
-  private func take(_ end: VRankFinal, from link: [UInt8]) {
+  private func take(_ end: VRankFinal, from link: [UInt8], key: PublicKey?) {
     guard let stored = jobs[end.job], let run = stored.run,
       run.plan.vranks.contains(end.vrank)
     else { return receipt(end, .notFound, to: link) }
-    guard stored.admits(end.epoch, for: end.vrank) else {
+    guard stored.admits(end.epoch, for: end.vrank, key: key) else {
       return receipt(end, .failedPrecondition, to: link)
     }
     stored.awaitFinal(end.vrank, link: link)

@@ -52,17 +52,27 @@ package final class StoreLoop {
     poller.watch(orders)
     while true {
       try poller.wait(upTo: nil)
-      for order in orders.drain() {
-        // Files with names stay for the next coordinator; the others vanish when they are closed.
-        if case .stop = order { return jobs.removeAll() }
-        act(order)
-      }
-      // Bounded turns: orders and uploads take turns.
+      guard takeOrders() else { return }
       for _ in 0..<16 {
         guard let message = try router.socket.receive() else { break }
+        // What a worker was told before it sent this, the store was told before.
+        guard takeOrders() else { return }
         if shim == nil { receive(message) } else { passThroughShim(message) }
       }
     }
+  }
+
+  /// False when it is to stop.
+  private func takeOrders() -> Bool {
+    for order in orders.drain() {
+      if case .stop = order {
+        // Files with names stay for the next coordinator; the others vanish when they are closed.
+        jobs.removeAll()
+        return false
+      }
+      act(order)
+    }
+    return true
   }
 
   private func passThroughShim(_ message: consuming Message) {
@@ -131,9 +141,9 @@ package final class StoreLoop {
     case .reopen(let job, let spec, let client, let needsInputs):
       reopen(job, spec, needsInputs: needsInputs)
       jobs[job]?.client = client
-    case .begin(let job, let plan, let planHash, let epochs, let isFinal):
-      jobs[job]?.begin(plan: plan, planHash: planHash, epochs: epochs, isFinal: isFinal)
-    case .fence(let job, let epochs): jobs[job]?.fence(epochs)
+    case .begin(let table, let plan, let isFinal):
+      jobs[table.job]?.begin(table, plan: plan, isFinal: isFinal)
+    case .fence(let table): jobs[table.job]?.fence(table)
     case .acknowledge(let job, let vrank, let epoch):
       let link = jobs[job]?.markFinal(vrank)
       receipt(VRankFinal.end(job, vrank, epoch), .ok, to: link)
@@ -232,7 +242,7 @@ package final class StoreLoop {
         guard let caller, let allowed = frame.asked(by: caller) else { return droppedMessages += 1 }
         frame = allowed
       }
-      try receive(frame, payload: message.payload, from: link)
+      try receive(frame, payload: message.payload, from: link, key: caller?.key)
     } catch {
       // Malformed: dropped and counted, never answered, never fatal.
       droppedMessages += 1

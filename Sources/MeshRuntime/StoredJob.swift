@@ -21,7 +21,7 @@ final class StoredJob {
   struct Run {
     let plan: Plan
     let planTag: UInt64
-    /// Which epochs may act for each rank, and which ranks are final.
+    /// Who may act for each rank, and which ranks are final.
     var intake: ResultIntake
     /// Of each query tile, its place among its rank's.
     let places: [Int]
@@ -33,24 +33,24 @@ final class StoredJob {
 
   init(files: JobFiles) { self.files = files }
 
-  func begin(plan: Plan, planHash: Digest, epochs: [Epoch], isFinal: [Bool]) {
+  func begin(_ table: Assignment, plan: Plan, isFinal: [Bool]) {
     var places = [Int](repeating: 0, count: plan.queryTileCount)
     for vrank in plan.vranks {
       for (place, tile) in plan.queryTiles(of: vrank).enumerated() { places[tile] = place }
     }
     run = Run(
-      plan: plan, planTag: planHash.tag,
-      intake: ResultIntake(epochs: epochs, isFinal: isFinal), places: places,
+      plan: plan, planTag: table.planHash.tag,
+      intake: ResultIntake(tenures: table.tenures, isFinal: isFinal), places: places,
       finalLinks: [[UInt8]?](repeating: nil, count: plan.vrankCount),
       isVerifying: [Bool](repeating: false, count: plan.vrankCount))
   }
 
-  /// Refuses lower epochs from now on.
-  func fence(_ epochs: [Epoch]) { run?.intake.fence(epochs) }
+  /// Refuses whoever isn't a host of this table from now on.
+  func fence(_ table: Assignment) { run?.intake.fence(table.tenures) }
 
-  /// Whether something that carries `epoch` may still act for `vrank`.
-  func admits(_ epoch: Epoch, for vrank: VRank) -> Bool {
-    run?.intake.admits(epoch, for: vrank) ?? false
+  /// Whether whoever proved to have `key` may act for `vrank` under `epoch`.
+  func admits(_ epoch: Epoch, for vrank: VRank, key: PublicKey?) -> Bool {
+    run?.intake.admits(epoch, for: vrank, key: key) ?? false
   }
 
   func awaitFinal(_ vrank: VRank, link: [UInt8]) { run?.finalLinks[vrank.index] = link }

@@ -36,17 +36,18 @@ extension Simulation {
     case .create(let id, _, _): later(.event(.created(id)), in: coordinator)
     case .reopen: break
     case .seal(let id): later(.event(.sealed(id, job.digests)), in: coordinator)
-    case .begin(let id, let plan, let planHash, let epochs, let isFinal):
-      coordinator.intake = ResultIntake(epochs: epochs, isFinal: isFinal, defect: options.defect)
+    case .begin(let table, let plan, let isFinal):
+      coordinator.intake = ResultIntake(
+        tenures: table.tenures, isFinal: isFinal, defect: options.defect)
       coordinator.plan = plan
-      coordinator.planTag = planHash.tag
+      coordinator.planTag = table.planHash.tag
       coordinator.finalConnections = [Int?](repeating: nil, count: plan.vrankCount)
       coordinator.isVerifying = [Bool](repeating: false, count: plan.vrankCount)
-      if files?.job != id { files = ResultFiles(job: id, plan: plan) }
-      ledger.storeSaw(epochs)
-    case .fence(_, let epochs):
-      coordinator.intake?.fence(epochs)
-      ledger.storeSaw(epochs)
+      if files?.job != table.job { files = ResultFiles(job: table.job, plan: plan) }
+      ledger.storeSaw(table.tenures.map(\.epoch))
+    case .fence(let table):
+      coordinator.intake?.fence(table.tenures)
+      ledger.storeSaw(table.tenures.map(\.epoch))
     case .acknowledge(let id, let vrank, let epoch):
       coordinator.intake?.markFinal(vrank)
       guard coordinator.finalConnections.indices.contains(vrank.index),
@@ -123,7 +124,7 @@ extension Simulation {
     _ vrank: VRank, _ epoch: Epoch, _ message: Int, _ payload: [UInt8], isBad: Bool,
     _ coordinator: CoordinatorProcess
   ) -> StatusCode {
-    guard coordinator.intake?.epochs.indices.contains(vrank.index) == true else {
+    guard coordinator.intake?.tenures.indices.contains(vrank.index) == true else {
       return .notFound
     }
     guard coordinator.intake?.admits(epoch, for: vrank) == true else { return .failedPrecondition }
@@ -139,7 +140,7 @@ extension Simulation {
     _ vrank: VRank, _ epoch: Epoch, payloads: [[UInt8]], _ coordinator: CoordinatorProcess,
     on number: Int
   ) {
-    guard let files, let intake = coordinator.intake, intake.epochs.indices.contains(vrank.index)
+    guard let files, let intake = coordinator.intake, intake.tenures.indices.contains(vrank.index)
     else { return }
     guard coordinator.intake?.admits(epoch, for: vrank) == true else {
       return receipt(files.job, vrank, epoch, -1, .failedPrecondition, on: number)

@@ -7,44 +7,67 @@ import Testing
     Epoch(term: term, counter: counter)
   }
 
-  @Test("the highest epoch seen of each rank is remembered, and lower ones are refused for ever")
+  private func intake(_ counters: UInt64...) -> ResultIntake {
+    ResultIntake(
+      tenures: counters.map { Assignment.Tenure(epoch: epoch($0)) },
+      isFinal: counters.map { _ in false })
+  }
+
+  @Test("the epoch that was committed for each rank, and no other, however high")
   func epochs() {
-    var intake = ResultIntake(epochs: [epoch(5), epoch(6)], isFinal: [false, false])
+    let intake = intake(5, 6)
     let steps: [(UInt64, Int, Bool)] = [
-      (5, 0, true), (4, 0, false), (9, 0, true), (5, 0, false), (8, 0, false), (9, 0, true),
-      (6, 1, true), (5, 1, false),
+      (5, 0, true), (4, 0, false), (6, 0, false), (.max, 0, false), (5, 0, true), (6, 1, true),
+      (5, 1, false),
     ]
     for (counter, vrank, isAdmitted) in steps {
       let admits = intake.admits(epoch(counter), for: VRank(vrank))
       #expect(admits == isAdmitted, "\(counter) for \(vrank)")
     }
-    let nextTerm = intake.admits(epoch(1, term: 2), for: VRank(0))
-    let oldTerm = intake.admits(epoch(99), for: VRank(0))
-    #expect(nextTerm && !oldTerm)
+    #expect(!intake.admits(epoch(5, term: 2), for: VRank(0)))
   }
 
-  @Test("a fence refuses what is lower before anything of the new host arrives, and never lowers")
+  @Test("a fence ends the tenures before it, and never brings one back")
   func fence() {
-    var intake = ResultIntake(epochs: [epoch(5), epoch(6)], isFinal: [false, false])
-    intake.fence([epoch(8), epoch(2)])
-    #expect(intake.epochs == [epoch(8), epoch(6)])
-    let old = intake.admits(epoch(7), for: VRank(0))
-    let new = intake.admits(epoch(8), for: VRank(0))
-    #expect(!old && new)
+    var intake = intake(5, 6)
+    intake.fence([epoch(8), epoch(2)].map { Assignment.Tenure(epoch: $0) })
+    #expect(intake.tenures.map(\.epoch) == [epoch(8), epoch(6)])
+    #expect(!intake.admits(epoch(7), for: VRank(0)) && intake.admits(epoch(8), for: VRank(0)))
     intake.fence([])
-    intake.fence([epoch(1), epoch(1), epoch(1)])
-    #expect(intake.epochs == [epoch(8), epoch(6)])
+    intake.fence([epoch(1), epoch(1), epoch(1)].map { Assignment.Tenure(epoch: $0) })
+    #expect(intake.tenures.map(\.epoch) == [epoch(8), epoch(6)])
+  }
+
+  @Test(
+    "in a mesh with keys only the host's key acts for a rank, and nobody's while it has no host")
+  func keys() throws {
+    let (host, other) = (try key("h"), try key("o"))
+    var intake = ResultIntake(
+      tenures: [
+        Assignment.Tenure(epoch: epoch(5), publicKey: host), Assignment.Tenure(epoch: epoch(6)),
+      ], isFinal: [false, false])
+    #expect(intake.admits(epoch(5), for: VRank(0), key: host))
+    #expect(!intake.admits(epoch(5), for: VRank(0), key: other))
+    #expect(!intake.admits(epoch(5), for: VRank(0), key: nil))
+    #expect(!intake.admits(epoch(6), for: VRank(1), key: host))
+    intake.fence([Assignment.Tenure(epoch: epoch(7), publicKey: other)])
+    #expect(intake.admits(epoch(7), for: VRank(0), key: other))
+    #expect(!intake.admits(epoch(7), for: VRank(0), key: host))
+    #expect(!intake.admits(epoch(5), for: VRank(0), key: host))
+  }
+
+  private func key(_ letter: Character) throws -> PublicKey {
+    try #require(PublicKey(String(repeating: letter, count: 40)))
   }
 
   @Test("ranks that aren't in the job are refused")
   func strangers() {
-    var intake = ResultIntake(epochs: [epoch(5)], isFinal: [false])
+    var intake = intake(5)
     for index in [Int.min, -1, 1, .max] {
-      let admits = intake.admits(epoch(9), for: VRank(index))
-      #expect(!admits)
+      #expect(!intake.admits(epoch(5), for: VRank(index)))
       intake.markFinal(VRank(index))
     }
-    #expect(intake.isFinal == [false] && intake.epochs == [epoch(5)])
+    #expect(intake.isFinal == [false])
     intake.markFinal(VRank(0))
     #expect(intake.isFinal == [true])
   }
