@@ -98,7 +98,10 @@ extension Coordinator {
     case .mesh:
       reply(.success(.mesh(meshStatus(at: now))), to: ticket, into: &effects)
     case .events(let request):
-      park(request, ticket: ticket, until: now + header.remaining, at: now, into: &effects)
+      park(
+        ParkedCall(
+          request: request, ticket: ticket, client: header.client, until: now + header.remaining),
+        at: now, into: &effects)
     }
   }
 
@@ -179,17 +182,23 @@ extension Coordinator {
   // MARK: Waiting for events
 
   private mutating func park(
-    _ request: EventsRequest, ticket: Ticket, until: Duration, at now: Duration,
-    into effects: inout [Effect]
+    _ call: ParkedCall, at now: Duration, into effects: inout [Effect]
   ) {
     // A caller that asks again under the same id still waits once.
-    parked.removeAll { $0.ticket == ticket }
-    guard parked.count < Limits.parkedCallsMaximum else {
-      let failure = CallFailure(
-        .resourceExhausted, "\(parked.count) calls wait for events already; try again later")
-      return reply(.failure(failure), to: ticket, into: &effects)
+    parked.removeAll { $0.ticket == call.ticket }
+    let own = parked.count { $0.client == call.client }
+    var waiting: String?
+    if own >= Limits.parkedCallsPerClientMaximum {
+      waiting = "\(own) calls of \(call.client)"
+    } else if parked.count >= Limits.parkedCallsMaximum {
+      waiting = "\(parked.count) calls"
     }
-    parked.append(ParkedCall(request: request, ticket: ticket, until: until))
+    if let waiting {
+      let failure = CallFailure(
+        .resourceExhausted, "\(waiting) wait for events already; try again later")
+      return reply(.failure(failure), to: call.ticket, into: &effects)
+    }
+    parked.append(call)
   }
 
   mutating func answerParkedCalls(at now: Duration, into effects: inout [Effect]) {

@@ -93,6 +93,12 @@ extension Limits {
         "queuedJobsPerClientMaximum", queuedJobsPerClientMaximum, "jobs",
         "of one client, waiting or running"),
       Bound("parkedCallsMaximum", parkedCallsMaximum, "calls", "that wait for events"),
+      Bound(
+        "parkedCallsPerClientMaximum", parkedCallsPerClientMaximum, "calls",
+        "of one client that wait for events"),
+      Bound(
+        "callersKeptMaximum", callersKeptMaximum, "connections", "of clients that can be replied to"
+      ),
       Bound("eventsKeptMaximum", eventsKeptMaximum, "events", "kept at least"),
       Bound("eventsPerReplyMaximum", eventsPerReplyMaximum, "events", "in one reply"),
       Bound("alarmsToldMaximum", alarmsToldMaximum, "alarms", "told by status"),

@@ -26,6 +26,8 @@ package enum Limits {
   package static let jobsMaximum = 1_000
   package static let queuedJobsPerClientMaximum = 64
   package static let parkedCallsMaximum = 64
+  package static let parkedCallsPerClientMaximum = 16
+  package static let callersKeptMaximum = 1_024
   package static let eventsKeptMaximum = 4_096
   package static let eventsPerReplyMaximum = 256
   /// Events of trouble that a look at the mesh tells.

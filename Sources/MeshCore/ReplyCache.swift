@@ -74,5 +74,6 @@ struct ReplyCache: Sendable {
 struct ParkedCall: Sendable {
   let request: EventsRequest
   let ticket: Coordinator.Ticket
+  let client: String
   let until: Duration
 }

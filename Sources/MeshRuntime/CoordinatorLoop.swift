@@ -198,7 +198,7 @@ final class CoordinatorLoop {
 
   private func caller(_ link: [UInt8]) -> UInt64 {
     if let known = callers.last(where: { $0.link == link }) { return known.number }
-    if callers.count >= 1_024 { callers.removeFirst(512) }
+    if callers.count >= Limits.callersKeptMaximum { callers.removeFirst(callers.count / 2) }
     callers.append((nextCaller, link))
     nextCaller += 1
     return nextCaller - 1

@@ -93,11 +93,21 @@ import Testing
     #expect(mesh.reply(to: 5)?.events?.missed == 0)
   }
 
-  @Test("only so many calls are parked")
+  @Test("only so many calls are parked, and of one client fewer")
   func bounded() {
     let mesh = CoordinatorHarness()
-    for _ in 0..<Limits.parkedCallsMaximum { #expect(read(mesh, after: 0) == nil) }
-    let refused = mesh.call(.events(EventsRequest(after: 0, job: nil)))
-    #expect(refused?.code == .resourceExhausted)
+    let wait = CallRequest.events(EventsRequest(after: 0, job: nil))
+    let clients = Limits.parkedCallsMaximum / Limits.parkedCallsPerClientMaximum
+    for client in 0..<clients {
+      for _ in 0..<Limits.parkedCallsPerClientMaximum {
+        #expect(mesh.call(wait, client: "c\(client)") == nil)
+      }
+      let refusal = mesh.call(wait, client: "c\(client)")
+      #expect(refusal?.code == .resourceExhausted)
+      #expect(refusal?.message.contains("16 calls of c\(client) wait") == true)
+    }
+    let refusal = mesh.call(wait, client: "another")
+    #expect(refusal?.code == .resourceExhausted)
+    #expect(refusal?.message.contains("64 calls wait") == true)
   }
 }
