@@ -14,7 +14,7 @@ size=3
 export ATTNMESH_IMAGE=attnmesh:local
 export ATTNMESH_DATA=$PWD/$state/chaos
 export ATTNMESH_HTTP_PORT=
-export ATTNMESH_WORKER_MEMORY=1g
+export ATTNMESH_WORKER_MEMORY=1g ATTNMESH_COORDINATOR_MEMORY=1g
 export COMPOSE_FILE=$PWD/docker/compose.yaml
 unset COMPOSE_PROFILES
 # Seconds of two cores, in many tiles.
@@ -188,6 +188,28 @@ restart_coordinator() {
   until_true log_has coordinator-restarted
 }
 
+# Its memory limit is reached, and the kernel ends process 1: whatever takes the memory, that is who pays.
+run_out_of_memory() { # container
+  local before
+  before=$(restarts "$1")
+  docker exec "$1" sh -c 'echo 1000 >/proc/1/oom_score_adj && head -c 8g /dev/zero | tail' \
+    >/dev/null 2>&1 || true
+  until_true is_restarted "$1" "$before"
+  [ "$(exit_code "$1")" = 137 ] || problem "it ended with $(exit_code "$1")"
+}
+is_restarted() { [ "$(restarts "$1")" -gt "$2" ]; }
+
+memory_of_worker() {
+  run_out_of_memory "$victim"
+  until_true log_has rehosted
+  until_true log_has worker-joined
+}
+
+memory_of_coordinator() {
+  run_out_of_memory "$coordinator"
+  until_true log_has coordinator-restarted
+}
+
 passed=0 failed=0
 scenario() {
   local name=$1 fault=$2 started fetching
@@ -281,6 +303,8 @@ scenario "scale to $((size + 2)) workers, and then to $((size - 1))" scale_up_an
 scenario "SIGKILL of the coordinator from the host: its restart policy" sigkill_coordinator
 scenario "docker kill of the coordinator, and start at another address" kill_coordinator
 scenario "docker restart of the coordinator" restart_coordinator
+scenario "a worker runs into its memory limit" memory_of_worker
+scenario "the coordinator runs into its memory limit" memory_of_coordinator
 process_one
 
 echo "containers: $passed passed, $failed failed"
