@@ -56,14 +56,13 @@ package struct FoldArguments {
   @_alwaysEmitIntoClient @inline(__always)
   package var factors: UnsafeMutablePointer<Float> { running + 3 &* 16 }
 
-  /// Maxima, then sums of each row's sixteen lanes: [rows][16 lanes]. Behind them three such squares,
-  /// to reduce them.
+  /// Maxima, then sums of each row's sixteen lanes: [rows][16 lanes].
   @_alwaysEmitIntoClient @inline(__always)
   package var lanes: UnsafeMutablePointer<Float> { running + 4 &* 16 }
 
   /// P V over the closed chunks of the tile, for the columns of a register tile.
   @_alwaysEmitIntoClient @inline(__always)
-  package var tileSums: UnsafeMutablePointer<Float> { lanes + 4 &* 256 }
+  package var tileSums: UnsafeMutablePointer<Float> { lanes + 256 }
 
   /// P V over the keys so far of the open chunk, where rows of a register tile don't all see the same.
   @_alwaysEmitIntoClient @inline(__always)
@@ -71,7 +70,7 @@ package struct FoldArguments {
 
   /// Floats of all that.
   @_alwaysEmitIntoClient @inline(__always)
-  package static var scratchFloats: Int { (16 &+ 4) &* 256 &+ 4 &* 16 &+ (16 &+ 8) &* 64 }
+  package static var scratchFloats: Int { (16 &+ 1) &* 256 &+ 4 &* 16 &+ (16 &+ 8) &* 64 }
 
   /// Where V has `column` of key 0, and how far apart keys are.
   @_alwaysEmitIntoClient @inline(__always)

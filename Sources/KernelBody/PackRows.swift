@@ -106,11 +106,10 @@ extension CPULevel {
     let stride = layout.wholeWordFloats
     let rowBytes = d &* type.byteCount
     let end = (keyCount &+ 63) & ~63
-    // Two squares [16][16] for the transposition, then sixteen widened rows.
-    withUnsafeTemporaryAllocation(byteCount: (512 &+ 16 &* stride) &* 4, alignment: 64) { bytes in
+    // Sixteen widened rows.
+    withUnsafeTemporaryAllocation(byteCount: 16 &* stride &* 4, alignment: 64) { bytes in
       guard let base = bytes.baseAddress else { return }
-      let squares = base.assumingMemoryBound(to: Float.self)
-      let rows = squares + 512
+      let rows = base.assumingMemoryBound(to: Float.self)
       var key = 0
       while key < end {
         var lane = 0
@@ -124,51 +123,15 @@ extension CPULevel {
         }
         var word = 0
         while word < words {
-          transposeSquare(
-            rows + word, stride: stride, squares,
-            into: target + (key & ~63) &* words + word &* 64 + (key & 63),
-            stride: 64, rowCount: words &- word < 16 ? words &- word : 16)
+          var square = Square(rows + word, stride: stride)
+          square.transpose()
+          square.store(
+            to: target + (key & ~63) &* words + word &* 64 + (key & 63), stride: 64,
+            count: words &- word < 16 ? words &- word : 16)
           word &+= 16
         }
         key &+= 16
       }
-    }
-  }
-
-  /// Transposes a square [16][16] of rows `sourceStride` floats apart; writes its first `rowCount`
-  /// transposed rows. `work` holds two squares.
-  ///
-  /// Four perfect shuffles: interleaving rows i and i + 8 turns the index bits of (row, column) by
-  /// one place, so four of them swap row and column.
-  @_alwaysEmitIntoClient @inline(__always)
-  package static func transposeSquare(
-    _ source: UnsafePointer<Float>, stride sourceStride: Int, _ work: UnsafeMutablePointer<Float>,
-    into target: UnsafeMutablePointer<Float>, stride targetStride: Int, rowCount: Int
-  ) {
-    let other = work + 256
-    interleaveRows(source, sourceStride, into: work)
-    interleaveRows(work, 16, into: other)
-    interleaveRows(other, 16, into: work)
-    interleaveRows(work, 16, into: other)
-    var row = 0
-    while row < rowCount {
-      storeLanes(loadLanes(other + row &* 16), to: target + row &* targetStride)
-      row &+= 1
-    }
-  }
-
-  @_alwaysEmitIntoClient @inline(__always)
-  package static func interleaveRows(
-    _ source: UnsafePointer<Float>, _ stride: Int, into target: UnsafeMutablePointer<Float>
-  ) {
-    var row = 0
-    while row < 8 {
-      var both = SIMD32<Float>(repeating: 0)
-      both.evenHalf = loadLanes(source + row &* stride)
-      both.oddHalf = loadLanes(source + (row &+ 8) &* stride)
-      storeLanes(both.lowHalf, to: target + row &* 32)
-      storeLanes(both.highHalf, to: target + row &* 32 + 16)
-      row &+= 1
     }
   }
 }

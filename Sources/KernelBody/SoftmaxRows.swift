@@ -93,7 +93,7 @@ extension CPULevel {
   /// depend on the order of comparisons. Where m stays, infinite or not, the factor is 2^0.
   @_alwaysEmitIntoClient @inline(never)
   package static func updateMaxima(_ fold: FoldArguments, factor: Float) {
-    let maximum = halved(transposed(fold.lanes)) { laneWiseMaximum($0, $1) }
+    let maximum = Square(fold.lanes, stride: 16).joinedColumns { laneWiseMaximum($0, $1) }
     let m = loadLanes(fold.running)
     let scaled = maximum * Lanes(repeating: factor) + Lanes(repeating: 0)
     let maxima = laneWiseMaximum(m, scaled)
@@ -146,37 +146,9 @@ extension CPULevel {
   /// order is part of the numerics fingerprint.
   @_alwaysEmitIntoClient @inline(never)
   package static func updateSums(_ fold: FoldArguments) {
-    let sum = halved(transposed(fold.lanes)) { $0 + $1 }
+    let sum = Square(fold.lanes, stride: 16).joinedColumns { $0 + $1 }
     storeLanes(
       multiplyAdd(sum, loadLanes(fold.factors), loadLanes(fold.sums)),
       to: fold.sums)
-  }
-
-  /// Vector i joined with vector i + 8, then + 4, + 2, + 1, of a square [16][16]; in place.
-  @_alwaysEmitIntoClient @inline(__always)
-  package static func halved(
-    _ square: UnsafeMutablePointer<Float>, _ join: (Lanes, Lanes) -> Lanes
-  ) -> Lanes {
-    var count = 8
-    while count > 0 {
-      var lane = 0
-      while lane < count {
-        let (low, high) = (square + lane &* 16, square + (lane &+ count) &* 16)
-        storeLanes(join(loadLanes(low), loadLanes(high)), to: low)
-        lane &+= 1
-      }
-      count /= 2
-    }
-    return loadLanes(square)
-  }
-
-  /// The square [16][16] at `lanes`, transposed; it has room for three more behind it.
-  @_alwaysEmitIntoClient @inline(__always)
-  package static func transposed(
-    _ lanes: UnsafeMutablePointer<Float>
-  ) -> UnsafeMutablePointer<Float> {
-    let target = lanes + 256
-    transposeSquare(lanes, stride: 16, lanes + 2 &* 256, into: target, stride: 16, rowCount: 16)
-    return target
   }
 }

@@ -33,7 +33,8 @@ func seconds(of clock: clockid_t) -> Double {
   return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
 }
 
-private var processorSeconds: Double {
+/// CPU time of this process and of those that it has waited for.
+var processorSeconds: Double {
   [RUSAGE_SELF, RUSAGE_CHILDREN].reduce(0) { total, who in
     var usage = rusage()
     getrusage(__rusage_who_t(who.rawValue), &usage)

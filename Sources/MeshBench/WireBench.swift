@@ -30,6 +30,9 @@ package struct WireBench {
     package let tilesOverRaw: Spread
     /// Encrypted and authenticated, over the same without.
     package let curveOverTiles: Spread
+    /// CPU seconds of both sides, a byte. Where all cores are busy either way, the rates are as these.
+    package let rawProcessor: Spread
+    package let tilesProcessor: Spread
   }
 
   package struct Result: Encodable, Sendable {
@@ -64,7 +67,9 @@ package struct WireBench {
   ) throws(MeshError) -> Line {
     let tiles = WireTiles(element: element)
     let count = max(1, bytes / tiles.payloadBytes)
+    let byteCount = Double(count * tiles.payloadBytes)
     var (raw, plain, curve): ([Double], [Double], [Double]) = ([], [], [])
+    var (rawProcessor, tilesProcessor): ([Double], [Double]) = ([], [])
     for pair in 0..<pairs {
       if isCancelled() { throw MeshError(.interrupted, "interrupted") }
       do throws(ZeroMQError) {
@@ -74,10 +79,14 @@ package struct WireBench {
         for kind in order {
           let run = try WireRun(kind, tiles)
           let seconds = try run.receive(count)
-          let rate = Double(count * tiles.payloadBytes) / seconds
+          let rate = byteCount / seconds.wall
           switch kind {
-          case .raw: raw.append(rate)
-          case .tiles: plain.append(rate)
+          case .raw:
+            raw.append(rate)
+            rawProcessor.append(seconds.processor / byteCount)
+          case .tiles:
+            plain.append(rate)
+            tilesProcessor.append(seconds.processor / byteCount)
           case .curve: curve.append(rate)
           }
           findings.expect(run.refused == 0, "\(element.name): \(run.refused) tiles were refused")
@@ -93,7 +102,8 @@ package struct WireBench {
     let line = Line(
       what: "\(element.name) tiles of \(tiles.payloadBytes >> 10) KiB", raw: Spread(raw),
       tiles: Spread(plain), tilesOverRaw: Spread(zip(plain, raw).map { $0 / $1 }),
-      curveOverTiles: Spread(zip(curve, plain).map { $0 / $1 }))
+      curveOverTiles: Spread(zip(curve, plain).map { $0 / $1 }),
+      rawProcessor: Spread(rawProcessor), tilesProcessor: Spread(tilesProcessor))
     findings.goals.append(
       Goal("\(element.name): tiles / raw ZeroMQ", line.tilesOverRaw.median, atLeast: 0.8))
     return line

@@ -47,19 +47,19 @@ final class WireRun {
     try socket.socket.connect(endpoint)
   }
 
-  /// Receives so many tiles; returns the seconds that it took.
-  func receive(_ count: Int) throws(ZeroMQError) -> Double {
+  /// Receives so many tiles; returns the seconds that it took, and the CPU seconds of both sides.
+  func receive(_ count: Int) throws(ZeroMQError) -> (wall: Double, processor: Double) {
     // Until the connection is there.
     while try !ask(0) { try wait() }
     try take()
-    let start = MonotonicClock.now
+    let (start, processorStart) = (MonotonicClock.now, processorSeconds)
     var (asked, taken) = (0, 0)
     while taken < count {
       while asked < count, asked - taken < Limits.windowTiles, try ask(asked) { asked += 1 }
       try take()
       taken += 1
     }
-    let seconds = (MonotonicClock.now - start).seconds
+    let seconds = ((MonotonicClock.now - start).seconds, processorSeconds - processorStart)
     while try socket.socket.send(Message(header: Frame([]))) != .sent { try wait() }
     server.join()
     authenticator?.stop()

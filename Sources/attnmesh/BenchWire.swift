@@ -39,11 +39,15 @@ struct BenchWire: ParsableCommand {
     } else {
       let unit = Double(1 << 30)
       printTable(
-        ["", "ZEROMQ GiB/s", "TILES GiB/s", "TILES / ZEROMQ", "ENCRYPTED / TILES"],
+        [
+          "", "ZEROMQ GiB/s", "TILES GiB/s", "TILES / ZEROMQ", "ENCRYPTED / TILES",
+          "CPU s/GiB: ZEROMQ", "TILES",
+        ],
         result.lines.map { line in
           [
             line.what, line.raw.text(2, per: unit), line.tiles.text(2, per: unit),
             line.tilesOverRaw.text(3), line.curveOverTiles.text(3),
+            line.rawProcessor.text(2, per: 1 / unit), line.tilesProcessor.text(2, per: 1 / unit),
           ]
         })
       let waits = zip(result.waitOverCompute, result.computeSeconds).map {
