@@ -146,8 +146,8 @@ let package = Package(
     .testTarget(
       name: "MeshIntegrationTests",
       dependencies: [
-        "attnmesh", "MeshRuntime", "MeshCore", "AttentionKernels", "Checksums", "ElementTypes",
-        "TensorFiles", "MeshWire", "ZeroMQ",
+        "attnmesh", "MeshChaos", "MeshRuntime", "MeshCore", "AttentionKernels", "Checksums",
+        "ElementTypes", "TensorFiles", "MeshWire", "ZeroMQ",
       ],
       exclude: ["Fixtures"], swiftSettings: strict),
     .testTarget(

@@ -23,6 +23,8 @@ status=0
 run plain --skip "$PROCESSES" || status=1
 
 running=()
+# Nobody may build while a lane goes on.
+trap 'kill "${running[@]}" 2>/dev/null; wait; exit 130' INT TERM
 rest=()
 for lane in "${!LANES[@]}"; do
   run "$lane" --filter "${LANES[$lane]}" --no-parallel >/dev/null &

@@ -74,11 +74,12 @@ give_address_back() {
   occupant=
 }
 
-# How a container's process 1 ended since the fault: `docker events` remembers.
-exit_code() {
-  docker events --since "$fault_time" --until "$(date +%s.%N)" --filter "container=$1" \
-    --filter event=die --format '{{.Actor.Attributes.exitCode}}' | tail -n 1
+# Exit codes of a container's events of a kind since the fault: `docker events` remembers.
+events() { # kind, container
+  docker events --since "$fault_time" --until "$(date +%s.%N)" --filter "container=$2" \
+    --filter "event=$1" --format '{{.Actor.Attributes.exitCode}}'
 }
+exit_code() { events die "$1" | tail -n 1; }
 
 # MARK: Waiting, always for something that is bound to happen
 
@@ -188,14 +189,16 @@ restart_coordinator() {
   until_true log_has coordinator-restarted
 }
 
-# Its memory limit is reached, and the kernel ends process 1: whatever takes the memory, that is who pays.
+# Its memory limit is reached, and the kernel ends process 1: whoever takes the memory, that is who pays.
 run_out_of_memory() { # container
   local before
   before=$(restarts "$1")
-  docker exec "$1" sh -c 'echo 1000 >/proc/1/oom_score_adj && head -c 8g /dev/zero | tail' \
-    >/dev/null 2>&1 || true
-  until_true is_restarted "$1" "$before"
+  docker exec "$1" sh -c 'echo 1000 >/proc/1/oom_score_adj && head -c 8G /dev/zero | tail' \
+    >"$state/memory.log" 2>&1 || true
+  until_true is_restarted "$1" "$before" || problem "$(tail -n 1 "$state/memory.log")"
+  ! log_has job-done || problem "the job was over before"
   [ "$(exit_code "$1")" = 137 ] || problem "it ended with $(exit_code "$1")"
+  [ "$(events oom "$1" | wc -l)" -gt 0 ] || problem "the kernel didn't end it for want of memory"
 }
 is_restarted() { [ "$(restarts "$1")" -gt "$2" ]; }
 

@@ -1,14 +1,14 @@
 internal import Glibc
-internal import MeshRuntime
+package import MeshRuntime
 
 /// Ports for processes that are killed and started again under the same address.
-struct LoopbackPorts {
+package struct LoopbackPorts {
   private var next: Int
   private let end: Int
 
   /// Below the ports that the kernel gives to connections: one of those could be taken while its
   /// owner is dead, even by somebody who connects to that very port and so reaches himself.
-  init() {
+  package init() {
     let range = contents(ofFile: "/proc/sys/net/ipv4/ip_local_port_range")
     let lowest = range.split(whereSeparator: \.isWhitespace).first.flatMap { Int($0) } ?? 32_768
     end = max(lowest, 12_000)
@@ -19,7 +19,7 @@ struct LoopbackPorts {
   /// Takes ports in a row that nobody listens on.
   ///
   /// - Returns: the first of them.
-  mutating func take(_ count: Int) throws(MeshError) -> Int {
+  package mutating func take(_ count: Int) throws(MeshError) -> Int {
     while next + count <= end {
       let first = next
       next += count

@@ -98,6 +98,10 @@ extension Coordinator {
     case .mesh:
       reply(.success(.mesh(meshStatus(at: now))), to: ticket, into: &effects)
     case .events(let request):
+      let found = events.read(request)
+      guard found.isNothing else {
+        return reply(.success(.events(found)), to: ticket, into: &effects)
+      }
       park(
         ParkedCall(
           request: request, ticket: ticket, client: header.client, until: now + header.remaining),
@@ -202,15 +206,20 @@ extension Coordinator {
   }
 
   mutating func answerParkedCalls(at now: Duration, into effects: inout [Effect]) {
+    guard !parked.isEmpty else { return }
     // Something of an answer before the caller gives up.
     let margin = Duration.milliseconds(200)
-    parked.removeAll { call in
+    var waiting: [ParkedCall] = []
+    for var call in parked {
       let found = events.read(call.request)
-      guard !found.events.isEmpty || found.missed > 0 || now + margin >= call.until else {
-        return false
+      if found.isNothing, now + margin < call.until {
+        // What isn't for it is looked through once.
+        call.request.after = found.next
+        waiting.append(call)
+      } else {
+        effects.append(.reply(.success(.events(found)), to: call.ticket))
       }
-      effects.append(.reply(.success(.events(found)), to: call.ticket))
-      return true
     }
+    parked = waiting
   }
 }

@@ -113,14 +113,15 @@ extension Coordinator {
 
   /// Takes up what hosts have stopped and copied.
   mutating func takeHandedOver(
-    _ beat: WorkerMessage.Heartbeat, of index: Int, at now: Duration, into effects: inout [Effect]
+    _ beat: WorkerMessage.Heartbeat, from worker: WorkerID, of index: Int, at now: Duration,
+    into effects: inout [Effect]
   ) {
     guard let run = jobs[index].run else { return }
     let moving = beat.progress.filter { progress in
       guard run.table.hosts.indices.contains(progress.vrank.index) else { return false }
       let host = run.table.hosts[progress.vrank.index]
       return progress.isHandedOver && host.duty == .handOver && host.epoch == progress.epoch
-        && beat.revision == run.table.revision
+        && beat.revision == run.table.revision && run.host(of: progress.vrank) == worker
     }
     guard !moving.isEmpty else { return }
     rehost(index, moving: moving.map(\.vrank), at: now, into: &effects)

@@ -191,7 +191,7 @@ extension Coordinator {
     if let member = members.firstIndex(where: { $0.id == worker }) {
       notePace(of: member, run, traffic: beat.traffic, at: now, into: &effects)
     }
-    takeHandedOver(beat, of: index, at: now, into: &effects)
+    takeHandedOver(beat, from: worker, of: index, at: now, into: &effects)
   }
 
   /// Progress counts from the host of a rank only, under its epoch.

@@ -70,7 +70,7 @@ extension Coordinator {
     }
   }
 
-  func isMember(_ worker: WorkerID) -> Bool { members.contains { $0.id == worker } }
+  package func isMember(_ worker: WorkerID) -> Bool { members.contains { $0.id == worker } }
 
   /// Whether a host may still act: it is here, or may come back after a restart.
   private func isPresent(_ worker: WorkerID, in run: JobRun) -> Bool {

@@ -25,8 +25,9 @@ package enum Limits {
   // Queues.
   package static let jobsMaximum = 1_000
   package static let queuedJobsPerClientMaximum = 64
-  package static let parkedCallsMaximum = 64
-  package static let parkedCallsPerClientMaximum = 16
+  package static let parkedCallsMaximum = 256
+  /// Somebody may wait for each of its jobs, and look at the mesh as well.
+  package static let parkedCallsPerClientMaximum = queuedJobsPerClientMaximum + 16
   package static let callersKeptMaximum = 1_024
   package static let eventsKeptMaximum = 4_096
   package static let eventsPerReplyMaximum = 256

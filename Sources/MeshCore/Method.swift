@@ -231,6 +231,9 @@ package struct EventsReply: Hashable, Sendable {
     self.next = next
     self.missed = missed
   }
+
+  /// Nothing that a caller has waited for.
+  package var isNothing: Bool { events.isEmpty && missed == 0 }
 }
 
 /// A reply, or why there is none.

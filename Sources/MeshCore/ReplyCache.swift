@@ -72,7 +72,7 @@ struct ReplyCache: Sendable {
 
 /// A call that waits for something to happen.
 struct ParkedCall: Sendable {
-  let request: EventsRequest
+  var request: EventsRequest
   let ticket: Coordinator.Ticket
   let client: String
   let until: Duration

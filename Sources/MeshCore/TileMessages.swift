@@ -39,7 +39,7 @@ package enum PullAnswer: UInt8, Sendable, CaseIterable {
   case coming = 2
   /// Outside my window, or already dropped: ask the owner.
   case no = 3
-  /// The request carries an epoch lower than one seen.
+  /// The request carries an epoch that isn't the rank's any more, or comes from another than its host.
   case stale = 4
   /// What is stored no longer has its checksum: nobody can serve it.
   case lost = 5

@@ -221,8 +221,12 @@ final class CoordinatorLoop {
       case .commit(let number, let images, let removed): commit(number, images, removed)
       case .observe(let observation):
         if observation.kind == .workerLost {
-          // Its link may be half dead: a worker that is alive says hello again.
-          for (worker, peer) in workers where peer.name == observation.worker { forget(worker) }
+          // Its link may be half dead: a worker that is alive says hello again. One of the same name
+          // may have joined in its place.
+          for (worker, peer) in workers
+          where peer.name == observation.worker && !core.isMember(worker) {
+            forget(worker)
+          }
         }
         reporter?.note(observation, at: MonotonicClock.now)
         log.write(observation)

@@ -103,7 +103,9 @@ import Testing
     #expect(mesh.dismissed == [1])
   }
 
-  @Test("a hand-over under an older table or epoch, or that nobody asked for, is not taken up")
+  @Test(
+    "a hand-over under an older table or epoch, by another, or that nobody asked for, is not taken up"
+  )
   func strangeHandOvers() throws {
     let (mesh, job, table) = try running()
     let rank = table.ranks(of: 1)[0]
@@ -117,6 +119,8 @@ import Testing
     var stale = handedOver
     stale.epoch = .lowest
     mesh.beat(1, job: job, progress: [stale])
+    #expect(mesh.table?.host(of: rank) == 1 && mesh.assigned == nil)
+    mesh.beat(2, job: job, progress: [handedOver])
     #expect(mesh.table?.host(of: rank) == 1 && mesh.assigned == nil)
     for index in [Int.min, -1, 6, .max] {
       var strange = handedOver

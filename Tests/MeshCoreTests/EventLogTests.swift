@@ -87,27 +87,34 @@ import Testing
     let mesh = CoordinatorHarness()
     mesh.join(1)
     #expect(read(mesh, after: after, id: 5) == nil)
-    mesh.now += .seconds(30)
-    mesh.send(.tick)
-    #expect(mesh.reply(to: 5)?.events?.events.isEmpty == true)
-    #expect(mesh.reply(to: 5)?.events?.missed == 0)
+    mesh.now += .milliseconds(29_900)
+    mesh.call(.list)
+    let empty = mesh.reply(to: 5)?.events
+    #expect(empty?.events.isEmpty == true && empty?.missed == 0 && empty?.next == 1)
+    #expect(read(mesh, after: after, id: 6) == nil)
+    mesh.call(.list)
+    mesh.join(2)
+    #expect(mesh.reply(to: 6)?.events?.events.map(\.sequence) == [2])
   }
 
   @Test("only so many calls are parked, and of one client fewer")
   func bounded() {
     let mesh = CoordinatorHarness()
     let wait = CallRequest.events(EventsRequest(after: 0, job: nil))
-    let clients = Limits.parkedCallsMaximum / Limits.parkedCallsPerClientMaximum
-    for client in 0..<clients {
-      for _ in 0..<Limits.parkedCallsPerClientMaximum {
-        #expect(mesh.call(wait, client: "c\(client)") == nil)
-      }
-      let refusal = mesh.call(wait, client: "c\(client)")
-      #expect(refusal?.code == .resourceExhausted)
-      #expect(refusal?.message.contains("16 calls of c\(client) wait") == true)
+    let (all, own) = (Limits.parkedCallsMaximum, Limits.parkedCallsPerClientMaximum)
+    for number in 0..<all {
+      #expect(mesh.call(wait, client: "c\(number / own)") == nil)
     }
-    let refusal = mesh.call(wait, client: "another")
-    #expect(refusal?.code == .resourceExhausted)
-    #expect(refusal?.message.contains("64 calls wait") == true)
+    let greedy = mesh.call(wait, client: "c0")
+    #expect(greedy?.code == .resourceExhausted)
+    #expect(greedy?.message.contains("\(own) calls of c0 wait") == true)
+    let late = mesh.call(wait, client: "another")
+    #expect(late?.code == .resourceExhausted)
+    #expect(late?.message.contains("\(all) calls wait") == true)
+    // What needn't wait is answered all the same.
+    mesh.join(1)
+    #expect(read(mesh, after: 0)?.events.isEmpty == false)
+    for number in 0..<own { #expect(read(mesh, after: 1, id: UInt64(10_000 + number)) == nil) }
+    #expect(read(mesh, after: 0)?.events.isEmpty == false)
   }
 }

@@ -156,6 +156,29 @@ extension Integration {
       }
     }
 
+    /// One of the same name came in the meantime: that the old one is given up takes nothing from it, not
+    /// even its connection, by which its end is noticed at once.
+    @Test func workerOfTheSameNameStays() throws {
+      try withScratch { scratch in
+        let slow = try SlowJob(scratch)
+        let mesh = try Mesh.withStore(scratch, workers: 2, environment: SlowJob.environment)
+        let job = try mesh.submit(slow.flags)
+        try mesh.waitUntilCopied(job)
+        try mesh.killCoordinator()
+        try mesh.kill("w1")
+        try mesh.restartCoordinator()
+        try mesh.startWorker("w1")
+        try eventually("the loss of the old one") {
+          mesh.observed("worker-lost worker=w1 ").contains { $0.contains("did not come back") }
+        }
+        try mesh.kill("w1")
+        try eventually("the loss of the new one") {
+          mesh.observed("worker-lost worker=w1 ").contains { $0.contains("connection broke") }
+        }
+        #expect(try mesh.result(job) == slow.alone)
+      }
+    }
+
     /// All workers die while nobody is there to notice.
     @Test func allWorkersDieMeanwhile() throws {
       try withScratch { scratch in
@@ -210,7 +233,7 @@ extension Integration {
       try withScratch { scratch in
         let slow = try SlowJob(scratch)
         let mesh = try Mesh(
-          scratch, workers: 2, port: TCPProxy.freePort(beside: 1),
+          scratch, workers: 2, port: try TCPProxy.freePort(beside: 1),
           environment: SlowJob.environment)
         let client = try scratch.start(
           ["attend", "--output", scratch.file("o.npy")] + slow.flags + mesh.flags)

@@ -199,7 +199,7 @@ extension Integration {
     @Test func workerIsReadyWhenItIsWelcome() throws {
       try withScratch { scratch in
         let slow = try SlowJob(scratch)
-        let port = TCPProxy.freePort(beside: 1)
+        let port = try TCPProxy.freePort(beside: 1)
         let worker = try scratch.start(
           ["worker", "--name", "w1", "--threads", "1"] + Self.flags
             + ["--coordinator", "tcp://127.0.0.1:\(port)"],

@@ -77,12 +77,7 @@ extension Integration {
     private func flood(_ port: Int, _ role: String, _ server: String, _ keys: MeshKeys) throws
       -> Int
     {
-      let identity = try KeyFile(reading: keys.scratch.file("\(role).key"))
-      let serverKey = try KeyFile(reading: keys.scratch.file("\(server).key")).keys.publicKey
-      var options = SocketOptions(
-        sendHighWaterMark: 64, receiveHighWaterMark: 64, maximumFrameBytes: 1 << 21)
-      options.security = .client(identity.keys, serverKey: serverKey)
-      let socket = try OwnedSocket(.dealer, context: Context(), options: options)
+      let socket = try keys.socket(role, to: server)
       try socket.socket.connect("tcp://127.0.0.1:\(port)")
       var random = SplitMix64(seed: UInt64(port))
       var poller = Poller()

@@ -1,7 +1,7 @@
 import Testing
 
-/// Tests with the real executable in real processes. One at a time: they compete for the cores, and
-/// several wait for what a busy machine does late.
+/// Tests with the real executable in real processes. They wait more than they compute, and still one at a
+/// time in each of the lanes of Scripts/test.sh: several wait for what a busy machine does late.
 @Suite("Real processes", .serialized) enum Integration {}
 
 /// What went wrong before a test could compare anything.

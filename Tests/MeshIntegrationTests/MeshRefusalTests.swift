@@ -51,7 +51,7 @@ extension Integration {
 
     @Test func nobodyThere() throws {
       try withScratch { scratch in
-        let endpoint = "tcp://127.0.0.1:\(TCPProxy.freePort())"
+        let endpoint = try "tcp://127.0.0.1:\(TCPProxy.freePort())"
         let flags = try inputs(scratch)
         let id = String(repeating: "a", count: 32)
         let output = ["--output", scratch.file("o.npy")]

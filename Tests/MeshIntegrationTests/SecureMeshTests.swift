@@ -1,7 +1,10 @@
+import Checksums
 import Glibc
 import MeshCore
 import MeshRuntime
+import MeshWire
 import Testing
+import ZeroMQ
 
 extension Integration {
   /// A mesh with keys: the same bytes, and nobody in it who isn't on the list.
@@ -113,6 +116,60 @@ extension Integration {
         #expect(worker.errors.contains("its key is no longer admitted"))
         #expect(try mesh.result(job) == slow.alone)
         #expect(!mesh.observed("worker-lost worker=revoked").isEmpty)
+      }
+    }
+
+    /// A worker's key that hosts nothing is no way to end or to fence the ranks of others, under any epoch.
+    @Test func aWorkerCannotSpeakForAnothersRank() throws {
+      try withScratch { scratch in
+        let keys = try MeshKeys(scratch)
+        let intruder = try keys.make("intruder", role: "worker")
+        try keys.allow(keys.allowed + intruder)
+        let slow = try SlowJob(scratch, tokens: 1_801)
+        let mesh = try keys.mesh(2, environment: SlowJob.environment)
+        mesh.identity = keys.identity("client")
+        let job = try mesh.submit(slow.flags)
+        try mesh.waitUntilFolding(job)
+        let id = try #require(JobID(job))
+        let own = try epoch(of: VRank(0), id, keys, mesh)
+        let never = Epoch(term: .max, counter: .max)
+        for (name, epoch, status) in [
+          ("intruder", own, StatusCode.failedPrecondition),
+          ("intruder", never, .failedPrecondition), ("worker", never, .failedPrecondition),
+          // The host's key is heard; that isn't its result.
+          ("worker", own, .dataLoss),
+        ] {
+          let socket = try keys.socket(name, to: "coordinator")
+          try socket.socket.connect(mesh.dataEndpoint)
+          let end = VRankFinal(job: id, vrank: VRank(0), epoch: epoch, digest: SHA256.hash([]))
+          let receipt = ResultReceipt(
+            job: id, vrank: VRank(0), epoch: epoch, message: -1, status: status)
+          #expect(try answer(to: .vrankFinal(end), on: socket) == .receipt(receipt), "\(name)")
+        }
+        #expect(try epoch(of: VRank(0), id, keys, mesh) == own)
+        #expect(try mesh.state(job) == "running")
+        #expect(try mesh.result(job) == slow.alone)
+        #expect(mesh.observed("worker-lost").isEmpty)
+      }
+    }
+
+    private func epoch(of vrank: VRank, _ job: JobID, _ keys: MeshKeys, _ mesh: Mesh) throws
+      -> Epoch
+    {
+      let outcome = try keys.store("operator", mesh).call(.status(job), isCancelled: { false })
+      guard case .success(.status(let status)) = outcome else {
+        throw HarnessError("job \(job): \(outcome)")
+      }
+      return status.ranks[vrank.index].epoch
+    }
+
+    private func answer(to frame: DataFrame, on socket: OwnedSocket) throws -> DataFrame {
+      try eventually("a way to the store") {
+        try socket.socket.send(Message(header: Frame(frame.encode()))) == .sent
+      }
+      return try eventually("an answer") { () -> DataFrame? in
+        guard let message = try socket.socket.receive() else { return nil }
+        return try message.header.withUnsafeBytes { try DataFrame(decoding: $0) }
       }
     }
 

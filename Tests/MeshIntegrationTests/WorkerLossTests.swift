@@ -240,7 +240,7 @@ extension Integration {
       try withScratch { scratch in
         let slow = try SlowJob(scratch)
         let mesh = try Mesh(scratch, workers: 2, environment: SlowJob.environment)
-        let port = TCPProxy.freePort()
+        let port = try TCPProxy.freePort()
         let proxy = try TCPProxy(to: port)
         defer { proxy.close() }
         try mesh.startWorker(

@@ -38,7 +38,7 @@ final class Mesh {
     _ scratch: Scratch, workers count: Int, environment: [String: String] = [:]
   ) throws -> Mesh {
     try Mesh(
-      scratch, workers: count, port: TCPProxy.freePort(beside: 1),
+      scratch, workers: count, port: try TCPProxy.freePort(beside: 1),
       coordinatorFlags: ["--store", scratch.file("store")], environment: environment)
   }
 

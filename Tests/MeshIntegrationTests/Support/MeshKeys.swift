@@ -51,6 +51,16 @@ struct MeshKeys {
     ]
   }
 
+  /// A socket that proves to have one of the keys, to a server that has to prove another.
+  func socket(_ name: String, to server: String) throws -> OwnedSocket {
+    let serverKey = try KeyFile(reading: scratch.file("\(server).key")).keys.publicKey
+    var options = SocketOptions(
+      sendHighWaterMark: 64, receiveHighWaterMark: 64, maximumFrameBytes: 1 << 21)
+    options.security = .client(
+      try KeyFile(reading: scratch.file("\(name).key")).keys, serverKey: serverKey)
+    return try OwnedSocket(.dealer, context: Context(), options: options)
+  }
+
   /// A client of a mesh's store that has one of the keys.
   func store(_ name: String, _ mesh: Mesh) throws -> MeshClient {
     let coordinator = try KeyFile(reading: scratch.file("coordinator.key")).keys.publicKey

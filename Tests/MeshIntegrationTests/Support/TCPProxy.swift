@@ -1,4 +1,5 @@
 import Glibc
+import MeshChaos
 import Synchronization
 
 /// Passes TCP connections on to another port of this machine, until it is told to stop copying or
@@ -41,25 +42,11 @@ final class TCPProxy: Sendable {
 
   func close() { isClosed.store(true, ordering: .relaxed) }
 
-  /// A port that nobody listens on at the moment.
-  static func freePort() -> Int {
-    let probe = newSocket()
-    defer { Glibc.close(probe) }
-    _ = loopback(0) { bind(probe, $0, $1) }
-    return boundPort(probe)
-  }
+  private static let ports = Mutex(LoopbackPorts())
 
-  /// A port that is free, and so are the next ones.
-  static func freePort(beside more: Int) -> Int {
-    while true {
-      let port = freePort()
-      let isFree = (1...more).allSatisfy { offset in
-        let probe = newSocket()
-        defer { Glibc.close(probe) }
-        return loopback(port + offset) { bind(probe, $0, $1) } == 0
-      }
-      if isFree { return port }
-    }
+  /// A port that is free, and so are the next ones. None that a connection could be given meanwhile.
+  static func freePort(beside more: Int = 0) throws -> Int {
+    try ports.withLock { try $0.take(1 + more) }
   }
 
   private var isOver: Bool { isClosed.load(ordering: .relaxed) }
