@@ -93,7 +93,7 @@ extension CPULevel {
   /// depend on the order of comparisons. Where m stays, infinite or not, the factor is 2^0.
   @_alwaysEmitIntoClient @inline(never)
   package static func updateMaxima(_ fold: FoldArguments, factor: Float) {
-    let maximum = Square(fold.lanes, stride: 16).joinedColumns { laneWiseMaximum($0, $1) }
+    let maximum = Square(fold.lanes, stride: 16).rowMaxima()
     let m = loadLanes(fold.running)
     let scaled = maximum * Lanes(repeating: factor) + Lanes(repeating: 0)
     let maxima = laneWiseMaximum(m, scaled)
@@ -146,7 +146,7 @@ extension CPULevel {
   /// order is part of the numerics fingerprint.
   @_alwaysEmitIntoClient @inline(never)
   package static func updateSums(_ fold: FoldArguments) {
-    let sum = Square(fold.lanes, stride: 16).joinedColumns { $0 + $1 }
+    let sum = Square(fold.lanes, stride: 16).rowSums()
     storeLanes(
       multiplyAdd(sum, loadLanes(fold.factors), loadLanes(fold.sums)),
       to: fold.sums)

@@ -97,20 +97,27 @@ package struct Square {
     return (u, l)
   }
 
-  /// The elements of each row joined with each other: i with i + 8, then + 4, + 2, + 1.
+  /// Sums of the rows: element i with i + 8, then + 4, + 2, + 1. Written out, like `rowMaxima`: a closure
+  /// could become a function that CPU levels share (see `CPULevel`).
   @_alwaysEmitIntoClient @inline(__always)
-  package func joinedColumns(_ join: (Lanes, Lanes) -> Lanes) -> Lanes {
-    var columns = self
-    columns.transpose()
-    return columns.joinedRows(join)
+  package func rowSums() -> Lanes {
+    var c = self
+    c.transpose()
+    let (s0, s1, s2, s3) = (c.r0 + c.r8, c.r1 + c.r9, c.r2 + c.r10, c.r3 + c.r11)
+    let (s4, s5, s6, s7) = (c.r4 + c.r12, c.r5 + c.r13, c.r6 + c.r14, c.r7 + c.r15)
+    return ((s0 + s4) + (s2 + s6)) + ((s1 + s5) + (s3 + s7))
   }
 
+  /// Maxima of the rows, in the same order.
   @_alwaysEmitIntoClient @inline(__always)
-  func joinedRows(_ join: (Lanes, Lanes) -> Lanes) -> Lanes {
-    let (s0, s1, s2, s3) = (join(r0, r8), join(r1, r9), join(r2, r10), join(r3, r11))
-    let (s4, s5, s6, s7) = (join(r4, r12), join(r5, r13), join(r6, r14), join(r7, r15))
-    let (t0, t1, t2, t3) = (join(s0, s4), join(s1, s5), join(s2, s6), join(s3, s7))
-    return join(join(t0, t2), join(t1, t3))
+  package func rowMaxima() -> Lanes {
+    var c = self
+    c.transpose()
+    let s0 = laneWiseMaximum(laneWiseMaximum(c.r0, c.r8), laneWiseMaximum(c.r4, c.r12))
+    let s1 = laneWiseMaximum(laneWiseMaximum(c.r1, c.r9), laneWiseMaximum(c.r5, c.r13))
+    let s2 = laneWiseMaximum(laneWiseMaximum(c.r2, c.r10), laneWiseMaximum(c.r6, c.r14))
+    let s3 = laneWiseMaximum(laneWiseMaximum(c.r3, c.r11), laneWiseMaximum(c.r7, c.r15))
+    return laneWiseMaximum(laneWiseMaximum(s0, s2), laneWiseMaximum(s1, s3))
   }
 
   /// Writes the first `count` rows `stride` floats apart, each aligned to 64 bytes.
