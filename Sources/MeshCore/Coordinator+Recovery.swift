@@ -40,8 +40,8 @@ extension Coordinator {
     if given == nil {
       let lack = places.isEmpty ? "workers" : "workers with memory for the ranks of those lost"
       if configuration.isClosed, run.awaited.isEmpty {
-        return fail(
-          index, "there are no \(lack), and nobody can join this mesh", at: now, into: &effects)
+        let loss = places.isEmpty ? "every worker was lost" : "there are no \(lack)"
+        return fail(index, "\(loss), and nobody can join this mesh", at: now, into: &effects)
       }
       jobs[index].wait(places.isEmpty ? lackOfWorkers : "waits for \(lack)")
     } else {

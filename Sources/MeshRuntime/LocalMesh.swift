@@ -156,7 +156,7 @@ package final class LocalMesh: Sendable {
   /// Why nothing can go on: every worker's process has ended.
   package var lossOfAll: MeshError? {
     guard children.read({ $0.isEmpty }) else { return nil }
-    return MeshError(.jobFailed, "every worker process has ended")
+    return MeshError(.jobFailed, "every worker was lost: their processes have ended")
   }
 
   /// Ends the workers, then the coordinator, and removes the directory.
