@@ -29,6 +29,11 @@ struct Attnmesh: ParsableCommand {
     ])
 
   static func main() {
+    // Started with one of them closed: the next file or pipe would take its place, and lose it again to
+    // whoever is given a standard input.
+    for descriptor: Int32 in 0...2 where fcntl(descriptor, F_GETFD) == -1 {
+      _ = open("/dev/null", O_RDWR)
+    }
     // A reader that goes away, as in `attnmesh jobs | head`, is no reason to die by signal.
     signal(SIGPIPE, SIG_IGN)
     // Process 1 of a container is not ended by signals unless it says so; some verbs then say more.
