@@ -2,7 +2,7 @@ internal import Checksums
 internal import ElementTypes
 internal import MeshCore
 
-/// One job in the store: its files, what its tiles have to be, and which epochs may write.
+/// One job in the store: its files, what its tiles have to be, and who may write.
 final class StoredJob {
   let files: JobFiles
   /// Whose job it is.
