@@ -67,6 +67,7 @@ package struct InProcessAttention {
       unpacked = done
       progress(done, needed)
     }
+    try inputs.checkUnchanged()
     folded.wait(until: { $0 == needed }, then: { _ in })
     progress(needed, needed)
     let wall = (MonotonicClock.now - start).seconds

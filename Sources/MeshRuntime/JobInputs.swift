@@ -35,6 +35,7 @@ package struct JobInputs: Sendable {
     query: String, key: String, value: String, options: Options
   ) throws(MeshError) {
     let (q, k, v) = (try Self.open(query), try Self.open(key), try Self.open(value))
+    try Self.checkOneVersion([q, k, v])
     for (file, text) in [(q, query), (k, key), (v, value)] where ![3, 4].contains(file.shape.count)
     {
       throw MeshError(
@@ -83,6 +84,19 @@ package struct JobInputs: Sendable {
     }
   }
 
+  /// Tensors of one file are opened one after the other: another file may have taken its name.
+  private static func checkOneVersion(_ files: [TensorFile]) throws(MeshError) {
+    for (index, file) in files.enumerated() {
+      for other in files[..<index]
+      where file.location.path == other.location.path && file.identity != other.identity {
+        throw MeshError(
+          .badInput,
+          "\(file.location.path): changed while it was opened; run it again once nobody writes to it"
+        )
+      }
+    }
+  }
+
   private static func fourDimensions(_ shape: [Int]) -> [Int] {
     shape.count == 4 ? shape : [1] + shape
   }
@@ -123,6 +137,19 @@ package struct JobInputs: Sendable {
     try file.read(at: offset / spec.element.byteCount * file.element.byteCount, into: source)
     file.element.decode(UnsafeRawBufferPointer(source), into: floats)
     spec.element.encode(UnsafeBufferPointer(floats), into: target)
+  }
+
+  /// Finds out whether all that was read is of one version of the files.
+  ///
+  /// - Throws: bad input, naming the file that was changed.
+  package func checkUnchanged() throws(MeshError) {
+    for tensor in InputTensor.allCases {
+      do throws(TensorFileError) {
+        try files[tensor]?.checkUnchanged()
+      } catch {
+        throw MeshError(.badInput, error.description)
+      }
+    }
   }
 
   /// Finds the first NaN or infinity.

@@ -31,6 +31,7 @@ package struct RemoteJob {
     do throws(MeshError) {
       try client.connectStore(reply.storeEndpoint)
       try upload(inputs, progress)
+      try inputs.checkUnchanged()
       // Digesting takes a while for large tensors.
       let patience = Duration.seconds(60 + inputs.spec.inputBytes >> 26)
       let start = try client.call(.start(id), patience: patience, isCancelled: isCancelled)

@@ -59,6 +59,13 @@ package struct ResultCheck {
           head: keyHead * spec.queriesPerKeyHead + group, rows: sampled, reference, &finding)
       }
     }
+    try inputs.checkUnchanged()
+    do throws(TensorFileError) {
+      try output.checkUnchanged()
+      try logSumExp?.checkUnchanged()
+    } catch {
+      throw MeshError(.badInput, error.description)
+    }
     return finding
   }
 

@@ -8,15 +8,19 @@ struct FileDescriptor: ~Copyable, Sendable {
   deinit { close(number) }
 }
 
-/// A regular file opened for reading, with its length at that moment.
+/// A regular file opened for reading, as it was at that moment: what is read of it later is of the
+/// same version, or refused.
 ///
 /// Read with `pread` only: a mapped file that somebody truncates kills the process with SIGBUS.
 struct RegularFile: ~Copyable, Sendable {
   private let descriptor: FileDescriptor
   /// The path as the user spelled it, for messages.
   let path: String
-  /// Length in bytes when it was opened.
-  let byteCount: Int
+  /// What it was when it was opened.
+  let identity: FileIdentity
+
+  /// Length in bytes.
+  var byteCount: Int { identity.byteCount }
 
   /// Opens a file.
   ///
@@ -39,12 +43,14 @@ struct RegularFile: ~Copyable, Sendable {
     }
     self.descriptor = descriptor
     self.path = path
-    self.byteCount = Int(status.st_size)
+    identity = FileIdentity(status)
+    identity.waitForNextTick()
   }
 
   /// Fills the buffer from a byte offset of the file.
   ///
-  /// - Throws: `.malformed` where the file ends first; `.system` where reading fails.
+  /// - Throws: `.malformed` where the file ends first; `.changed` where it isn't any more what was
+  ///   opened; `.system` where reading fails.
   func read(
     at offset: Int, into buffer: UnsafeMutableRawBufferPointer
   ) throws(TensorFileError) {
@@ -64,6 +70,20 @@ struct RegularFile: ~Copyable, Sendable {
         throw .system(errno, path, "read at byte \(offset + filled)")
       }
     }
+    // A write sets the times first, then the bytes: bytes of a later version are noticed here.
+    try checkUnchanged()
+  }
+
+  /// Finds out whether anybody has changed the file since it was opened.
+  ///
+  /// - Throws: `.changed` with what has.
+  func checkUnchanged() throws(TensorFileError) {
+    var status = stat()
+    guard fstat(descriptor.number, &status) == 0 else { throw .system(errno, path, "inspect") }
+    guard let difference = identity.difference(from: FileIdentity(status)) else { return }
+    throw TensorFileError(
+      .changed, path, "changed while it was read: \(difference)",
+      advice: "run it again once nobody writes to it")
   }
 
   /// Reads a range into an array. The caller has bounded `count`.

@@ -3,7 +3,7 @@ package import ElementTypes
 /// One tensor in a .npy or .safetensors file, opened, checked and ready to be read by byte ranges.
 ///
 /// The whole header is checked on opening, and the file's length against it. Reads use `pread`, so
-/// any number of threads may read at once.
+/// any number of threads may read at once; a file that is changed meanwhile is refused.
 package final class TensorFile: Sendable {
   /// Where the tensor was asked for.
   package let location: TensorLocation
@@ -17,6 +17,9 @@ package final class TensorFile: Sendable {
   package let dataOffset: Int
 
   private let file: RegularFile
+
+  /// Which file it is in, and which version of it.
+  package var identity: FileIdentity { file.identity }
 
   /// Opens a tensor and checks its file.
   ///
@@ -64,8 +67,8 @@ package final class TensorFile: Sendable {
 
   /// Fills the buffer with the tensor's bytes from a byte offset within its data.
   ///
-  /// - Throws: `.outOfRange` where the range leaves the tensor, `.malformed` where the file has
-  ///   become shorter since it was opened, `.system` where reading fails.
+  /// - Throws: `.outOfRange` where the range leaves the tensor, `.malformed` or `.changed` where the
+  ///   file has become shorter or another since it was opened, `.system` where reading fails.
   package func read(
     at byteOffset: Int, into buffer: UnsafeMutableRawBufferPointer
   ) throws(TensorFileError) {
@@ -76,4 +79,9 @@ package final class TensorFile: Sendable {
     }
     try file.read(at: dataOffset + byteOffset, into: buffer)
   }
+
+  /// Finds out whether all that was read since the tensor was opened is of one version of its file.
+  ///
+  /// - Throws: `.changed` where it may not be.
+  package func checkUnchanged() throws(TensorFileError) { try file.checkUnchanged() }
 }

@@ -10,6 +10,8 @@ package struct TensorFileError: Error, Sendable, CustomStringConvertible {
     case malformed
     /// A sound tensor that this program does not take: another dtype, order, or no elements.
     case unsupported
+    /// The file isn't any more what it was when it was opened: what was read is of no one version.
+    case changed
     /// A read or write outside the tensor's bytes: the caller's mistake.
     case outOfRange
     /// The operating system refused: `code` is the errno, such as ENOSPC, EIO or EACCES.

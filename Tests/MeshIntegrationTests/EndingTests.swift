@@ -41,6 +41,20 @@ extension Integration {
       }
     }
 
+    /// An input is overwritten in place: what is read after that is of another version.
+    @Test func changedInput() throws {
+      try withScratch { scratch in
+        let run = try LocalRun(scratch, inputs: writeLargeInputs(to: scratch), workers: nil)
+        try run.waitUntilComputing()
+        let file = open(scratch.file("large-value.npy"), O_WRONLY | O_CLOEXEC)
+        try #require(pwrite(file, [1], 1, 1_000) == 1)
+        close(file)
+        expectRefusal(
+          run.program, code: 2, "large-value.npy: changed while it was read: it was written to")
+        #expect(run.outputs.isEmpty)
+      }
+    }
+
     @Test(arguments: [SIGINT, SIGTERM])
     func interruptedMesh(signal: Int32) throws {
       try withScratch { scratch in
