@@ -163,7 +163,7 @@ let package = Package(
       name: "MeshRuntimeTests",
       dependencies: [
         "MeshRuntime", "MeshCore", "MeshJournal", "FoldEngine", "AttentionKernels", "Checksums",
-        "ElementTypes", "ZeroMQ",
+        "ElementTypes", "ZeroMQ", "CSystem",
       ],
       swiftSettings: strict),
     .testTarget(

@@ -1,6 +1,7 @@
 // What Glibc's module leaves out.
 #pragma once
 #include <malloc.h>
+#include <sched.h>
 #include <sys/socket.h>
 
 // Gives free heap pages back to the system.
@@ -11,3 +12,7 @@ static inline void attnmesh_map_blocks_from(int bytes) { mallopt(M_MMAP_THRESHOL
 
 // Accepts a connection that no process started meanwhile inherits.
 extern int accept4(int file, struct sockaddr *address, socklen_t *size, int flags);
+
+// On which processors a thread may run; 0 is the calling one.
+extern int sched_getaffinity(__pid_t thread, size_t size, cpu_set_t *set);
+extern int sched_setaffinity(__pid_t thread, size_t size, const cpu_set_t *set);

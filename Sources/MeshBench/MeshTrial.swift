@@ -68,7 +68,8 @@ extension BenchTensors {
       output: scratchPath, element: .float32, logSumExp: nil, shape: inputs.shape)
     do {
       let run = try InProcessAttention(
-        inputs: inputs, kernel: AttentionKernel(level: try KernelLevel.chosen()), threads: 2)
+        inputs: inputs, kernel: AttentionKernel(level: try KernelLevel.chosen()),
+        threads: ProcessLimits.processors)
       let outcome = try run.run(into: files, progress: { _, _ in }, isCancelled: isCancelled)
       return "\(outcome.outputDigest)"
     } catch {

@@ -51,7 +51,7 @@ struct Spinners {
   /// - Parameter perCore: threads for each core.
   init(perCore: Int) throws(MeshError) {
     var threads: [DedicatedThread] = []
-    for _ in 0..<perCore * Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))) {
+    for _ in 0..<perCore * ProcessLimits.processors {
       threads.append(
         try startThread("spin") { [flag] in
           while !flag.isOver.load(ordering: .relaxed) {}

@@ -83,7 +83,7 @@ struct SimulateCommand: ParsableCommand {
     let bar = ProgressBar(isShown: !quiet)
     var pool: [DedicatedThread] = []
     do throws(ZeroMQError) {
-      for _ in 0..<(count ?? ProcessInfo.processInfo.activeProcessorCount) {
+      for _ in 0..<(count ?? ProcessLimits.processors) {
         pool.append(try DedicatedThread(name: "simulate") { campaign.work() })
       }
     } catch {
