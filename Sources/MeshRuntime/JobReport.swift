@@ -2,6 +2,7 @@ package import AttentionKernels
 internal import Checksums
 internal import Foundation
 package import MeshCore
+internal import TensorFiles
 
 /// What a run took, for people and for scripts.
 package struct JobReport: Encodable, Sendable {
@@ -106,11 +107,13 @@ package struct JobReport: Encodable, Sendable {
   }
 
   package func write(to path: String) throws(MeshError) {
-    let text = try json() + "\n"
-    do {
-      try Data(text.utf8).write(to: URL(fileURLWithPath: path), options: .atomic)
+    let text = Array((try json() + "\n").utf8)
+    do throws(TensorFileError) {
+      let file = try OutputFile(path: path)
+      try file.write(at: 0, text)
+      try file.commit()
     } catch {
-      throw MeshError(.badInput, "\(path): the report can't be written: \(error)")
+      throw MeshError(.badInput, "the report can't be written: \(error.description)")
     }
   }
 

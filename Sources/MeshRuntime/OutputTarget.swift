@@ -1,4 +1,4 @@
-internal import Glibc
+internal import TensorFiles
 
 /// A path that the user gave for something to be written.
 struct OutputTarget {
@@ -10,42 +10,70 @@ struct OutputTarget {
     guard !path.isEmpty, !path.utf8.contains(0) else {
       throw MeshError(.badInput, "\(flag): an empty path names no file")
     }
-    var status = stat()
-    if stat(path, &status) == 0, status.st_mode & S_IFMT != S_IFREG {
-      throw MeshError(.badInput, "\(flag) \(path): it exists and is not a regular file")
-    }
-    guard access(directory, W_OK | X_OK) == 0 else {
-      let reason = String(cString: strerror(errno))
-      throw MeshError(
-        .badInput, "\(flag) \(path): no file can be created in its directory: \(reason)")
+    do throws(TensorFileError) {
+      _ = try OutputFile(path: path)
+    } catch {
+      throw MeshError(.badInput, "\(flag) \(error.description)")
     }
   }
 
-  /// The one that is written last would silently replace the others.
-  static func checkDistinct(_ targets: [OutputTarget]) throws(MeshError) {
+  /// Refuses outputs that would replace each other or what is read, however the paths are spelled.
+  static func check(_ targets: [OutputTarget], apartFrom inputs: [InputPath]) throws(MeshError) {
     for (index, target) in targets.enumerated() {
-      for other in targets[..<index] where other.isSame(as: target) {
+      for other in targets[..<index] where try target.isSame(as: other) {
         throw MeshError(
           .badInput, "\(other.flag) and \(target.flag) are the same file, \(target.path): give two")
+      }
+      let node = FileIdentity.Node(path: target.path)
+      for input in inputs where node != nil && node == FileIdentity.Node(path: input.path) {
+        throw MeshError(
+          .badInput,
+          "\(target.flag) \(target.path) is the file of \(input.flag), \(input.path), which would be"
+            + " overwritten: give another")
       }
     }
   }
 
-  private var directory: String {
-    guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) else { return "." }
-    return String(path[...slash])
-  }
-
-  private var name: Substring {
-    path.utf8.lastIndex(of: UInt8(ascii: "/")).map { path[path.index(after: $0)...] } ?? path[...]
-  }
-
-  /// Whether both name one entry of one directory, however they are spelled.
-  private func isSame(as other: OutputTarget) -> Bool {
-    var (mine, its) = (stat(), stat())
-    guard name == other.name, stat(directory, &mine) == 0, stat(other.directory, &its) == 0 else {
-      return false
+  /// Whether both are one file, or will be: one name in one directory.
+  private func isSame(as other: OutputTarget) throws(MeshError) -> Bool {
+    if let node = FileIdentity.Node(path: path), node == FileIdentity.Node(path: other.path) {
+      return true
     }
-    return mine.st_dev == its.st_dev && mine.st_ino == its.st_ino
+    let (mine, its) = (try place(), try other.place())
+    return mine.name == its.name && mine.directory != nil && mine.directory == its.directory
+  }
+
+  /// The directory and the name that it will have, where a link leads.
+  private func place() throws(MeshError) -> (directory: FileIdentity.Node?, name: Substring) {
+    let destination: String
+    do throws(TensorFileError) {
+      destination = try OutputFile.destination(of: path)
+    } catch {
+      throw MeshError(.badInput, "\(flag) \(error.description)")
+    }
+    guard let slash = destination.utf8.lastIndex(of: UInt8(ascii: "/")) else {
+      return (FileIdentity.Node(path: "."), destination[...])
+    }
+    return (
+      FileIdentity.Node(path: String(destination[...slash])),
+      destination[destination.utf8.index(after: slash)...]
+    )
+  }
+}
+
+/// A file that a command reads, and the flag that names it.
+package struct InputPath: Sendable {
+  package let flag: String
+  package let path: String
+
+  package init(_ flag: String, _ path: String) {
+    self.flag = flag
+    self.path = path
+  }
+
+  /// A tensor's file; nil where the text names none: who opens it will say so.
+  package init?(_ flag: String, tensor text: String) {
+    guard let location = try? TensorLocation.parse(text) else { return nil }
+    self.init(flag, location.path)
   }
 }

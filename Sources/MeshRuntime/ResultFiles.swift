@@ -36,8 +36,11 @@ package struct ResultFiles: ~Copyable {
   }
 
   /// Finds out before long work whether the files could be written.
+  ///
+  /// - Parameter inputs: files that must not be overwritten.
   package static func check(
-    output: String, element: ElementType, logSumExp: String?, report: String?
+    output: String, element: ElementType, logSumExp: String?, report: String?,
+    inputs: [InputPath]
   ) throws(MeshError) {
     var targets: [OutputTarget] = []
     do throws(TensorFileError) {
@@ -55,7 +58,7 @@ package struct ResultFiles: ~Copyable {
       try target.checkWritable()
       targets.append(target)
     }
-    try OutputTarget.checkDistinct(targets)
+    try OutputTarget.check(targets, apartFrom: inputs)
   }
 
   /// Takes float32 bytes of an output tensor; `offset` is in bytes of float32.

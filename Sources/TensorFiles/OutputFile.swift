@@ -3,8 +3,9 @@ internal import Glibc
 /// A file that appears under its name whole, or not at all.
 ///
 /// It is written without a name where the file system allows that, so that not even `kill -9`
-/// leaves anything behind; elsewhere under a hidden `.partial` name, removed when dropped.
-struct OutputFile: ~Copyable, Sendable {
+/// leaves anything behind; elsewhere under a hidden `.partial` name, removed when dropped. What
+/// replaces a file has its permissions; a symbolic link stays, and what it points to is replaced.
+package struct OutputFile: ~Copyable, Sendable {
   private let directory: FileDescriptor
   private let descriptor: FileDescriptor
   /// The target's path as the user spelled it, for messages.
@@ -17,10 +18,10 @@ struct OutputFile: ~Copyable, Sendable {
   /// Opens a new file in the directory of `path`, invisible until `commit`. An existing file there
   /// is not touched. `named` skips the attempt to do without a name.
   ///
-  /// - Throws: `.system` where the directory is missing or not writable; `.unsupported` where the
-  ///   path is a directory, pipe, device or socket.
-  init(path: String, named: Bool = false) throws(TensorFileError) {
-    let (directoryPath, name) = OutputFile.split(path)
+  /// - Throws: `.system` where the directory is missing or not writable, or the file that is there
+  ///   is write-protected; `.unsupported` where the path is a directory, pipe, device or socket.
+  package init(path: String, named: Bool = false) throws(TensorFileError) {
+    let (directoryPath, name) = OutputFile.split(try OutputFile.destination(of: path))
     let directoryNumber = open(directoryPath, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
     guard directoryNumber >= 0 else {
       let code = errno
@@ -29,20 +30,22 @@ struct OutputFile: ~Copyable, Sendable {
         advice: code == ENOENT ? "create the directory first" : nil)
     }
     let directory = FileDescriptor(number: directoryNumber)
-    try OutputFile.checkTarget(name, in: directory, path: path)
+    let replaced = try OutputFile.replaced(name, in: directory, path: path)
+    // Until it has the permissions of what it replaces nobody else may look.
+    let mode: mode_t = replaced == nil ? 0o666 : 0o600
     // By hand: Glibc's module does not export the macro. The value is the same on x86-64 and arm64.
     let temporary = 0o20_000_000 | O_DIRECTORY
     var partialName: String?
     var number: Int32 = -1
     // Without /proc an unnamed file could be written but never given its name.
     if !named && access("/proc/self/fd", X_OK) == 0 {
-      number = openat(directory.number, ".", temporary | O_WRONLY | O_CLOEXEC, 0o666)
+      number = openat(directory.number, ".", temporary | O_WRONLY | O_CLOEXEC, mode)
     }
     if number < 0 {
       for attempt in 0..<100 {
         let candidate = OutputFile.partialName(of: name, attempt: attempt)
         let flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC
-        number = openat(directory.number, candidate, flags, 0o666)
+        number = openat(directory.number, candidate, flags, mode)
         if number >= 0 { partialName = candidate }
         if number >= 0 || errno != EEXIST { break }
       }
@@ -51,11 +54,23 @@ struct OutputFile: ~Copyable, Sendable {
       throw .system(
         errno, path, "create a file in '\(printable(directoryPath, limit: 4096))'")
     }
+    let descriptor = FileDescriptor(number: number)
+    if let replaced { OutputFile.inherit(replaced, number) }
     self.directory = directory
-    self.descriptor = FileDescriptor(number: number)
+    self.descriptor = descriptor
     self.path = path
     self.name = name
     self.partialName = partialName
+  }
+
+  /// Gives a new file the permissions of the one that it replaces. The owner can be kept by an
+  /// administrator alone, the group by its members: as far as it goes.
+  private static func inherit(_ replaced: stat, _ number: Int32) {
+    if fchown(number, replaced.st_uid, replaced.st_gid) != 0 {
+      _ = fchown(number, uid_t.max, replaced.st_gid)
+    }
+    // Fails where a file system has no permissions: then there are none to keep.
+    _ = fchmod(number, replaced.st_mode & 0o777)
   }
 
   deinit {
@@ -82,6 +97,14 @@ struct OutputFile: ~Copyable, Sendable {
   }
 
   /// Writes all the bytes at an offset of the file.
+  package func write(at offset: Int, _ bytes: [UInt8]) throws(TensorFileError) {
+    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: bytes.count, alignment: 16)
+    defer { buffer.deallocate() }
+    buffer.copyBytes(from: bytes)
+    try write(at: offset, bytes: UnsafeRawBufferPointer(buffer))
+  }
+
+  /// Writes all the bytes at an offset of the file.
   func write(at offset: Int, bytes: UnsafeRawBufferPointer) throws(TensorFileError) {
     guard let base = bytes.baseAddress else { return }
     var written = 0
@@ -100,7 +123,7 @@ struct OutputFile: ~Copyable, Sendable {
   ///
   /// - Throws: `.system`. A failed flush is final: the kernel has dropped the bytes it could not
   ///   write, and a second flush would report success without them.
-  consuming func commit() throws(TensorFileError) {
+  package consuming func commit() throws(TensorFileError) {
     guard fdatasync(descriptor.number) == 0 else { throw .system(errno, path, "flush") }
     if partialName == nil { try link() }
     guard let partial = partialName else { return }
@@ -137,6 +160,26 @@ struct OutputFile: ~Copyable, Sendable {
     return ".\(stem).\(getpid())\(suffix).partial"
   }
 
+  /// Where a write to `path` goes: symbolic links at its end are followed, also to a file that isn't
+  /// there yet.
+  ///
+  /// - Throws: `.system` for links that lead nowhere but to each other.
+  package static func destination(of path: String) throws(TensorFileError) -> String {
+    var destination = path
+    for _ in 0..<40 {
+      var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
+      let count = readlink(destination, &buffer, buffer.count)
+      // Most are no links, and some aren't there: what opens them tells.
+      guard count >= 0 else { return destination }
+      let bytes = buffer[..<count].map { UInt8(bitPattern: $0) }
+      guard count < buffer.count, let link = String(validating: bytes, as: UTF8.self) else {
+        throw TensorFileError(.unsupported, path, "is a link to a name that is not UTF-8")
+      }
+      destination = link.hasPrefix("/") ? link : split(destination).directory + "/" + link
+    }
+    throw .system(ELOOP, path, "follow it")
+  }
+
   private static func split(_ path: String) -> (directory: String, name: String) {
     let bytes = Array(path.utf8)
     guard let slash = bytes.lastIndex(of: UInt8(ascii: "/")) else { return (".", path) }
@@ -144,22 +187,30 @@ struct OutputFile: ~Copyable, Sendable {
     return (directory, String(decoding: bytes[(slash + 1)...], as: UTF8.self))
   }
 
-  /// Refuses a target that a rename could not or should not replace. A symbolic link is replaced
-  /// itself; what it points to is only looked at.
-  private static func checkTarget(
+  /// The regular file that is to be replaced; nil where there is none.
+  ///
+  /// - Throws: for what a rename could not or should not replace.
+  private static func replaced(
     _ name: String, in directory: borrowing FileDescriptor, path: String
-  ) throws(TensorFileError) {
+  ) throws(TensorFileError) -> stat? {
     var status = stat()
-    guard fstatat(directory.number, name, &status, 0) == 0 else {
-      if errno == ENOENT { return }
+    // A path that ends in a slash has no name: its directory is what is meant.
+    let entry = name.isEmpty ? "." : name
+    guard fstatat(directory.number, entry, &status, AT_SYMLINK_NOFOLLOW) == 0 else {
+      if errno == ENOENT { return nil }
       throw .system(errno, path, "inspect")
     }
     switch status.st_mode & S_IFMT {
-    case S_IFREG: return
+    case S_IFREG: break
     case S_IFDIR:
       throw TensorFileError(
         .unsupported, path, "is a directory", advice: "name a file inside it")
     default: throw TensorFileError(.unsupported, path, "exists and is not a regular file")
     }
+    // A rename asks the directory alone; who protects a file means the file.
+    guard faccessat(directory.number, entry, W_OK, AT_EACCESS) == 0 else {
+      throw .system(errno, path, "replace it", advice: "it is write-protected")
+    }
+    return status
   }
 }

@@ -5,7 +5,7 @@ package import ElementTypes
 ///
 /// Writes use `pwrite`, so any number of threads may write disjoint ranges at once.
 package struct TensorWriter: ~Copyable, Sendable {
-  /// Where the tensor goes. A symbolic link there is replaced, not followed.
+  /// Where the tensor goes. A symbolic link there is followed.
   package let location: TensorLocation
   /// The format of its numbers.
   package let element: ElementType
@@ -42,10 +42,7 @@ package struct TensorWriter: ~Copyable, Sendable {
     }
     let file = try OutputFile(path: path, named: named)
     try file.reserve(byteCount: total)
-    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: header.count, alignment: 16)
-    defer { buffer.deallocate() }
-    buffer.copyBytes(from: header)
-    try file.write(at: 0, bytes: UnsafeRawBufferPointer(buffer))
+    try file.write(at: 0, header)
     self.location = location
     self.element = element
     self.shape = shape

@@ -23,6 +23,9 @@ struct Attend: ParsableCommand {
     help: "Compute on the mesh of this coordinator: tcp://HOST:PORT. (or ATTNMESH_COORDINATOR)")
   var coordinator: String?
 
+  @Flag(help: "Compute on this machine, whatever ATTNMESH_COORDINATOR says.")
+  var local = false
+
   @OptionGroup var keys: KeyOptions
 
   @Option(help: "Compute threads per worker. (default: the cores, shared out)")
@@ -47,6 +50,9 @@ struct Attend: ParsableCommand {
     guard workers == nil || coordinator == nil else {
       throw MeshError(.badInput, "--workers and --coordinator exclude each other: give one")
     }
+    guard !local || coordinator == nil else {
+      throw MeshError(.badInput, "--local and --coordinator exclude each other: give one")
+    }
     if let threads, !(1...1_024).contains(threads) {
       throw MeshError(.badInput, "--threads \(threads): it must be 1 to 1024")
     }
@@ -56,12 +62,12 @@ struct Attend: ParsableCommand {
     let isProtected = try protection.isOn()
     _ = try checkedDeadline(deadline)
     let patience = try patience.duration()
-    try result.check(report: self.report)
+    try result.check(report: self.report, inputs: job.files + keys.files)
     let inputs = try job.inputs()
     let report: JobReport
     if let workers {
       report = try runLocally(inputs, workers: workers, isProtected: isProtected)
-    } else if let coordinator = coordinator ?? MeshOptions.environmentEndpoint {
+    } else if !local, let coordinator = coordinator ?? MeshOptions.environmentEndpoint {
       let client = try MeshClient(
         endpoint: coordinator, name: MeshOptions.clientName,
         credentials: try keys.credentials(for: coordinator), patience: patience)

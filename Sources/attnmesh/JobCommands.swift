@@ -88,7 +88,7 @@ struct ResultCommand: ParsableCommand {
   var quiet = false
 
   func run() throws {
-    try result.check(report: self.report)
+    try result.check(report: self.report, inputs: mesh.keys.files)
     let client = try mesh.client(patience)
     let interruption = Interruption()
     let remote = RemoteJob(

@@ -35,6 +35,13 @@ struct JobOptions: ParsableArguments {
   @Flag(help: "Refuse inputs that hold a NaN or an infinity.")
   var rejectNonfinite = false
 
+  /// The files of the tensors.
+  var files: [InputPath] {
+    [("--query", query), ("--key", key), ("--value", value)].compactMap {
+      InputPath($0, tensor: $1)
+    }
+  }
+
   /// Opens and checks the tensors.
   func inputs() throws(MeshError) -> JobInputs {
     guard ["auto", "ring"].contains(strategy) else {
@@ -84,9 +91,11 @@ struct OutputOptions: ParsableArguments {
   }
 
   /// Finds out before long work whether the result could be written, and a report if one is wanted.
-  func check(report: String?) throws(MeshError) {
+  ///
+  /// - Parameter inputs: files that must not be overwritten.
+  func check(report: String?, inputs: [InputPath]) throws(MeshError) {
     try ResultFiles.check(
-      output: output, element: try element(), logSumExp: lse, report: report)
+      output: output, element: try element(), logSumExp: lse, report: report, inputs: inputs)
   }
 }
 

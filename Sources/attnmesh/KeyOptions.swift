@@ -14,6 +14,14 @@ struct KeyOptions: ParsableArguments {
 
   @OptionGroup var insecurity: InsecureFlag
 
+  /// The files of the keys. A key that is given as text is the name of no file.
+  var files: [InputPath] {
+    [
+      ("--identity", identity ?? environment("ATTNMESH_IDENTITY")),
+      ("--coordinator-key", coordinatorKey ?? environment("ATTNMESH_COORDINATOR_KEY")),
+    ].compactMap { flag, path in path.map { InputPath(flag, $0) } }
+  }
+
   /// What a connection to the coordinator needs; nil where there are no keys and need not be any.
   func credentials(for endpoint: String) throws(MeshError) -> MeshCredentials? {
     let identity = identity ?? environment("ATTNMESH_IDENTITY")

@@ -27,6 +27,7 @@ extension Integration {
       (["--precision", "float16"], "--precision float16: it is float32 or bfloat16"),
       (["--output-dtype", "float64"], "--output-dtype float64: it is"),
       (["--output-dtype", "bfloat16"], "o.npy: .npy has no bfloat16"),
+      (["--local", "--coordinator", "tcp://127.0.0.1:1"], "--local and --coordinator exclude"),
       (["--coordinator", "127.0.0.1:7700"], "tcp://HOST:PORT"),
       (["--coordinator", "http://127.0.0.1:7700"], "tcp://HOST:PORT"),
       (["--coordinator", ""], "tcp://HOST:PORT"),
@@ -63,6 +64,60 @@ extension Integration {
         let run = try scratch.run(job(scratch, output: path.name) + mesh)
         expectRefusal(run, code: 2, path.says)
         expectNothingWritten(scratch, but: ["directory.npy"])
+      }
+    }
+
+    /// Other spellings of the path of `key.npy`, each by what makes it.
+    static let spellings = [
+      "key.npy", "./key.npy", "tmp/../key.npy", "soft.npy", "hard.npy", "chain.npy",
+    ]
+
+    /// An output that is an input, whichever flag names it.
+    @Test(arguments: ["--output", "--lse", "--report"], spellings)
+    func outputsThatAreInputs(flag: String, path: String) throws {
+      try withScratch { scratch in
+        let inputs = try JobTensors.fixture(heads: 1, keyHeads: 1, tokens: 10).write(to: scratch)
+        let key = contents(of: scratch.file("key.npy"))
+        symlink("key.npy", scratch.file("soft.npy"))
+        symlink("soft.npy", scratch.file("chain.npy"))
+        link(scratch.file("key.npy"), scratch.file("hard.npy"))
+        let output = flag == "--output" ? [] : ["--output", "o.npy"]
+        for command in [["attend"], ["attend", "--workers", "2"]] {
+          let run = try scratch.run(command + inputs + output + [flag, path])
+          expectRefusal(run, code: 2, "\(flag) \(path) is the file of --key")
+          #expect(contents(of: scratch.file("key.npy")) == key)
+        }
+        expectNothingWritten(scratch, but: ["soft.npy", "chain.npy", "hard.npy"])
+      }
+    }
+
+    /// A file of several tensors is replaced as a whole, whatever tensor of it is named.
+    @Test func outputsThatAreTensorsOfAnInput() throws {
+      try withScratch { scratch in
+        let inputs = try JobTensors.fixture(heads: 1, keyHeads: 1, tokens: 10)
+          .write(to: scratch, format: "safetensors")
+        let run = try scratch.run(
+          ["attend", "--output", "./query.safetensors:other"] + inputs)
+        expectRefusal(run, code: 2, "--output ./query.safetensors is the file of --query")
+      }
+    }
+
+    @Test func outputsThatLeadToOneFile() throws {
+      try withScratch { scratch in
+        symlink("o.npy", scratch.file("lse.npy"))
+        let run = try scratch.run(try job(scratch, output: "o.npy") + ["--lse", "lse.npy"])
+        expectRefusal(run, code: 2, "--output and --lse are the same file")
+        expectNothingWritten(scratch, but: ["lse.npy"])
+      }
+    }
+
+    @Test func outputsThatAreKeys() throws {
+      try withScratch { scratch in
+        NpyFile.write(scratch.file("me.key"), Array("a key".utf8))
+        let run = try scratch.run(
+          ["result", "abcd", "--output", "o.npy", "--report", "me.key", "--identity", "me.key"])
+        expectRefusal(run, code: 2, "--report me.key is the file of --identity")
+        #expect(text(of: scratch.file("me.key")) == "a key")
       }
     }
 
@@ -153,6 +208,19 @@ extension Integration {
         expectRefusal(
           try scratch.run(["coordinator"], ["ATTNMESH_LISTEN": "nowhere"]), code: 2, "nowhere")
         expectNothingWritten(scratch)
+      }
+    }
+
+    /// Who has a mesh in the environment can still compute here.
+    @Test func localInSpiteOfAMesh() throws {
+      try withScratch { scratch in
+        let mesh = ["ATTNMESH_COORDINATOR": "tcp://127.0.0.1"]
+        for more in [[], ["--workers", "1"]] {
+          let job = try job(scratch, output: "o.npy") + ["--quiet", "--local"] + more
+          #expect(try scratch.run(job, mesh).wait() == .code(0))
+        }
+        expectRefusal(
+          try scratch.run(job(scratch, output: "o.npy"), mesh), code: 2, "tcp://HOST:PORT")
       }
     }
 

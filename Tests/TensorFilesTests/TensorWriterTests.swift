@@ -99,6 +99,65 @@ struct TensorWriterTests {
     #expect(directory.names == ["o.npy"])
   }
 
+  /// Permissions of a file itself, or nil where there is none.
+  private func mode(_ name: String) -> mode_t? {
+    var status = stat()
+    return lstat("\(directory.path)/\(name)", &status) == 0 ? status.st_mode & 0o7777 : nil
+  }
+
+  @Test(
+    "what replaces a file has its permissions", arguments: [0o600, 0o640, 0o666, 0o777],
+    [true, false])
+  func keepsMode(mode wanted: Int, named: Bool) throws {
+    let path = try directory.write([1], as: "o.npy")
+    try #require(chmod(path, mode_t(wanted)) == 0)
+    let writer = try TensorWriter(
+      try location("o.npy"), element: .float32, shape: [2], named: named)
+    try writer.commit()
+    #expect(mode("o.npy") == mode_t(wanted))
+    #expect(try TensorFile(try location("o.npy")).shape == [2])
+  }
+
+  @Test("a link is followed, also to a file of another directory or to none, and stays a link")
+  func followsLinks() throws {
+    let other = try TemporaryDirectory()
+    try other.write([1], as: "there.npy")
+    let links = [
+      ("a.npy", "there.npy", "\(other.path)/there.npy"),
+      ("b.npy", "new.npy", "\(other.path)/new.npy"),
+      ("c.npy", "chained.npy", "d.npy"), ("d.npy", "chained.npy", "\(other.path)/chained.npy"),
+    ]
+    for (name, _, target) in links {
+      try #require(symlink(target, "\(directory.path)/\(name)") == 0)
+    }
+    for (name, target, _) in links {
+      try written(name, .float32, [3], fill: 7)
+      #expect(mode(name) == 0o777)
+      let file = try TensorFile(opening: "\(other.path)/\(target)")
+      #expect(try contents(of: file) == [UInt8](repeating: 7, count: 12))
+    }
+    #expect(directory.names == ["a.npy", "b.npy", "c.npy", "d.npy"])
+    #expect(other.names == ["chained.npy", "new.npy", "there.npy"])
+  }
+
+  @Test("links that lead to each other are refused")
+  func loopOfLinks() throws {
+    try #require(symlink("b.npy", "\(directory.path)/a.npy") == 0)
+    try #require(symlink("a.npy", "\(directory.path)/b.npy") == 0)
+    let failure = error { () throws(TensorFileError) in
+      try TensorWriter.checkWritable("\(directory.path)/a.npy")
+    }
+    #expect(failure?.kind == .system(code: ELOOP))
+  }
+
+  @Test("a write-protected file is refused", .enabled(if: geteuid() != 0))
+  func writeProtected() throws {
+    let path = try directory.write([1], as: "o.npy")
+    try #require(chmod(path, 0o400) == 0)
+    let failure = error { () throws(TensorFileError) in try TensorWriter.checkWritable(path) }
+    #expect(failure?.kind == .system(code: EACCES))
+  }
+
   @Test("two writers of one name do not disturb each other: the last commit stays")
   func twoWriters() throws {
     let first = try TensorWriter(try location("o.npy"), element: .float32, shape: [1])
