@@ -47,7 +47,10 @@ let package = Package(
     .target(
       name: "Checksums", dependencies: ["CChecksums", "CCrypto", "CXXHash"], swiftSettings: strict),
     .target(name: "ElementTypes", swiftSettings: strict),
-    .target(name: "KernelBody", dependencies: ["ElementTypes"], swiftSettings: strict),
+    // Which keys a query sees: pure, for planners and kernels alike.
+    .target(name: "AttentionMasks", swiftSettings: strict),
+    .target(
+      name: "KernelBody", dependencies: ["AttentionMasks", "ElementTypes"], swiftSettings: strict),
     kernelLevel("KernelsBaseline", cpu: nil),
     kernelLevel("KernelsAVX2", cpu: "haswell"),
     kernelLevel("KernelsAVX512", cpu: "skylake-avx512"),
@@ -126,6 +129,8 @@ let package = Package(
     // Tests.
     .testTarget(
       name: "AttentionKernelsTests", dependencies: ["AttentionKernels"], swiftSettings: strict),
+    .testTarget(
+      name: "AttentionMasksTests", dependencies: ["AttentionMasks"], swiftSettings: strict),
     .testTarget(
       name: "TensorFilesTests", dependencies: ["TensorFiles", "ElementTypes"], swiftSettings: strict
     ),

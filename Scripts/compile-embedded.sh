@@ -15,6 +15,7 @@ compile() { # module, sources
     -c -o "$out/$module.o" "$@"
 }
 compile ElementTypes Sources/ElementTypes/ElementType.swift
+compile AttentionMasks Sources/AttentionMasks/KeyVisibility.swift
 compile KernelBody Sources/KernelBody/*.swift
 compile KernelsNEON Sources/KernelsNEON/NEON.swift
 # It has all that a level must have.

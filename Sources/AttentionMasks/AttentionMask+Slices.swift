@@ -21,7 +21,15 @@ package struct MaskSlice: Sendable, Equatable {
 extension KeyVisibility {
   /// (row, key) pairs of the first `rowCount` rows.
   package func pairCount(rowCount: Int) -> Int {
-    (0..<rowCount).reduce(0) { $0 + end($1) - start($1) }
+    clampedSum(from: upper, count: rowCount) - clampedSum(from: lower, count: rowCount)
+  }
+
+  /// The sum of clamp(first), clamp(first + 1), …: at the floor first, then rising, then at the ceiling.
+  private func clampedSum(from first: Int, count: Int) -> Int {
+    let low = min(count, max(0, floor - first))
+    let high = min(count, max(0, ceiling - first))
+    let (start, rising) = (first + low, high - low)
+    return low * floor + rising * (2 * start + rising - 1) / 2 + (count - high) * ceiling
   }
 }
 
@@ -31,13 +39,16 @@ extension AttentionMask {
   ///
   /// - Parameters:
   ///   - rows: queries of the query tile; `keys`: keys of the K/V tile.
-  package func slices(rows: Range<Int>, keys: Range<Int>) -> [MaskSlice] {
-    documents.flatMap { document -> [MaskSlice] in
+  ///   - head: of which query head, where heads have block maps of their own; nil for what any of them
+  ///     sees.
+  package func slices(rows: Range<Int>, keys: Range<Int>, head: Int? = nil) -> [MaskSlice] {
+    documents(of: rows).flatMap { document -> [MaskSlice] in
       let own = rows.clamped(to: document.queries)
       let seen = keys.clamped(to: document.keys)
       if own.isEmpty || seen.isEmpty { return [] }
       return groups(own).flatMap { group in
-        (blocks?.runs(query: group.lowerBound, among: seen) ?? [seen]).flatMap { run in
+        let runs = blocks?.runs(query: group.lowerBound, among: seen, head: head) ?? [seen]
+        return runs.flatMap { run in
           slices(document, group, run, rows, keys)
         }
       }
@@ -80,7 +91,17 @@ extension AttentionMask {
   }
 
   /// (query, key) pairs that are seen: what is useful work.
-  package func pairCount(rows: Range<Int>, keys: Range<Int>) -> Int {
-    slices(rows: rows, keys: keys).reduce(0) { $0 + $1.pairCount }
+  package func pairCount(rows: Range<Int>, keys: Range<Int>, head: Int? = nil) -> Int {
+    slices(rows: rows, keys: keys, head: head).reduce(0) { $0 + $1.pairCount }
+  }
+
+  /// The keys that any query of `rows` sees, in any head: what has to be there to compute them, and no
+  /// key more.
+  package func neededKeys(rows: Range<Int>) -> Runs {
+    // What a slice's rows see moves on by one key from row to row: together they leave nothing out.
+    Runs(
+      slices(rows: rows, keys: 0..<keyCount).map {
+        $0.visibility.start(0)..<$0.visibility.end($0.rows.count - 1)
+      })
   }
 }

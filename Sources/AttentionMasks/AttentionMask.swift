@@ -5,9 +5,9 @@
 ///
 /// Queries stand among the keys of their document: query i of it at position i + offset. Where there
 /// are fewer queries than keys the last query stands at the last key, as in FlashAttention since 2.1.
-package struct AttentionMask: Sendable, Equatable {
+package struct AttentionMask: Hashable, Sendable {
   /// Queries and keys of one document, ascending and disjoint in a sequence.
-  package struct Document: Sendable, Equatable {
+  package struct Document: Hashable, Sendable {
     /// Indices in the whole sequence, as of `keys`.
     package let queries: Range<Int>
     package let keys: Range<Int>
@@ -75,54 +75,34 @@ package struct AttentionMask: Sendable, Equatable {
     self.blocks = blocks
   }
 
-  /// The definition: whether `query` sees `key`.
-  package func sees(query: Int, key: Int) -> Bool {
-    guard let document = documents.first(where: { $0.queries.contains(query) }),
-      document.keys.contains(key), blocks?.sees(query: query, key: key) ?? true
+  /// The definition: whether `query` sees `key`, in a head or, without `head`, in any.
+  package func sees(query: Int, key: Int, head: Int? = nil) -> Bool {
+    guard let document = document(of: query), document.keys.contains(key),
+      blocks?.sees(query: query, key: key, head: head) ?? true
     else { return false }
     let behind = key - (query + document.offset)
     if let after, behind > after { return false }
     guard let before else { return true }
     return behind >= -before || key < document.keys.lowerBound + sinks
   }
-}
 
-/// A map of blocks of queries x keys: which of them are computed at all (block-sparse attention).
-package struct BlockMap: Sendable, Equatable {
-  /// Queries and keys of a block.
-  package let queries: Int
-  package let keys: Int
-  /// [blocks of queries][blocks of keys]; what is beyond isn't seen.
-  package let rows: [[Bool]]
-
-  /// - Precondition: sizes are positive.
-  package init(queries: Int, keys: Int, rows: [[Bool]]) {
-    precondition(queries > 0 && keys > 0, "blocks of \(queries) × \(keys)")
-    self.queries = queries
-    self.keys = keys
-    self.rows = rows
+  /// The document that a query is of, if it is of any.
+  package func document(of query: Int) -> Document? {
+    documents(of: query..<query + 1).first { $0.queries.contains(query) }
   }
 
-  package func sees(query: Int, key: Int) -> Bool {
-    let (row, column) = (query / queries, key / keys)
-    return row < rows.count && column < rows[row].count && rows[row][column]
-  }
-
-  /// The keys of `range` that `query` sees, as few runs as there are.
-  func runs(query: Int, among range: Range<Int>) -> [Range<Int>] {
-    var runs: [Range<Int>] = []
-    var key = range.lowerBound
-    while key < range.upperBound {
-      let end = min((key / keys + 1) * keys, range.upperBound)
-      if sees(query: query, key: key) {
-        if let last = runs.last, last.upperBound == key {
-          runs[runs.count - 1] = last.lowerBound..<end
-        } else {
-          runs.append(key..<end)
-        }
-      }
-      key = end
+  /// The documents that queries of `rows` can be of.
+  func documents(of rows: Range<Int>) -> ArraySlice<Document> {
+    let first = Runs.partition(documents.count) {
+      documents[$0].queries.upperBound > rows.lowerBound
     }
-    return runs
+    let end = Runs.partition(documents.count) {
+      documents[$0].queries.lowerBound >= rows.upperBound
+    }
+    return first < end ? documents[first..<end] : []
   }
+
+  /// Tokens of all documents.
+  package var queryCount: Int { documents.last?.queries.upperBound ?? 0 }
+  package var keyCount: Int { documents.last?.keys.upperBound ?? 0 }
 }

@@ -1,0 +1,23 @@
+/// A seeded generator (Steele, Lea, Flood 2014), so that a failure can be repeated.
+struct SplitMix64: RandomNumberGenerator {
+  private var state: UInt64
+
+  init(seed: UInt64) { state = seed }
+
+  mutating func next() -> UInt64 {
+    state &+= 0x9E37_79B9_7F4A_7C15
+    var z = state
+    z = (z ^ (z &>> 30)) &* 0xBF58_476D_1CE4_E5B9
+    z = (z ^ (z &>> 27)) &* 0x94D0_49BB_1331_11EB
+    return z ^ (z &>> 31)
+  }
+
+  /// About N(0, 1): twelve uniform numbers, summed.
+  mutating func normal() -> Double {
+    (0..<12).reduce(-6) { sum, _ in sum + Double.random(in: 0..<1, using: &self) }
+  }
+
+  mutating func normals(_ count: Int, times factor: Double = 1) -> [Double] {
+    (0..<count).map { _ in normal() * factor }
+  }
+}
