@@ -38,6 +38,28 @@ package enum SoftmaxMerge {
     logSumExp = canonical(top + naturalLogarithm(sum))
   }
 
+  /// Merges a part that has weight and no value: a learnt logit of the head (an attention sink as in
+  /// gpt-oss), which the softmax counts and the output doesn't. Once, when all keys are folded. The
+  /// log-sum-exp counts it, too: a row that sees no key has O = 0 and the logit itself.
+  package static func merge(
+    sinkLogit: Float, into output: UnsafeMutableBufferPointer<Float>, _ logSumExp: inout Float
+  ) {
+    if sinkLogit == -.infinity { return }
+    if logSumExp == -.infinity {
+      logSumExp = canonical(Double(sinkLogit))
+      if sinkLogit.isNaN { output.update(repeating: Float(bitPattern: 0x7FC0_0000)) }
+      return
+    }
+    let (a, b) = (Double(logSumExp), Double(sinkLogit))
+    let top = a > b ? a : b
+    let weight = naturalExponential(a - top)
+    let sum = weight + naturalExponential(b - top)
+    for column in output.indices {
+      output[column] = canonical(weight * Double(output[column]) / sum)
+    }
+    logSumExp = canonical(top + naturalLogarithm(sum))
+  }
+
   private static func canonical(_ value: Double) -> Float {
     value.isNaN ? Float(bitPattern: 0x7FC0_0000) : Float(value)
   }

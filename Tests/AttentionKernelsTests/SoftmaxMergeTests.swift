@@ -97,4 +97,31 @@ import Testing
     }
     #expect(violation(problem, result, tolerance(problem)) == nil)
   }
+
+  @Test("a sink logit is a part without value, and a row without keys has it as its log-sum-exp")
+  func sinkLogit() {
+    func sunk(_ part: Part, _ logit: Float) -> Part {
+      var (output, logSumExp) = (part.output, part.logSumExp)
+      output.withUnsafeMutableBufferPointer {
+        SoftmaxMerge.merge(sinkLogit: logit, into: $0, &logSumExp)
+      }
+      return Part(output: output, logSumExp: logSumExp)
+    }
+    var generator = SplitMix64(seed: 5)
+    for _ in 0..<200 {
+      let part = random(&generator)
+      let logit = Float(generator.normal() * 10)
+      let asPart = part.merged(with: Part(output: [0, 0, 0], logSumExp: logit))
+      #expect(sunk(part, logit).bits == asPart.bits)
+      #expect(sunk(part, -.infinity) == part)
+      let share = 1 / (1 + exp(Double(logit) - Double(part.logSumExp)))
+      for (found, whole) in zip(sunk(part, logit).output, part.output) {
+        let error: Double = Double(found) - share * Double(whole)
+        #expect(abs(error) <= 1e-6 * abs(Double(whole)))
+      }
+    }
+    #expect(sunk(.empty, 3).bits == Part(output: [0, 0, 0], logSumExp: 3).bits)
+    let large = sunk(Part(output: [1, 2, 3], logSumExp: 1e4), -1e4)
+    #expect(large == Part(output: [1, 2, 3], logSumExp: 1e4))
+  }
 }
