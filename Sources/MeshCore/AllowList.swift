@@ -43,9 +43,8 @@ package struct AllowList: Sendable, Hashable {
 
   package init(parsing text: String) throws(Problem) {
     var found: [PublicKey: Entry] = [:]
-    for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated()
-    {
-      let fields = line.split { $0 == " " || $0 == "\t" || $0 == "\r\n" || $0 == "\r" }
+    for (index, line) in lines(ofFile: text).enumerated() {
+      let fields = line.split(whereSeparator: \.isWhitespace)
       guard let first = fields.first, !first.hasPrefix("#") else { continue }
       func problem(_ reason: String) -> Problem { Problem(line: index + 1, reason: reason) }
       let entry = try Entry(fields, problem)
@@ -75,7 +74,9 @@ extension AllowList.Entry {
       throw problem("it is ROLE NAME PUBLICKEY [not-after=YYYY-MM-DD]")
     }
     guard let role = Role.allCases.first(where: { "\($0)" == fields[0] }) else {
-      throw problem("\(fields[0]) is no role: \(Role.names)")
+      let advice =
+        fields[0] == "coordinator" ? "; a coordinator's key is for --coordinator-key of others" : ""
+      throw problem("\(fields[0]) is no role: \(Role.names)\(advice)")
     }
     guard PeerName.isValid(String(fields[1])) else { throw problem(PeerName.rule) }
     guard let key = PublicKey(String(fields[2])) else {

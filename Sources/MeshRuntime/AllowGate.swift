@@ -132,6 +132,11 @@ package final class AllowGate: Sendable {
     guard status.st_mode & 0o022 == 0 else {
       throw MeshError(.badInput, "--allow \(path): others can write it; say chmod 644")
     }
+    guard !isKeyPair(text) else {
+      throw MeshError(
+        .badInput,
+        "--allow \(path): it is a key pair, not a list; put the lines of .pub files into one")
+    }
     let list: AllowList
     do throws(AllowList.Problem) {
       list = try AllowList(parsing: text)

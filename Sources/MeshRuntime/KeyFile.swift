@@ -53,6 +53,7 @@ package struct KeyFile: Sendable {
       MeshError(.badInput, "--identity \(path): \(reason)")
     }
     let (text, status) = try readSmallFile(path, flag: "--identity")
+    if let other = Self.otherFile(text, path: path) { throw problem(other) }
     guard status.st_mode & 0o077 == 0 else {
       throw problem("others can read it; say chmod 600, and make a new key if they may have")
     }
@@ -60,10 +61,11 @@ package struct KeyFile: Sendable {
       throw problem("it belongs to another user")
     }
     var fields: [String: String] = [:]
-    for line in text.split(separator: "\n") where !line.hasPrefix("#") {
-      let parts = line.split(separator: " ")
-      guard parts.count == 2, fields[String(parts[0])] == nil else { throw problem(Self.advice) }
-      fields[String(parts[0])] = String(parts[1])
+    for line in lines(ofFile: text) {
+      let parts = line.split(whereSeparator: \.isWhitespace)
+      guard let first = parts.first, !first.hasPrefix("#") else { continue }
+      guard parts.count == 2, fields[String(first)] == nil else { throw problem(Self.advice) }
+      fields[String(first)] = String(parts[1])
     }
     guard let role = fields["role"], Self.roles.contains(role), let name = fields["name"],
       PeerName.isValid(name), let secretKey = fields["secret-key"], fields.count == 3,
@@ -73,6 +75,16 @@ package struct KeyFile: Sendable {
   }
 
   private static let advice = "it is no key file; `attnmesh keygen` makes one"
+
+  /// What a text is that was given for a pair, and what to give instead; nil where it isn't known.
+  private static func otherFile(_ text: String, path: String) -> String? {
+    if let line = PublicLine(text) {
+      let pair = path.hasSuffix(".pub") ? ": \(path.dropLast(4))" : ""
+      return "it is only the public half of \(line.name)'s key; give the file of the pair\(pair)"
+    }
+    guard text.hasPrefix("-----BEGIN ") || text.hasPrefix("ssh-") else { return nil }
+    return "it is a key of another program; `attnmesh keygen` makes one for attnmesh"
+  }
 
   private init(role: String, name: String, keys: CurveKeyPair) {
     self.role = role
@@ -102,18 +114,47 @@ package struct KeyFile: Sendable {
   }
 }
 
+/// The one line of a .pub file.
+private struct PublicLine {
+  let role: String
+  let name: String
+  let key: PublicKey
+
+  init?(_ text: String) {
+    let filled = lines(ofFile: text).filter { !$0.allSatisfy(\.isWhitespace) }
+    let fields = filled.first?.split(whereSeparator: \.isWhitespace) ?? []
+    guard filled.count == 1, fields.count == 3, KeyFile.roles.contains(String(fields[0])),
+      let key = PublicKey(String(fields[2]))
+    else { return nil }
+    (role, name) = (String(fields[0]), String(fields[1]))
+    self.key = key
+  }
+}
+
+/// Whether a text holds the secret half of a key, which is shown to nobody.
+func isKeyPair(_ text: String) -> Bool {
+  lines(ofFile: text).contains { $0.hasPrefix("secret-key ") }
+}
+
 /// The key that a coordinator has to prove: the key itself, or the path of its `.pub` file.
 package func coordinatorKey(_ text: String) throws(MeshError) -> PublicKey {
-  if let key = PublicKey(text) { return key }
-  let (line, _) = try readSmallFile(text, flag: "--coordinator-key")
-  let fields = line.split { $0 == " " || $0 == "\n" }
-  guard fields.count == 3, fields[0] == "coordinator", let key = PublicKey(String(fields[2])) else {
-    throw MeshError(
-      .badInput,
-      "--coordinator-key \(text): it is neither a public key of \(PublicKey.length) characters nor"
-        + " a coordinator's .pub file")
+  if let key = PublicKey(String(text.filter { !$0.isWhitespace })) { return key }
+  func problem(_ reason: String) -> MeshError {
+    MeshError(.badInput, "--coordinator-key \(text): \(reason)")
   }
-  return key
+  let (content, _) = try readSmallFile(text, flag: "--coordinator-key")
+  if isKeyPair(content) {
+    throw problem("it is a key pair, which its owner alone should have; give its .pub file")
+  }
+  guard let line = PublicLine(content) else {
+    throw problem(
+      "it is neither a public key of \(PublicKey.length) characters nor a coordinator's .pub file")
+  }
+  guard line.role == "coordinator" else {
+    throw problem(
+      "it is the key of the \(line.role) \(line.name); give the coordinator's .pub file")
+  }
+  return line.key
 }
 
 /// A small text file, and what the system says of it.
@@ -140,7 +181,8 @@ func readSmallFile(_ path: String, flag: String) throws(MeshError) -> (text: Str
     count += more
   }
   guard let text = String(validating: bytes.prefix(count), as: UTF8.self) else {
-    throw problem("it is no text")
+    let isUTF16 = bytes.starts(with: [0xFF, 0xFE]) || bytes.starts(with: [0xFE, 0xFF])
+    throw problem(isUTF16 ? "it is UTF-16; save it as UTF-8" : "it is no text")
   }
   return (text, status)
 }

@@ -85,6 +85,60 @@ import ZeroMQ
     }
   }
 
+  @Test("files from other systems are read: carriage returns, a byte-order mark, blanks at the end")
+  func otherSystems() throws {
+    let keys = try CurveKeyPair.make()
+    let pair = "# pair\nrole worker\nname w\nsecret-key \(keys.secretKey)\n"
+    let hub = "coordinator hub \(keys.publicKey)\n"
+    let list =
+      "# all\nworker w \(keys.publicKey)\n\nclient c \(try CurveKeyPair.make().publicKey)\n"
+    func variants(_ text: String) -> [String] {
+      let windows = text.replacing("\n", with: "\r\n")
+      return [
+        text, windows, "\u{FEFF}" + text, "\u{FEFF}" + windows, text.replacing("\n", with: " \n"),
+      ]
+    }
+    for text in variants(pair) {
+      try write(text, to: path)
+      #expect(try KeyFile(reading: path).keys == keys)
+    }
+    for text in variants(hub) {
+      try write(text, to: path, mode: 0o644)
+      #expect(try coordinatorKey(path).text == keys.publicKey)
+    }
+    for text in variants(list) {
+      try write(text, to: path, mode: 0o644)
+      #expect(try AllowGate(keys: keys, allow: path).entry(keys.publicKey)?.name == "w")
+    }
+    #expect(try coordinatorKey(keys.publicKey + "\r\n").text == keys.publicKey)
+  }
+
+  @Test("one half given for the other, and other programs' keys, are named as what they are")
+  func exchanged() throws {
+    func says(_ words: String..., of body: () throws -> Void) {
+      #expect {
+        try body()
+      } throws: { error in
+        words.allSatisfy { "\(error)".contains($0) }
+      }
+    }
+    _ = try KeyFile.make(path, role: "worker", name: "w1")
+    says("public half of w1's key", "the pair: \(path)") {
+      _ = try KeyFile(reading: path + ".pub")
+    }
+    says("it is a key pair", ".pub file") { _ = try coordinatorKey(path) }
+    says("key of the worker w1") { _ = try coordinatorKey(path + ".pub") }
+    let gateKeys = try CurveKeyPair.make()
+    says("it is a key pair, not a list") { _ = try AllowGate(keys: gateKeys, allow: path) }
+    let other = directory.path + "/ssh"
+    try write("-----BEGIN OPENSSH PRIVATE KEY-----\n", to: other)
+    says("another program", "attnmesh keygen") { _ = try KeyFile(reading: other) }
+    try write("coordinator hub \(gateKeys.publicKey)\n", to: other, mode: 0o644)
+    says("coordinator is no role", "--coordinator-key") {
+      _ = try AllowGate(keys: gateKeys, allow: other)
+    }
+  }
+
   @Test("a list is read again when it changes; one that can't be read leaves the old one in force")
   func rereading() throws {
     let (ann, bob) = (try CurveKeyPair.make(), try CurveKeyPair.make())
