@@ -121,7 +121,7 @@ let package = Package(
       name: "attnmesh",
       dependencies: [
         "MeshBench", "MeshChaos", "MeshHTTP", "MeshRuntime", "MeshSimulation", "MeshView",
-        "MeshCore", "AttentionKernels", "CheckpointFiles", "ElementTypes", "ZeroMQ",
+        "MeshCore", "AttentionKernels", "CheckpointFiles", "ElementTypes", "TensorFiles", "ZeroMQ",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),

@@ -7,10 +7,11 @@ struct ByteCursor {
 
   private let bytes: [UInt8]
   /// Index of the next byte, for messages.
-  private(set) var position = 0
+  private(set) var position: Int
 
-  init(_ bytes: [UInt8]) {
+  init(_ bytes: [UInt8], at position: Int = 0) {
     self.bytes = bytes
+    self.position = position
   }
 
   /// The next byte; nil at the end.

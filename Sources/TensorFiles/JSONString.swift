@@ -5,19 +5,46 @@ enum JSONString {
     case missing, malformed
   }
 
-  /// Takes a string and resolves its escapes. The text around it is already known to be UTF-8.
-  static func take(from cursor: inout ByteCursor) throws(Fault) -> [UInt8] {
+  /// Where a string stands in its text, quotes left out. Its escapes are sound.
+  struct Literal {
+    let start: Int
+    let end: Int
+    let isEscaped: Bool
+  }
+
+  /// Takes a string. The text around it is already known to be UTF-8.
+  static func take(from cursor: inout ByteCursor) throws(Fault) -> Literal {
     guard cursor.take("\"") else { throw .missing }
-    var bytes: [UInt8] = []
+    let start = cursor.position
+    var isEscaped = false
     while let byte = cursor.take() {
       switch byte {
-      case UInt8(ascii: "\""): return bytes
-      case UInt8(ascii: "\\"): bytes += Array(String(try takeEscape(from: &cursor)).utf8)
+      case UInt8(ascii: "\""):
+        return Literal(start: start, end: cursor.position - 1, isEscaped: isEscaped)
+      case UInt8(ascii: "\\"):
+        _ = try takeEscape(from: &cursor)
+        isEscaped = true
       case 0..<32: throw .malformed
-      default: bytes.append(byte)
+      default: break
       }
     }
     throw .malformed
+  }
+
+  /// The bytes of a string that was taken from this text, with its escapes resolved.
+  static func bytes(of literal: Literal, in text: [UInt8]) -> [UInt8] {
+    guard literal.isEscaped else { return Array(text[literal.start..<literal.end]) }
+    var cursor = ByteCursor(text, at: literal.start)
+    var bytes: [UInt8] = []
+    while cursor.position < literal.end, let byte = cursor.take() {
+      guard byte == UInt8(ascii: "\\") else {
+        bytes.append(byte)
+        continue
+      }
+      guard let scalar = try? takeEscape(from: &cursor) else { break }
+      bytes += Array(String(scalar).utf8)
+    }
+    return bytes
   }
 
   private static func takeEscape(from cursor: inout ByteCursor) throws(Fault) -> Unicode.Scalar {

@@ -1,6 +1,6 @@
 extension NpyHeader {
   /// The bytes before the data of a version 1.0 file, padded to a multiple of 64 as numpy does.
-  /// The description is numpy's, the shape has at most `rankMaximum` dimensions.
+  /// The description is numpy's, the shape has at most `TensorFileLimits.rankMaximum` dimensions.
   static func bytes(description: String, shape: [Int]) -> [UInt8] {
     let dimensions = shape.map { String($0) }.joined(separator: ", ")
     let tuple = shape.count == 1 ? "(\(dimensions),)" : "(\(dimensions))"

@@ -1,27 +1,47 @@
-internal import ElementTypes
-
 /// What the header of a .npy file says: versions 1.0, 2.0 and 3.0.
 struct NpyHeader {
-  /// Longest header text accepted. numpy's own are about 120 bytes; version 2.0 exists for
-  /// structured types with thousands of fields, which hold no tensor.
-  static let byteCountMaximum = 64 << 10
-
   static let magic: [UInt8] = [0x93] + Array("NUMPY".utf8)
 
-  let element: ElementType
+  /// numpy's `descr`, such as "<f4".
+  let description: String
+  let isFortranOrdered: Bool
   let shape: [Int]
   /// Byte offset of the first element in the file.
   let dataOffset: Int
 
-  /// Reads the header and checks that the file holds exactly the elements it promises.
+  /// The numbers it holds; nil for what are none.
+  var type: StoredType? { StoredType(numpy: description) }
+
+  /// Reads the header. Whether its type is read, and whether the file holds what it promises, is for
+  /// the caller to ask.
   ///
   /// - Throws: `.malformed`, `.unsupported` or `.system`, naming the file.
   init(of file: borrowing RegularFile) throws(TensorFileError) {
     let path = file.path
-    let fixed = try file.bytes(at: 0, count: min(12, file.byteCount))
-    guard fixed.starts(with: NpyHeader.magic) else {
+    let (start, end) = try Self.textRange(of: file)
+    guard end <= file.byteCount else {
       throw TensorFileError(
-        .malformed, path, "is not a .npy file: it does not begin with the bytes \\x93NUMPY",
+        .malformed, path,
+        "ends within its header: \(end) bytes expected, \(file.byteCount) found")
+    }
+    var parser = NpyHeaderParser(try file.bytes(at: start, count: end - start), path: path)
+    let dictionary = try parser.parse()
+    description = dictionary.description
+    isFortranOrdered = dictionary.isFortranOrdered
+    shape = dictionary.shape
+    dataOffset = end
+  }
+
+  /// Where the header's text stands, by the first bytes of the file.
+  static func textRange(
+    of file: borrowing RegularFile
+  ) throws(TensorFileError) -> (start: Int, end: Int) {
+    let path = file.path
+    let fixed = try file.bytes(at: 0, count: min(12, file.byteCount))
+    guard fixed.starts(with: magic) else {
+      throw try ForeignFile.refusal(
+        of: file, expected: ".npy",
+        otherwise: "is not a .npy file: it does not begin with the bytes \\x93NUMPY",
         advice: "write it with numpy.save")
     }
     // Version 1.0 has a 16-bit length, 2.0 and 3.0 a 32-bit one; 3.0 is UTF-8 where the others
@@ -36,70 +56,32 @@ struct NpyHeader {
         advice: "versions 1.0, 2.0 and 3.0 are read; save it again with numpy.save")
     }
     let length = fixed[8..<lengthEnd].reversed().reduce(0) { $0 << 8 | Int($1) }
-    guard length <= NpyHeader.byteCountMaximum else {
+    let maximum = TensorFileLimits.npyHeaderBytesMaximum
+    guard length <= maximum else {
       throw TensorFileError(
         .malformed, path,
-        "its header claims \(length) bytes; at most \(NpyHeader.byteCountMaximum) are read")
+        "its header claims \(length) bytes; attnmesh reads at most \(maximum)")
     }
-    guard lengthEnd + length <= file.byteCount else {
-      throw TensorFileError(
-        .malformed, path,
-        "ends within its header: \(lengthEnd + length) bytes expected, \(file.byteCount) found")
-    }
-    let text = try file.bytes(at: lengthEnd, count: length)
-    var parser = NpyHeaderParser(text, path: path)
-    let dictionary = try parser.parse()
-    element = try NpyHeader.element(for: dictionary, path: path)
-    shape = dictionary.shape
-    dataOffset = lengthEnd + length
-    try checkLength(of: file)
+    return (lengthEnd, lengthEnd + length)
   }
 
-  /// The element a header describes, or the reason why it is refused.
-  private static func element(
-    for dictionary: NpyHeaderParser.Dictionary, path: String
-  ) throws(TensorFileError) -> ElementType {
-    let description = dictionary.description
-    guard let element = ElementType.allCases.first(where: { $0.numpyDescription == description })
-    else { throw refusal(of: description, path: path) }
-    if dictionary.isFortranOrdered {
-      throw TensorFileError(
-        .unsupported, path, "is in Fortran order",
-        advice: "save numpy.ascontiguousarray(array) instead")
+  /// Bytes of the data, by what the header says; nil where they are no numbers.
+  ///
+  /// - Throws: `.malformed` for a shape that no file can hold, `.unsupported` for one without elements.
+  func dataBytes(path: String) throws(TensorFileError) -> Int? {
+    guard let type else { return nil }
+    guard let bytes = checkedProduct(shape, times: type.byteCount) else {
+      throw TensorFileError(.malformed, path, "its shape is larger than any file can be")
     }
-    return element
+    guard bytes > 0 else {
+      throw TensorFileError(.unsupported, path, "has no elements: a dimension is zero")
+    }
+    return bytes
   }
 
-  private static func refusal(of description: String, path: String) -> TensorFileError {
-    let shown = printable(description)
-    let bytes = Array(description.utf8)
-    if description == ">f4" || description == ">f2" {
-      return TensorFileError(
-        .unsupported, path, "holds big-endian numbers ('\(shown)')",
-        advice: "save array.astype('<f\(shown.suffix(1))') instead")
-    }
-    if bytes.starts(with: "|O".utf8) {
-      return TensorFileError(
-        .unsupported, path, "holds pickled Python objects ('\(shown)'), which are never loaded",
-        advice: "save numpy.asarray(array.tolist(), dtype='<f4') instead")
-    }
-    if description == "|V2" || description == "<V2" {
-      return TensorFileError(
-        .unsupported, path, "holds 2-byte elements without a type ('\(shown)')",
-        advice: "for bfloat16 use a .safetensors file")
-    }
-    return TensorFileError(
-      .unsupported, path, "holds elements of type '\(shown)'; '<f4' and '<f2' are read",
-      advice: "save array.astype('<f4') instead")
-  }
-
-  private func checkLength(of file: borrowing RegularFile) throws(TensorFileError) {
-    guard let dataBytes = element.byteCount(ofShape: shape) else {
-      throw TensorFileError(.malformed, file.path, "its shape is larger than any file can be")
-    }
-    guard dataBytes > 0 else {
-      throw TensorFileError(.unsupported, file.path, "has no elements: a dimension is zero")
-    }
+  /// Checks that the file holds exactly the elements that the header promises.
+  func checkLength(of file: borrowing RegularFile) throws(TensorFileError) {
+    guard let dataBytes = try dataBytes(path: file.path) else { return }
     let present = file.byteCount - dataOffset
     if present < dataBytes {
       throw TensorFileError(

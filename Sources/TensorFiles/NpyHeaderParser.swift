@@ -88,7 +88,8 @@ struct NpyHeaderParser {
     var shape: [Int] = []
     cursor.skipWhitespace()
     while !cursor.take(")") {
-      if shape.count == rankMaximum { throw malformed("has more than \(rankMaximum) dimensions") }
+      let maximum = TensorFileLimits.rankMaximum
+      if shape.count == maximum { throw malformed("has more than \(maximum) dimensions") }
       shape.append(try takeDimension())
       cursor.skipWhitespace()
       if cursor.take(",") {
@@ -127,6 +128,3 @@ struct NpyHeaderParser {
     TensorFileError(.malformed, path, "its header \(what)", advice: "save it again with numpy.save")
   }
 }
-
-/// Most dimensions of a tensor, as in numpy. It bounds what a hostile header makes us hold.
-let rankMaximum = 64

@@ -106,17 +106,7 @@ package struct OutputFile: ~Copyable, Sendable {
 
   /// Writes all the bytes at an offset of the file.
   func write(at offset: Int, bytes: UnsafeRawBufferPointer) throws(TensorFileError) {
-    guard let base = bytes.baseAddress else { return }
-    var written = 0
-    while written < bytes.count {
-      let count = pwrite(
-        descriptor.number, base + written, bytes.count - written, off_t(offset + written))
-      if count > 0 {
-        written += count
-      } else if count == 0 || errno != EINTR {
-        throw .system(count == 0 ? EIO : errno, path, "write at byte \(offset + written)")
-      }
-    }
+    try descriptor.write(at: offset, bytes: bytes, path: path)
   }
 
   /// Makes the contents durable and gives the file its name, replacing what had it.

@@ -22,29 +22,51 @@ struct RegularFile: ~Copyable, Sendable {
   /// Length in bytes.
   var byteCount: Int { identity.byteCount }
 
-  /// Opens a file.
+  /// Opens a file. What can be read once only, such as a pipe, is first taken into a spool.
   ///
-  /// - Throws: `.system` where it cannot be opened; `.unsupported` where it is a directory, pipe,
-  ///   device or socket.
-  init(path: String) throws(TensorFileError) {
-    // O_NONBLOCK: opening a FIFO must not wait for a writer. It means nothing to regular files.
-    let number = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
-    guard number >= 0 else { throw .system(errno, path, "open") }
-    let descriptor = FileDescriptor(number: number)
+  /// - Parameter waiting: told when nothing comes through a pipe.
+  /// - Throws: `.system` where it cannot be opened; `.unsupported` where it is a directory, a device or
+  ///   a terminal; what is wrong with a file that comes through a pipe.
+  init(
+    _ location: TensorLocation, waiting: @escaping (String) -> Void = { _ in }
+  ) throws(TensorFileError) {
+    let descriptor = try RegularFile.open(location)
+    let path = location.fileName
     var status = stat()
-    guard fstat(number, &status) == 0 else { throw .system(errno, path, "inspect") }
+    guard fstat(descriptor.number, &status) == 0 else { throw .system(errno, path, "inspect") }
     switch status.st_mode & S_IFMT {
-    case S_IFREG: break
+    // Standard input may have been read in part.
+    case S_IFREG where lseek(descriptor.number, 0, SEEK_CUR) == 0:
+      self = try RegularFile(descriptor, path: path)
+    case S_IFREG, S_IFIFO, S_IFSOCK:
+      self = try PipeIntake(descriptor, path: path, waiting: waiting).file()
     case S_IFDIR: throw TensorFileError(.unsupported, path, "is a directory, not a file")
     default:
       throw TensorFileError(
-        .unsupported, path, "is not a regular file",
-        advice: "tensors are read more than once; copy it to a file first")
+        .unsupported, path,
+        isatty(descriptor.number) == 1 ? "is a terminal" : "is not a regular file and no pipe",
+        advice: "give a file, or pipe a tensor into it")
     }
+  }
+
+  /// Takes over what is open for reading.
+  init(_ descriptor: consuming FileDescriptor, path: String) throws(TensorFileError) {
+    var status = stat()
+    guard fstat(descriptor.number, &status) == 0 else { throw .system(errno, path, "inspect") }
     self.descriptor = descriptor
     self.path = path
     identity = FileIdentity(status)
     identity.waitForNextTick()
+  }
+
+  private static func open(_ location: TensorLocation) throws(TensorFileError) -> FileDescriptor {
+    // O_NONBLOCK: opening a FIFO must not wait for a writer. It means nothing to regular files.
+    let number =
+      location.path == TensorLocation.standardInput
+      ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)
+      : Glibc.open(location.path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
+    guard number >= 0 else { throw .system(errno, location.fileName, "open") }
+    return FileDescriptor(number: number)
   }
 
   /// Fills the buffer from a byte offset of the file.

@@ -1,124 +1,131 @@
 internal import ElementTypes
 
 /// The header of a .safetensors file, checked as a whole: a file is refused for any fault in it,
-/// also where the fault is in a tensor nobody asked for.
+/// also where the fault is in a tensor nobody asked for. Memory is a small multiple of its length.
 struct SafetensorsHeader {
-  /// Longest JSON header accepted; the format itself allows 100 MB.
-  static let byteCountMaximum = 1 << 20
-  /// Most tensors accepted in one file.
-  static let tensorCountMaximum = 4096
-
-  /// One tensor's entry. `begin` and `end` are byte offsets within the data.
-  struct Entry {
-    let name: String
-    let type: SafetensorsType
-    let shape: [Int]
-    let begin: Int
-    let end: Int
-  }
-
   /// Every tensor, in the order of its bytes in the file.
-  let entries: [Entry]
+  let entries: [SafetensorsEntry]
+  /// The JSON, in which names and shapes stand.
+  private let text: [UInt8]
+  private let path: String
   /// Byte offset of the data in the file.
   let dataOffset: Int
+  /// Bytes of the data, by what the header says.
+  let dataBytes: Int
 
-  /// Reads and checks the header.
+  /// Reads and checks the header; `checkLength` is what remains to be done.
   ///
   /// - Throws: `.malformed` or `.system`, naming the file.
   init(of file: borrowing RegularFile) throws(TensorFileError) {
-    let path = file.path
-    guard file.byteCount >= 8 else {
-      throw TensorFileError(
-        .malformed, path, "is not a .safetensors file: it has \(file.byteCount) bytes")
-    }
-    let prefix = try file.bytes(at: 0, count: 8)
-    let length = prefix.reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
-    guard length <= UInt64(SafetensorsHeader.byteCountMaximum) else {
-      throw TensorFileError(
-        .malformed, path,
-        "its header claims \(length) bytes; at most \(SafetensorsHeader.byteCountMaximum) are read")
-    }
-    dataOffset = 8 + Int(length)
+    path = file.path
+    dataOffset = 8 + (try Self.textBytes(of: file))
     guard dataOffset <= file.byteCount else {
       throw TensorFileError(
         .malformed, path,
         "ends within its header: \(dataOffset) bytes expected, \(file.byteCount) found")
     }
-    let text = try file.bytes(at: 8, count: Int(length))
-    guard text.first == UInt8(ascii: "{") else {
-      throw TensorFileError(
-        .malformed, path, "is not a .safetensors file: its header does not begin with {")
-    }
-    guard String(validating: text, as: UTF8.self) != nil else {
+    let text = try file.bytes(at: 8, count: dataOffset - 8)
+    guard (try? UTF8Span(validating: text.span)) != nil else {
       throw TensorFileError(.malformed, path, "its header is not valid UTF-8")
     }
+    self.text = text
     var parser = SafetensorsParser(text, path: path)
-    let parsed = try parser.parse()
-    entries = parsed.sorted { ($0.begin, $0.end) < ($1.begin, $1.end) }
-    try checkCoverage(of: file)
+    var entries = try parser.parse()
+    entries.sort { ($0.begin, $0.end) < ($1.begin, $1.end) }
+    self.entries = entries
+    dataBytes = entries.last?.end ?? 0
+    try checkCoverage()
+  }
+
+  /// The length of the JSON, by the first eight bytes of the file.
+  static func textBytes(of file: borrowing RegularFile) throws(TensorFileError) -> Int {
+    let prefix = try file.bytes(at: 0, count: min(9, file.byteCount))
+    guard prefix.count >= 8 else {
+      throw try ForeignFile.refusal(
+        of: file, expected: ".safetensors",
+        otherwise: "is not a .safetensors file: it has \(file.byteCount) bytes")
+    }
+    let length = prefix[..<8].reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+    guard prefix.count > 8, prefix[8] == UInt8(ascii: "{") else {
+      throw try ForeignFile.refusal(
+        of: file, expected: ".safetensors",
+        otherwise: "is not a .safetensors file: its header does not begin with {")
+    }
+    let maximum = TensorFileLimits.safetensorsHeaderBytesMaximum
+    guard length <= UInt64(maximum) else {
+      throw TensorFileError(
+        .malformed, file.path,
+        "its header claims \(length) bytes; the format allows at most \(maximum)")
+    }
+    return Int(length)
+  }
+
+  func name(of entry: SafetensorsEntry) -> String {
+    String(decoding: entry.name(in: text), as: UTF8.self)
+  }
+
+  func shape(of entry: SafetensorsEntry) throws(TensorFileError) -> [Int] {
+    try entry.shape(in: text, path: path)
   }
 
   /// The entry of the tensor asked for, or the only one.
   ///
   /// - Throws: `.location` with the names there are, where the choice is missing or unknown.
-  func entry(named name: String?, path: String) throws(TensorFileError) -> Entry {
+  func entry(named name: String?) throws(TensorFileError) -> SafetensorsEntry {
+    entries[try index(named: name)]
+  }
+
+  /// Where that entry stands among all.
+  func index(named name: String?) throws(TensorFileError) -> Int {
+    let more = entries.count > 8 ? "`attnmesh inspect` lists all" : nil
     if let name {
       // By bytes: String equality would let two names differ only in Unicode normalisation.
-      if let entry = entries.first(where: { $0.name.utf8.elementsEqual(name.utf8) }) {
-        return entry
-      }
+      let bytes = Array(name.utf8)
+      if let found = entries.firstIndex(where: { $0.isNamed(bytes, in: text) }) { return found }
       throw TensorFileError(
-        .location, path, "has no tensor '\(printable(name))'; it holds \(names)")
+        .location, path, "has no tensor '\(printable(name))'; it holds \(names)", advice: more)
     }
-    if entries.count == 1 { return entries[0] }
+    if entries.count == 1 { return 0 }
     throw TensorFileError(
-      .location, path, "holds \(names)", advice: "choose one, as FILE.safetensors:NAME")
+      .location, path, "holds \(names)",
+      advice: "choose one, as FILE.safetensors:NAME" + (more.map { "; \($0)" } ?? ""))
   }
 
   /// The names of the first eight tensors, and how many more there are.
   private var names: String {
     if entries.isEmpty { return "no tensors" }
-    let shown = entries.prefix(8).map { "'\(printable($0.name))'" }.joined(separator: ", ")
+    let shown = entries.prefix(8).map { "'\(printable(name(of: $0)))'" }.joined(separator: ", ")
     return entries.count > 8 ? "\(shown) and \(entries.count - 8) more" : shown
   }
 
-  /// Checks that the tensors cover the data from its first byte to its last, side by side.
-  private func checkCoverage(of file: borrowing RegularFile) throws(TensorFileError) {
+  /// Checks that the tensors lie side by side from the first byte of the data.
+  private func checkCoverage() throws(TensorFileError) {
     var covered = 0
     for entry in entries {
-      let name = "tensor '\(printable(entry.name))'"
-      guard entry.begin <= entry.end else {
-        throw TensorFileError(
-          .malformed, file.path, "\(name) ends (\(entry.end)) before it begins (\(entry.begin))")
-      }
       guard entry.begin == covered else {
         let fault = entry.begin < covered ? "overlaps the one before it" : "leaves a hole before it"
         throw TensorFileError(
-          .malformed, file.path,
-          "\(name) \(fault): it begins at \(entry.begin), the data so far ends at \(covered)")
-      }
-      guard let byteCount = entry.type.byteCount(ofShape: entry.shape) else {
-        throw TensorFileError(
-          .malformed, file.path, "\(name) has a shape that no number of bytes can hold")
-      }
-      guard byteCount == entry.end - entry.begin else {
-        throw TensorFileError(
-          .malformed, file.path,
-          "\(name) has \(entry.end - entry.begin) bytes, its shape and dtype need \(byteCount)")
+          .malformed, path,
+          "tensor '\(printable(name(of: entry)))' \(fault): it begins at \(entry.begin), the data"
+            + " so far ends at \(covered)")
       }
       covered = entry.end
     }
+  }
+
+  /// Checks that the file holds exactly the data that the header promises.
+  func checkLength(of file: borrowing RegularFile) throws(TensorFileError) {
     let present = file.byteCount - dataOffset
-    if covered > present {
+    if dataBytes > present {
       throw TensorFileError(
-        .malformed, file.path,
-        "is cut short: its header promises \(covered) bytes of data, \(present) are there",
+        .malformed, path,
+        "is cut short: its header promises \(dataBytes) bytes of data, \(present) are there",
         advice: "copy it again")
     }
-    if covered < present {
+    if dataBytes < present {
       throw TensorFileError(
-        .malformed, file.path,
-        "goes on after its data: its header promises \(covered) bytes, \(present) are there")
+        .malformed, path,
+        "goes on after its data: its header promises \(dataBytes) bytes, \(present) are there")
     }
   }
 }

@@ -1,6 +1,6 @@
 internal import ElementTypes
 
-/// The element types that a .safetensors file may declare. Only three are read, but the sizes of
+/// The element types that a .safetensors file may declare. Only four are read, but the sizes of
 /// all are needed to check that the file is sound.
 enum SafetensorsType: String {
   case bool = "BOOL"
@@ -35,9 +35,17 @@ enum SafetensorsType: String {
     }
   }
 
-  /// The element this type stores; nil for types that are not read.
-  var element: ElementType? {
-    ElementType.allCases.first { SafetensorsType($0) == self }
+  /// The numbers it stores; nil for those narrower than a byte, of eight bits with a fraction, and
+  /// complex ones.
+  var stored: StoredType? {
+    switch self {
+    case .bool: StoredType(.boolean, 1)
+    case .int8, .int16, .int32, .int64: StoredType(.signed, bitCount / 8)
+    case .uint8, .uint16, .uint32, .uint64: StoredType(.unsigned, bitCount / 8)
+    case .float16, .float32, .float64: StoredType(.floating, bitCount / 8)
+    case .bfloat16: StoredType(.brain, 2)
+    default: nil
+    }
   }
 
   private var bitCount: Int {

@@ -1,5 +1,7 @@
-/// Where a tensor is, as written on the command line: `x.npy`, `x.safetensors:name`, or
-/// `x.safetensors` where the file holds one tensor.
+internal import Glibc
+
+/// Where a tensor is, as written on the command line: `x.npy`, `x.safetensors:name`, `x.safetensors`
+/// where the file holds one tensor, or a pipe: `-` for standard input, `/dev/fd/63`, a FIFO.
 package struct TensorLocation: Sendable, CustomStringConvertible {
   /// The file format, chosen by the path alone.
   package enum Format: Sendable {
@@ -7,7 +9,12 @@ package struct TensorLocation: Sendable, CustomStringConvertible {
     case npy
     /// One tensor of a safetensors file; nil means its only one.
     case safetensors(tensor: String?)
+    /// What comes through a pipe, which has no extension: its first bytes tell the format.
+    case piped(tensor: String?)
   }
+
+  /// The path that means standard input.
+  static let standardInput = "-"
 
   /// The path of the file.
   package let path: String
@@ -46,16 +53,72 @@ package struct TensorLocation: Sendable, CustomStringConvertible {
     if bytes.suffix(4).elementsEqual(".npy".utf8) {
       return TensorLocation(path: text, format: .npy)
     }
+    if let piped = pipe(text) { return piped }
     throw TensorFileError(
       .location, text, "not a tensor file by its name",
       advice: "use a path ending in .npy, or FILE.safetensors:NAME")
   }
 
+  /// A pipe, by its name or by what is there; nil where it is none.
+  private static func pipe(_ text: String) -> TensorLocation? {
+    func isPipe(_ path: Substring) -> Bool {
+      if path == standardInput || path == "/dev/stdin" || path.hasPrefix("/dev/fd/")
+        || path.hasPrefix("/proc/self/fd/")
+      {
+        return true
+      }
+      var status = stat()
+      return stat(String(path), &status) == 0 && status.st_mode & S_IFMT == S_IFIFO
+    }
+    if let colon = text.unicodeScalars.firstIndex(of: ":"), isPipe(text[..<colon]) {
+      let name = String(text.unicodeScalars[text.unicodeScalars.index(after: colon)...])
+      return TensorLocation(
+        path: String(text[..<colon]), format: .piped(tensor: name.isEmpty ? nil : name))
+    }
+    return isPipe(text[...]) ? TensorLocation(path: text, format: .piped(tensor: nil)) : nil
+  }
+
+  /// Whether it can be read once only, so that two tensors can't come from it.
+  package var isReadOnce: Bool {
+    if path == Self.standardInput { return true }
+    var status = stat()
+    return stat(path, &status) == 0 && [S_IFIFO, S_IFSOCK].contains(status.st_mode & S_IFMT)
+  }
+
+  /// Whether both are the same place to read from.
+  package func isSameFile(as other: TensorLocation) -> Bool {
+    var (mine, its) = (stat(), stat())
+    func inspect(_ path: String, _ status: inout stat) -> Bool {
+      path == Self.standardInput ? fstat(STDIN_FILENO, &status) == 0 : stat(path, &status) == 0
+    }
+    guard inspect(path, &mine), inspect(other.path, &its) else { return path == other.path }
+    return mine.st_dev == its.st_dev && mine.st_ino == its.st_ino
+  }
+
+  /// What people call the file.
+  var fileName: String { path == Self.standardInput ? "standard input" : path }
+
+  /// The same place, in the format that its first bytes tell.
+  func resolved(by file: borrowing RegularFile) throws(TensorFileError) -> TensorLocation {
+    guard case .piped(let name) = format else { return self }
+    guard try Self.beginsLikeNpy(file) else {
+      return TensorLocation(path: path, format: .safetensors(tensor: name))
+    }
+    guard let name else { return TensorLocation(path: path, format: .npy) }
+    throw TensorFileError(
+      .location, fileName, "is a .npy file, in which no tensor is called '\(printable(name))'")
+  }
+
+  static func beginsLikeNpy(_ file: borrowing RegularFile) throws(TensorFileError) -> Bool {
+    let magic = NpyHeader.magic
+    return try file.bytes(at: 0, count: min(magic.count, file.byteCount)) == magic
+  }
+
   /// The location as it is written on the command line.
   package var description: String {
     switch format {
-    case .npy, .safetensors(tensor: nil): path
-    case .safetensors(let tensor?): "\(path):\(tensor)"
+    case .npy, .safetensors(tensor: nil), .piped(tensor: nil): path
+    case .safetensors(let tensor?), .piped(let tensor?): "\(path):\(tensor)"
     }
   }
 

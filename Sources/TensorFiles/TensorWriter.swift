@@ -17,25 +17,35 @@ package struct TensorWriter: ~Copyable, Sendable {
   package let dataOffset: Int
 
   private let file: OutputFile
+  /// What is written in another order of axes than the file's waits here until it is whole.
+  private let spool: Spool?
+  private let reordering: AxisReordering
 
   /// Creates the file without a name, reserves its space and writes its header. Bytes that are
   /// never written are zero. `named` does at once what is otherwise done only where a file system
   /// has no unnamed files: it writes under a hidden name.
   ///
+  /// - Parameters:
+  ///   - shape: of what is written.
+  ///   - swappedAxis: the axis that the file has swapped with the one after it, counted from the last,
+  ///     which is 1.
   /// - Throws: `.unsupported` for bfloat16 in a .npy file, a shape without elements or a target
   ///   that is not a regular file; `.system` where the directory cannot be written or the space is
   ///   not there (ENOSPC).
   package init(
-    _ location: TensorLocation, element: ElementType, shape: [Int], named: Bool = false
+    _ location: TensorLocation, element: ElementType, shape: [Int], swappedAxis: Int? = nil,
+    named: Bool = false
   ) throws(TensorFileError) {
     let path = location.path
-    guard shape.count <= rankMaximum, let byteCount = element.byteCount(ofShape: shape),
+    let axes = TensorReading.axes(rank: shape.count, swapped: swappedAxis)
+    guard shape.count <= TensorFileLimits.rankMaximum,
+      let byteCount = element.byteCount(ofShape: shape),
       byteCount > 0
     else {
       throw TensorFileError(.unsupported, path, "no file holds a tensor of shape \(shape)")
     }
     let header = try TensorWriter.header(
-      location, element: element, shape: shape, byteCount: byteCount)
+      location, element: element, shape: axes.map { shape[$0] }, byteCount: byteCount)
     let (total, overflow) = byteCount.addingReportingOverflow(header.count)
     if overflow {
       throw TensorFileError(.unsupported, path, "no file holds a tensor of shape \(shape)")
@@ -43,12 +53,24 @@ package struct TensorWriter: ~Copyable, Sendable {
     let file = try OutputFile(path: path, named: named)
     try file.reserve(byteCount: total)
     try file.write(at: 0, header)
+    let reordering = AxisReordering(source: shape, axes: axes)
+    let spool = try reordering.isIdentity ? nil : TensorWriter.spool(path, byteCount: byteCount)
     self.location = location
     self.element = element
     self.shape = shape
     self.byteCount = byteCount
     self.dataOffset = header.count
     self.file = file
+    self.spool = spool
+    self.reordering = reordering
+  }
+
+  private static func spool(
+    _ path: String, byteCount: Int
+  ) throws(TensorFileError) -> Spool? {
+    let spool = try Spool(for: path)
+    try spool.reserve(byteCount: byteCount)
+    return consume spool
   }
 
   /// Writes bytes at a byte offset within the tensor's data.
@@ -63,7 +85,10 @@ package struct TensorWriter: ~Copyable, Sendable {
         .outOfRange, location.path,
         "\(bytes.count) bytes at \(byteOffset) are outside the tensor's \(byteCount)")
     }
-    try file.write(at: dataOffset + byteOffset, bytes: bytes)
+    switch spool {
+    case .some(let spool): try spool.write(at: byteOffset, bytes: bytes)
+    case .none: try file.write(at: dataOffset + byteOffset, bytes: bytes)
+    }
   }
 
   /// Flushes the contents to disk and puts the file in its place by a rename, replacing what was
@@ -71,7 +96,26 @@ package struct TensorWriter: ~Copyable, Sendable {
   ///
   /// - Throws: `.system` where flushing, linking or renaming fails.
   package consuming func commit() throws(TensorFileError) {
+    try putInOrder()
     try file.commit()
+  }
+
+  /// Moves what waits for it into the file, in the file's order of axes.
+  private func putInOrder() throws(TensorFileError) {
+    switch spool {
+    case .none: return
+    case .some(let spool):
+      let contents = try spool.contents()
+      let size = element.byteCount
+      try reordering.run(
+        elementBytes: size,
+        read: { (offset, buffer) throws(TensorFileError) in
+          try contents.read(at: offset * size, into: buffer)
+        },
+        write: { (offset, bytes) throws(TensorFileError) in
+          try file.write(at: dataOffset + offset * size, bytes: bytes)
+        })
+    }
   }
 
   /// Checks before long work that an output can be written: the name is of a known format that
@@ -98,9 +142,15 @@ package struct TensorWriter: ~Copyable, Sendable {
           advice: "use a path ending in .safetensors, or another output dtype")
       }
       return NpyHeader.bytes(description: description, shape: shape)
+    case .piped:
+      throw TensorFileError(
+        .location, location.fileName, "an output can't go through a pipe",
+        advice: "use a path ending in .npy, or FILE.safetensors:NAME")
     case .safetensors(let name):
       let name = name ?? "tensor"
-      guard !name.utf8.elementsEqual("__metadata__".utf8), name.utf8.count <= 1024 else {
+      guard !name.utf8.elementsEqual("__metadata__".utf8),
+        name.utf8.count <= TensorFileLimits.tensorNameBytesMaximum
+      else {
         throw TensorFileError(
           .location, location.path, "'\(printable(name))' cannot be the name of a tensor")
       }

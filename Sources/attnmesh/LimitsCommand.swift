@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import MeshCore
 internal import MeshView
+internal import TensorFiles
 
 /// `attnmesh limits`.
 struct LimitsCommand: ParsableCommand {
@@ -13,15 +14,17 @@ struct LimitsCommand: ParsableCommand {
   @Flag(help: "Print JSON.") var json = false
 
   func run() throws {
-    if json {
-      return printJSON(
-        Limits.table.map {
-          BoundView(name: $0.name, value: $0.value, unit: $0.unit, meaning: $0.meaning)
-        })
-    }
+    let bounds =
+      Limits.table.map {
+        BoundView(name: $0.name, value: $0.value, unit: $0.unit, meaning: $0.meaning)
+      }
+      + TensorFileLimits.table.map {
+        BoundView(name: $0.name, value: Double($0.value), unit: $0.unit, meaning: $0.meaning)
+      }
+    if json { return printJSON(bounds) }
     printTable(
       ["LIMIT", "VALUE", "UNIT", "MEANING"],
-      Limits.table.map { [$0.name, text($0.value), $0.unit, $0.meaning] })
+      bounds.map { [$0.name, text($0.value), $0.unit, $0.meaning] })
   }
 
   private func text(_ value: Double) -> String {

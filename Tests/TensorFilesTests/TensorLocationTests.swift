@@ -8,6 +8,7 @@ struct TensorLocationTests {
     switch location.format {
     case .npy: return (location.path, "(npy)")
     case .safetensors(let tensor): return (location.path, tensor)
+    case .piped(let tensor): return (location.path, "(pipe)" + (tensor ?? ""))
     }
   }
 
@@ -21,6 +22,17 @@ struct TensorLocationTests {
     #expect(try parts("m.safetensors:x.safetensors:y") == ("m.safetensors", "x.safetensors:y"))
     #expect(try parts("m.safetensors.npy") == ("m.safetensors.npy", "(npy)"))
     #expect(try parts("m.safetensors:\u{301}q") == ("m.safetensors", "\u{301}q"))
+  }
+
+  @Test("a pipe has no extension")
+  func pipes() throws {
+    #expect(try parts("-") == ("-", "(pipe)"))
+    #expect(try parts("-:q") == ("-", "(pipe)q"))
+    #expect(try parts("/dev/fd/63") == ("/dev/fd/63", "(pipe)"))
+    #expect(try parts("/dev/stdin:a:b") == ("/dev/stdin", "(pipe)a:b"))
+    #expect(try parts("/dev/fd/q.npy") == ("/dev/fd/q.npy", "(npy)"))
+    #expect(try TensorLocation.parse("-").isReadOnce)
+    #expect(try !TensorLocation.parse("/dev/null.npy").isReadOnce)
   }
 
   @Test("anything else is refused with what would do")
