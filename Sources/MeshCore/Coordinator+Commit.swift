@@ -105,7 +105,7 @@ extension Coordinator {
       effects.append(.commit(next.number, images, removing: next.removed))
     }
     let newest = activeIndex.flatMap { jobs[$0].run?.table }
-    for effect in decided where newest?.overtakes(effect) != true {
+    for effect in decided where newest?.overtakes(effect) != true && !isOfEnded(effect) {
       if let barrier, waits(effect) {
         commits.hold(effect, after: barrier)
       } else {
@@ -113,6 +113,12 @@ extension Coordinator {
       }
     }
     return effects
+  }
+
+  /// Whether it tells a table of a job that has ended in the same turn: no commit holds it.
+  private func isOfEnded(_ effect: Effect) -> Bool {
+    guard case .send(.assign(let table, _), _) = effect else { return false }
+    return index(of: table.job).map { jobs[$0].state.isTerminal } ?? true
   }
 
   /// Whether an effect tells of something that has to be on disk first.

@@ -21,6 +21,7 @@ extension Coordinator {
     if let index = activeIndex, let run = jobs[index].run {
       for (worker, end) in run.awaited { jobs[index].run?.awaited[worker] = end + lag }
     }
+    missing.postpone(by: lag)
     observe(
       Observation(.coordinatorLate, detail: "own loop late by \(lag); doubting itself first"),
       at: now, into: &effects)
@@ -31,8 +32,14 @@ extension Coordinator {
     for member in members {
       if now - member.lastHeard >= timeout, !isQuiet(member.id) {
         lose(
-          member.id, reason: "no heartbeat for \(tenths(now - member.lastHeard)) s",
-          isCrash: false, at: now, into: &effects)
+          member.id, .silent, reason: "no heartbeat for \(tenths(now - member.lastHeard)) s",
+          at: now, into: &effects)
+      } else if let since = member.challenge?.since, member.lastHeard <= since,
+        now - since >= timeout
+      {
+        lose(
+          member.id, .silent, reason: "it did not answer when another of its name came", at: now,
+          into: &effects)
       } else if let since = member.stuckSince, now - since >= hangTimeout(of: member) {
         fence(member, since: since, at: now, into: &effects)
       }
@@ -70,7 +77,7 @@ extension Coordinator {
     let reason = "hung: its compute threads got nothing done for \(tenths(now - since)) s"
     fenced.add(member.id, because: reason)
     effects.append(.send(.refused(.aborted, reason: reason), to: member.id))
-    lose(member.id, reason: reason, isCrash: true, heardAt: since, at: now, into: &effects)
+    lose(member.id, .hung, reason: reason, heardAt: since, at: now, into: &effects)
   }
 
   /// Follows the compute threads of a worker: work that isn't done and a counter that stands still

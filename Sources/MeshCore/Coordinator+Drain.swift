@@ -140,7 +140,9 @@ extension Coordinator {
       let member = members.first(where: { $0.id == worker }), run.table.isProtected,
       member.hello.numerics == run.numerics, member.isOpen
     else { return }
-    let isVacant = run.plan.vranks.contains { run.host(of: $0) == nil }
+    let isVacant = run.plan.vranks.contains { vrank in
+      run.host(of: vrank).map { !isPresent($0, in: run) } ?? true
+    }
     let isRelief = members.contains { $0.isDraining && !run.openRanks(of: $0.id).isEmpty }
     guard isVacant || isRelief || !member.hello.isSpare else { return }
     rehost(index, at: now, into: &effects)
@@ -155,13 +157,41 @@ extension Coordinator {
       member.isOpen && !member.hello.isSpare && run.table.peer(of: member.id) != nil
     }
     let loads = able.map { member in
-      (
-        worker: member.id,
-        ranks: run.openRanks(of: member.id).filter { isWorthMoving($0, run) }
-          .map { (vrank: $0, load: run.ranks[$0.index].load) }
-      )
+      var load = Placement.Load(worker: member.id, ranks: [])
+      for vrank in run.openRanks(of: member.id) {
+        let rank = run.ranks[vrank.index]
+        if isWorthMoving(vrank, run), rank.isSettled(at: now) {
+          load.ranks.append((vrank, rank.load))
+        } else {
+          load.fixed += rank.load
+        }
+      }
+      return load
     }
     relieve(Placement.moves(loads: loads), of: index, at: now, into: &effects)
+  }
+
+  /// Ranks end at different times, hand-overs fail, hosts are lost while others join: now and then it is
+  /// looked whether somebody idles who could take a rank of one that has several.
+  mutating func employIdle(at now: Duration, into effects: inout [Effect]) {
+    guard let index = activeIndex, jobs[index].state == .running, let run = jobs[index].run,
+      run.table.isProtected, now - run.balancedAt >= Limits.balanceInterval,
+      !run.table.hosts.contains(where: { $0.duty == .handOver })
+    else { return }
+    jobs[index].run?.balancedAt = now
+    let able = members.filter {
+      $0.isOpen && !$0.hello.isSpare && $0.hello.numerics == run.numerics
+    }
+    let places = withMemory(
+      able.map { $0.place(load: run.load(of: $0.id)) }, for: run, sharedBy: able.count)
+    guard let idle = places.first(where: { run.openRanks(of: $0.worker).isEmpty }),
+      places.contains(where: { run.openRanks(of: $0.worker).count > 1 })
+    else { return }
+    if run.table.peer(of: idle.worker) == nil {
+      employ(idle.worker, at: now, into: &effects)
+    } else {
+      balance(index, at: now, into: &effects)
+    }
   }
 
   /// Gives half of what a slow worker has left to others.

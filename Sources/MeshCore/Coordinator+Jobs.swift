@@ -4,12 +4,12 @@ extension Coordinator {
   /// ago goes first, and within a client the job submitted first.
   mutating func startNextJob(at now: Duration, into effects: inout [Effect]) {
     guard activeIndex == nil else { return }
+    let workers = workersForJobs
+    let lack = lack(of: workers.count, at: now)
     let queue = queueInOrder
     guard !queue.isEmpty else { return }
-    let workers = workersForJobs
-    // Those that were here before a restart are counted before a job is cut into ranks for them.
-    guard !workers.isEmpty, now >= gathersUntil else {
-      for index in queue { jobs[index].wait(workers.isEmpty ? lackOfWorkers : "waits for workers") }
+    if let lack {
+      for index in queue { jobs[index].wait(lack) }
       return
     }
     // One that is too large for those who are here doesn't keep the others waiting.

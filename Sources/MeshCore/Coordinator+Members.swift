@@ -63,9 +63,7 @@ extension Coordinator {
       members[member].isLeaving = true
       startDraining(member, because: "it was told to end", at: now, into: &effects)
     case .goodbye:
-      lose(
-        worker, reason: "it said goodbye", kind: .workerLeft, isCrash: false, at: now,
-        into: &effects)
+      lose(worker, .left, reason: "it said goodbye", at: now, into: &effects)
     }
   }
 
@@ -100,6 +98,9 @@ extension Coordinator {
         Observation(.workerRefused, worker: hello.name, detail: problem), at: now, into: &effects)
       return
     }
+    if let owner = members.firstIndex(where: { $0.name == hello.name && $0.id != hello.worker }) {
+      return contest(hello, with: owner, at: now, into: &effects)
+    }
     if let known = members.firstIndex(where: { $0.id == hello.worker }) {
       // A worker with a job shows that it lives by heartbeats: one that goes on saying hello follows
       // nobody, and its job must not wait for it.
@@ -115,15 +116,44 @@ extension Coordinator {
           .workerJoined, worker: hello.name,
           detail: "process \(hello.processID), \(hello.threads) threads, \(hello.level)\(cordon)"),
         at: now, into: &effects)
-      if let index = activeIndex {
-        jobs[index].run?.awaited[hello.worker] = nil
-        jobs[index].run?.takeBackStrikes(at: hello.worker)
-      }
+      noteGathering(at: now)
+      noteReturn(of: hello, at: now, into: &effects)
       share(with: hello.worker, at: now, into: &effects)
+      resolveDoubts(at: now, into: &effects)
     }
     effects.append(
       .send(
         .welcome(term: configuration.term, storeEndpoint: configuration.storeEndpoint),
+        to: hello.worker))
+  }
+
+  /// A worker comes under the name of one that is here: most likely it was started again, and the end
+  /// of the one before is still to be found. That one is asked whether it lives, and the other waits
+  /// until it has answered, or is lost because it doesn't.
+  private mutating func contest(
+    _ hello: WorkerMessage.Hello, with place: Int, at now: Duration, into effects: inout [Effect]
+  ) {
+    let owner = members[place]
+    let isNew =
+      owner.challenge.map { $0.isOver(for: hello.worker, owner.lastHeard, at: now) } ?? true
+    let challenge = isNew ? Member.Challenge(by: hello.worker, since: now) : owner.challenge
+    members[place].challenge = challenge
+    if challenge?.isAnswered(owner.lastHeard) == true {
+      let reason =
+        "a worker named \(hello.name) is already here, process \(owner.hello.processID), and answers;"
+        + " give this one another --name"
+      effects.append(.send(.refused(.failedPrecondition, reason: reason), to: hello.worker))
+      return observe(
+        Observation(.workerRefused, worker: hello.name, detail: reason), at: now, into: &effects)
+    }
+    effects.append(.send(.introduce(term: configuration.term), to: owner.id))
+    effects.append(
+      .send(
+        .refused(
+          .unavailable,
+          reason:
+            "a worker named \(hello.name) is here already; waits until it is known whether that"
+            + " one still lives"),
         to: hello.worker))
   }
 
@@ -149,9 +179,6 @@ extension Coordinator {
     let known = run?.table.peers.first { $0.worker == hello.worker }
     if let known, known.publicKey != hello.publicKey {
       return "worker \(hello.worker) has another key in the job that runs"
-    }
-    if members.contains(where: { $0.name == hello.name && $0.id != hello.worker }) {
-      return "a worker named \(hello.name) is already here; give this one another --name"
     }
     if members.count >= Limits.workersMaximum, !members.contains(where: { $0.id == hello.worker }) {
       return "\(members.count) workers are the limit"
@@ -254,86 +281,6 @@ extension Coordinator {
       run.recoveries[place].caughtUpSeconds = (now - found).seconds
       rank.foundAt = nil
     }
-  }
-
-  /// - Parameter isCrash: the process ended, or hung: it may be the job's doing.
-  mutating func lose(
-    _ worker: WorkerID, reason: String, kind: Observation.Kind = .workerLost, isCrash: Bool,
-    heardAt: Duration? = nil, at now: Duration, into effects: inout [Effect]
-  ) {
-    guard let place = members.firstIndex(where: { $0.id == worker }) else { return }
-    let member = members.remove(at: place)
-    observe(Observation(kind, worker: member.name, detail: reason), at: now, into: &effects)
-    guard let index = activeIndex, let run = jobs[index].run,
-      let participant = run.participant(worker)
-    else { return }
-    guard jobs[index].state == .running else {
-      jobs[index].run?.participants[participant].hasReported = true
-      return endIfFinished(index, at: now, into: &effects)
-    }
-    guard run.table.peer(of: worker) != nil else { return }
-    let departure = Departure(
-      worker: member.hello.participant, joinedAt: member.joinedAt, cause: reason,
-      detectionSeconds: (now - (heardAt ?? member.lastHeard)).seconds)
-    recover(index, from: departure, isCrash: isCrash, at: now, into: &effects)
-  }
-
-  /// Gives the ranks of a lost worker to others, unless the job has no protection or eats workers.
-  mutating func recover(
-    _ index: Int, from departure: Departure, isCrash: Bool, at now: Duration,
-    into effects: inout [Effect]
-  ) {
-    guard let run = jobs[index].run else { return }
-    let ranks = run.openRanks(of: departure.worker.worker)
-    if let first = ranks.first, !run.table.isProtected {
-      let rank = run.ranks[first.index]
-      return fail(
-        index,
-        "virtual rank \(first) on \(departure.worker.name) (process"
-          + " \(departure.worker.processID)) was lost at K/V tile \(rank.next) of"
-          + " \(rank.needed), and the job runs without protection: \(departure.cause)",
-        at: now, into: &effects)
-    }
-    if isCrash, let poisoned = strike(ranks, of: index, departure, at: now) {
-      let rank = run.ranks[poisoned.index]
-      return fail(
-        index,
-        "\(Limits.strikesMaximum) workers in a row were lost at virtual rank \(poisoned), which"
-          + " doesn't get beyond K/V tile \(rank.next) of \(rank.needed); the last one was"
-          + " \(departure.worker.name): \(departure.cause)",
-        at: now, into: &effects)
-    }
-    rehost(index, lost: departure, at: now, into: &effects)
-  }
-
-  /// Counts losses at ranks that don't get on: a job whose inputs kill workers must not eat them all,
-  /// and one that just lives through many failures must not end. Workers that die at the same moment
-  /// count as one: those that a rank was given to after the first one never had it.
-  ///
-  /// - Returns: a rank that has used up its workers.
-  private mutating func strike(
-    _ ranks: [VRank], of index: Int, _ departure: Departure, at now: Duration
-  ) -> VRank? {
-    var poisoned: VRank?
-    for vrank in ranks {
-      guard let run = jobs[index].run else { continue }
-      var rank = run.ranks[vrank.index]
-      let isTaken = rank.heardUnder == run.table.hosts[vrank.index].epoch
-      if !isTaken, let last = rank.struckAt, departure.joinedAt < last,
-        now - last < Limits.strikeInterval
-      {
-        continue
-      }
-      rank.struckAt = now
-      let point = max(rank.copied, rank.durable)
-      let before = point > rank.strikePoint ? [] : rank.struck
-      let worker = departure.worker.worker
-      rank.struck = before.filter { $0 != worker } + [worker]
-      rank.strikePoint = max(point, rank.strikePoint)
-      jobs[index].run?.ranks[vrank.index] = rank
-      if rank.struck.count >= Limits.strikesMaximum { poisoned = poisoned ?? vrank }
-    }
-    return poisoned
   }
 
   func status(of member: Member, at now: Duration) -> WorkerStatus {

@@ -24,7 +24,10 @@ extension Coordinator {
       return moving.contains(vrank) || !isPresent(host, in: run)
     }
     let places = self.places(for: run, without: moving)
-    var given = place(vacant, of: run, on: places)
+    let held = vacant.filter { vrank in
+      run.ranks[vrank.index].isHeld && !run.ranks[vrank.index].isFinal && !moving.contains(vrank)
+    }
+    var given = place(vacant.filter { !held.contains($0) }, of: run, on: places)
     if given == nil {
       // What was stopped has a host that can go on.
       let staying = moving.filter { vrank in
@@ -39,13 +42,13 @@ extension Coordinator {
     }
     if given == nil {
       let lack = places.isEmpty ? "workers" : "workers with memory for the ranks of those lost"
-      if configuration.isClosed, run.awaited.isEmpty {
+      if configuration.isClosed, run.awaited.isEmpty, missing.isEmpty {
         let loss = places.isEmpty ? "every worker was lost" : "there are no \(lack)"
         return fail(index, "\(loss), and nobody can join this mesh", at: now, into: &effects)
       }
       jobs[index].wait(places.isEmpty ? lackOfWorkers : "waits for \(lack)")
     } else {
-      jobs[index].wait("")
+      jobs[index].wait(held.first.map { doubt(about: $0, run) } ?? "")
     }
     let relieved = moving.isEmpty ? nil : Recovery.handedOver
     for vrank in vacant where !run.ranks[vrank.index].isFinal {
@@ -58,6 +61,7 @@ extension Coordinator {
       if let member = members.first(where: { $0.id == peer.worker }) { run.admit(member.hello) }
     }
     for vrank in vacant { tell(vrank, in: &run, old: old, at: now, into: &effects) }
+    for vrank in moving where vacant.contains(vrank) { run.ranks[vrank.index].movedAt = now }
     jobs[index].run = run
     // What a worker folds is counted over the ranks it has: they are others now.
     for member in members.indices { members[member].pace.forget() }
@@ -70,10 +74,17 @@ extension Coordinator {
     }
   }
 
+  /// What a rank waits for that is held back.
+  private func doubt(about vrank: VRank, _ run: JobRun) -> String {
+    let names = run.ranks[vrank.index].struck.map(\.name).joined(separator: ", ")
+    return "waits to learn whether \(names) have ended, which were lost in a row at virtual rank"
+      + " \(vrank): then the job kills its workers"
+  }
+
   package func isMember(_ worker: WorkerID) -> Bool { members.contains { $0.id == worker } }
 
   /// Whether a host may still act: it is here, or may come back after a restart.
-  private func isPresent(_ worker: WorkerID, in run: JobRun) -> Bool {
+  func isPresent(_ worker: WorkerID, in run: JobRun) -> Bool {
     isMember(worker) || run.awaited[worker] != nil
   }
 
@@ -140,7 +151,7 @@ extension Coordinator {
 
   /// Those of some places whose workers have the memory for a share of the job. The fewer they are,
   /// the more each of them takes.
-  private func withMemory(
+  func withMemory(
     _ places: [Placement.Place], for run: JobRun, sharedBy count: Int
   ) -> [Placement.Place] {
     var (able, count) = (places, count)

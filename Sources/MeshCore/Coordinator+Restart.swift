@@ -25,7 +25,7 @@ extension Coordinator {
   /// Goes on with every job from where it was: its workers may have folded all the while.
   mutating func takeUpJobs(at now: Duration, into effects: inout [Effect]) {
     let open = jobs.count { !$0.state.isTerminal }
-    if open > 0 { gathersUntil = now + Limits.rejoinTimeout }
+    if open > 0 { gathering.returnsUntil = now + Limits.rejoinTimeout }
     observe(
       Observation(
         .coordinatorRestarted,
@@ -54,26 +54,22 @@ extension Coordinator {
     }
   }
 
-  /// Workers that don't come back after a restart are lost.
+  /// Workers that don't come back, after a restart or when all were cut off, are lost.
   mutating func expireAwaited(at now: Duration, into effects: inout [Effect]) {
     guard let index = activeIndex, let run = jobs[index].run else { return }
     let late = run.awaited.filter { now >= $0.value }.map(\.key).sorted()
     guard !late.isEmpty else { return }
     for worker in late { jobs[index].run?.awaited[worker] = nil }
     guard jobs[index].state == .running else { return }
-    for worker in late where !run.openRanks(of: worker).isEmpty {
+    // Of those that were cut off it was told already.
+    for worker in late where !run.openRanks(of: worker).isEmpty && !missing.contains(worker) {
       let name = run.participant(worker).map { run.participants[$0].identity.name } ?? "\(worker)"
       observe(
         Observation(
           .workerLost, worker: name, detail: "it did not come back to the restarted coordinator"),
         at: now, into: &effects)
-      guard !run.table.isProtected, let place = run.participant(worker) else { continue }
-      let departure = Departure(
-        worker: run.participants[place].identity, joinedAt: .zero, cause: "it did not come back",
-        detectionSeconds: run.rejoinTimeout.seconds)
-      return recover(index, from: departure, isCrash: false, at: now, into: &effects)
     }
-    rehost(index, at: now, into: &effects)
+    giveUp(late, of: index, because: "it did not come back", at: now, into: &effects)
   }
 }
 

@@ -17,8 +17,12 @@ package struct Coordinator: Sendable {
   package enum Event: Sendable {
     case call(CallHeader, CallRequest, Ticket)
     case message(WorkerMessage, from: WorkerID)
-    /// The control connection of a worker broke, or its process ended.
+    /// The connection to a worker broke. That is no proof that its process ended.
     case workerGone(WorkerID, reason: String)
+    /// A worker isn't admitted any more.
+    case workerExpelled(WorkerID, reason: String)
+    /// The process of the worker of this name ended, says who watches it.
+    case processEnded(name: String, reason: String)
     case store(StoreEvent)
     /// A commit is on disk, and so are all before it.
     case committed(UInt64)
@@ -66,6 +70,11 @@ package struct Coordinator: Sendable {
     package var seed: UInt64
     /// Whether nobody can join any more: what waits for other workers would wait for ever.
     package var isClosed = false
+    /// Jobs wait for so many workers to be here, though not for ever; 0 for any number.
+    package var workersMinimum = 0
+    /// How long a mesh that was empty waits for more workers after each that joins, before it cuts a
+    /// job for those who are here.
+    package var settling: Duration = .zero
     /// Whether what is committed outlives the process.
     package var isPersistent = false
     /// Seconds since 1970 when it was started.
@@ -91,6 +100,7 @@ package struct Coordinator: Sendable {
   /// Sorted by id.
   var members: [Member] = []
   var fenced = FencedWorkers()
+  var missing = MissingWorkers()
   var cordons = Cordons()
   /// In order of submit.
   var jobs: [JobRecord] = []
@@ -105,8 +115,7 @@ package struct Coordinator: Sendable {
   var random: SplitMix64
   var lastTick: Duration?
   var loopLag = LoopLag()
-  /// After a restart no job begins before: its workers come back one by one.
-  var gathersUntil = Duration.zero
+  var gathering = Gathering()
   /// Whether the jobs of an earlier coordinator wait to be taken up.
   private var isRestart: Bool
 
@@ -137,7 +146,11 @@ package struct Coordinator: Sendable {
     case .message(let message, let worker):
       receive(message, from: worker, at: now, into: &effects)
     case .workerGone(let worker, let reason):
-      lose(worker, reason: reason, isCrash: true, at: now, into: &effects)
+      lose(worker, .disconnected, reason: reason, at: now, into: &effects)
+    case .workerExpelled(let worker, let reason):
+      lose(worker, .expelled, reason: reason, at: now, into: &effects)
+    case .processEnded(let name, let reason):
+      processEnded(name, reason: reason, at: now, into: &effects)
     case .store(let event):
       receive(event, at: now, into: &effects)
     case .committed(let number):
@@ -158,9 +171,11 @@ package struct Coordinator: Sendable {
   private mutating func tick(at now: Duration, into effects: inout [Effect]) {
     doubtMyself(at: now, into: &effects)
     expireMembers(at: now, into: &effects)
+    expireMissing(at: now, into: &effects)
     expireAwaited(at: now, into: &effects)
     expireHandOvers(at: now, into: &effects)
     relieveDraining(at: now, into: &effects)
+    employIdle(at: now, into: &effects)
     expireJobs(at: now, into: &effects)
     letGoDrained(at: now, into: &effects)
   }

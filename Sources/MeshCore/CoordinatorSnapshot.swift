@@ -76,7 +76,7 @@ extension Coordinator {
   }
 
   private func isGathering(at now: Duration) -> Bool {
-    if now < gathersUntil { return true }
+    if now < gathering.returnsUntil { return true }
     guard let index = activeIndex, let run = jobs[index].run else { return false }
     return !run.awaited.isEmpty
   }

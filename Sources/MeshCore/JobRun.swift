@@ -7,9 +7,11 @@ struct JobRun: Sendable {
   var participants: [Participant]
   var ranks: [RankRecord]
   var recoveries: [Recovery] = []
-  /// Workers that the table names and that haven't come back after a restart, and until when they
-  /// may.
+  /// Workers that the table names and that haven't come back after a restart, or since all were cut
+  /// off, and until when they may.
   var awaited: [WorkerID: Duration] = [:]
+  /// When it was last looked whether a worker has nothing to do.
+  var balancedAt = Duration.zero
   /// K/V tiles that all ranks fold.
   let total: Int
   /// K/V payload bytes that have to cross between workers, at the least, had nothing happened.
@@ -22,6 +24,13 @@ struct JobRun: Sendable {
     var residentBytes = 0
     /// Whether it has given its final counters.
     var hasReported = false
+  }
+
+  /// A worker lost at a rank.
+  struct Strike: Sendable {
+    let worker: WorkerID
+    let name: String
+    let cause: String
   }
 
   /// One virtual rank, as its host last reported it.
@@ -43,10 +52,20 @@ struct JobRun: Sendable {
     var askedAt: Duration?
     /// When it was found that its host can't.
     var stayedAt: Duration?
+    /// When it was last handed over.
+    var movedAt: Duration?
     /// Workers lost in a row since it was further than `strikePoint`, without those that came back.
-    var struck: [WorkerID] = []
+    var struck: [Strike] = []
     var strikePoint = -1
     var struckAt: Duration?
+
+    /// Given to nobody: it may be known soon that it kills its workers.
+    var isHeld: Bool { struck.count >= Limits.strikesMaximum }
+
+    /// Whether it has been where it is for a while: a rank doesn't move back and forth.
+    func isSettled(at now: Duration) -> Bool {
+      movedAt.map { now - $0 >= Limits.handOverInterval } ?? true
+    }
 
     /// Work left.
     var load: Int { isFinal ? 0 : (needed - next) * weight }
@@ -106,7 +125,7 @@ struct JobRun: Sendable {
 
   /// A process that says hello again was cut off: no job has killed it.
   mutating func takeBackStrikes(at worker: WorkerID) {
-    for index in ranks.indices { ranks[index].struck.removeAll { $0 == worker } }
+    for index in ranks.indices { ranks[index].struck.removeAll { $0.worker == worker } }
   }
 
   /// What its workers have to come back to a coordinator that was restarted.

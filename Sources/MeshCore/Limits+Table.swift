@@ -158,6 +158,12 @@ extension Limits {
       Bound("slowTileMaximum", slowTileMaximum, "that a tile is believed to take"),
       Bound("rejoinTimeout", rejoinTimeout, "for workers to come back to a restarted coordinator"),
       Bound("quietRejoinTimeout", quietRejoinTimeout, "the same, without protection"),
+      Bound("returnTimeout", returnTimeout, "until a worker whose connection broke counts as dead"),
+      Bound("settlingTime", settlingTime, "that an empty mesh waits after each worker that joins"),
+      Bound("settlingMaximum", settlingMaximum, "the same, at most"),
+      Bound(
+        "workersMinimumTimeout", workersMinimumTimeout, "that jobs wait for --min-workers"),
+      Bound("balanceInterval", balanceInterval, "between two looks for workers without ranks"),
       Bound("handOverTimeout", handOverTimeout, "until a stopped rank that isn't copied goes on"),
       Bound("handOverInterval", handOverInterval, "until it is asked again"),
       Bound("drainTimeout", drainTimeout, "that a worker which is to end waits to be relieved"),

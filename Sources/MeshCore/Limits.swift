@@ -109,6 +109,16 @@ package enum Limits {
   package static let rejoinTimeout: Duration = .seconds(3)
   /// The same for workers that say a word only every `quietBeatInterval`.
   package static let quietRejoinTimeout: Duration = quietBeatInterval + rejoinTimeout
+  /// A worker whose connection broke and that doesn't come back for so long is taken for dead.
+  package static let returnTimeout: Duration = .seconds(5)
+  /// A mesh that was empty waits so long for more workers, after each that joins, before a job is cut
+  /// for those who are here; and so long at most.
+  package static let settlingTime: Duration = .milliseconds(300)
+  package static let settlingMaximum: Duration = .seconds(2)
+  /// Jobs wait so long for as many workers as there should be, and then begin with those who are here.
+  package static let workersMinimumTimeout: Duration = .seconds(60)
+  /// Workers without ranks are looked for this often.
+  package static let balanceInterval: Duration = .seconds(1)
   /// A rank that was stopped for a hand-over and isn't copied after so long folds on where it is.
   package static let handOverTimeout: Duration = .seconds(5)
   /// It is asked to be handed over again after so long.

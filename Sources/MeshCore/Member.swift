@@ -18,6 +18,24 @@ struct Member: Sendable {
   /// When it last told of something done.
   var gotOnAt: Duration?
   var pace = TilePace()
+  /// Another worker that came under its name.
+  var challenge: Challenge?
+
+  /// Another worker has the name of one that is here, which is asked whether it lives.
+  struct Challenge: Sendable {
+    let by: WorkerID
+    let since: Duration
+
+    /// What is heard later than this was said after the question.
+    func isAnswered(_ lastHeard: Duration) -> Bool {
+      lastHeard - since >= Limits.answerTimeoutMinimum
+    }
+
+    /// Whether a worker that comes has to ask anew: an answer to another may be old.
+    func isOver(for worker: WorkerID, _ lastHeard: Duration, at now: Duration) -> Bool {
+      by != worker && (isAnswered(lastHeard) || now - since >= Limits.heartbeatTimeout * 2)
+    }
+  }
 
   init(hello: WorkerMessage.Hello, lastHeard: Duration) {
     self.hello = hello

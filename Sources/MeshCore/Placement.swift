@@ -72,27 +72,51 @@ package enum Placement {
     return candidates[vrank.index % candidates.count].worker
   }
 
-  /// Ranks that should move so that a worker with little to do gets its share; empty when no move
-  /// makes the busiest worker less busy by more than a rank's loss of time.
-  package static func moves(
-    loads: [(worker: WorkerID, ranks: [(vrank: VRank, load: Int)])]
-  ) -> [VRank] {
+  /// What a worker has left to do, and which of its ranks may move.
+  package struct Load: Sendable {
+    package let worker: WorkerID
+    /// Of ranks that stay.
+    package var fixed: Int
+    package var ranks: [(vrank: VRank, load: Int)]
+
+    package init(worker: WorkerID, fixed: Int = 0, ranks: [(vrank: VRank, load: Int)]) {
+      self.worker = worker
+      self.fixed = fixed
+      self.ranks = ranks
+    }
+
+    var total: Int { ranks.reduce(fixed) { $0 + $1.load } }
+  }
+
+  /// Ranks that should move so that workers with little to do get their share, from the busiest that can
+  /// give one; empty when no move makes its worker less busy by more than a rank's loss of time.
+  package static func moves(loads: [Load]) -> [VRank] {
     var loads = loads
     var moving: [VRank] = []
-    func total(_ index: Int) -> Int { loads[index].ranks.reduce(0) { $0 + $1.load } }
-    while loads.count > 1 {
-      guard let busiest = loads.indices.max(by: { (total($0), $1) < (total($1), $0) }),
-        let idlest = loads.indices.min(by: { (total($0), $0) < (total($1), $1) })
-      else { break }
-      let (most, least) = (total(busiest), total(idlest))
-      let gains = loads[busiest].ranks.map { max(most - $0.load, least + $0.load) }
-      guard let best = gains.indices.min(by: { (gains[$0], $0) < (gains[$1], $1) }),
-        gains[best] < most - most / 16, !moving.contains(loads[busiest].ranks[best].vrank)
-      else { break }
-      let rank = loads[busiest].ranks.remove(at: best)
-      loads[idlest].ranks.append(rank)
-      moving.append(rank.vrank)
+    while let (giver, rank) = move(in: loads),
+      let idlest = loads.indices.min(by: { (loads[$0].total, $0) < (loads[$1].total, $1) })
+    {
+      let moved = loads[giver].ranks.remove(at: rank)
+      // It moves once.
+      loads[idlest].fixed += moved.load
+      moving.append(moved.vrank)
     }
     return moving
+  }
+
+  /// The next rank to move to the idlest worker, by places.
+  private static func move(in loads: [Load]) -> (giver: Int, rank: Int)? {
+    let order = loads.indices.sorted { (loads[$1].total, $0) < (loads[$0].total, $1) }
+    guard let least = order.last.map({ loads[$0].total }) else { return nil }
+    for giver in order {
+      let most = loads[giver].total
+      let gains = loads[giver].ranks.map { max(most - $0.load, least + $0.load) }
+      if let best = gains.indices.min(by: { (gains[$0], $0) < (gains[$1], $1) }),
+        gains[best] < most - most / 16
+      {
+        return (giver, best)
+      }
+    }
+    return nil
   }
 }

@@ -147,6 +147,8 @@ package struct Worker: Sendable {
   private var newest = Epoch.lowest
   /// Whether its coordinator has welcomed it and still answers.
   package private(set) var isWelcome = false
+  /// Why its coordinator can't take it in yet.
+  private var waitsBecause = ""
   private var lastHeard: Duration?
   /// Since when only a coordinator of a lower term speaks, and whether that was told.
   private var outdated: (since: Duration, isTold: Bool)?
@@ -203,7 +205,10 @@ package struct Worker: Sendable {
   private mutating func receive(
     _ message: CoordinatorMessage, at now: Duration, into effects: inout [Effect]
   ) {
-    if case .refused(_, let reason) = message {
+    if case .refused(let code, let reason) = message {
+      // It is told again and again while it has to wait.
+      guard code != .unavailable || reason != waitsBecause else { return }
+      waitsBecause = reason
       effects.append(.observe(Observation(.workerRefused, worker: hello.name, detail: reason)))
       return
     }
@@ -216,6 +221,7 @@ package struct Worker: Sendable {
     switch message {
     case .welcome:
       isWelcome = true
+      waitsBecause = ""
       if isLeaving { effects.append(.send(.leaving)) }
       beat(at: now, into: &effects)
     case .refused, .beat: break

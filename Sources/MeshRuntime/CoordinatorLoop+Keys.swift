@@ -67,7 +67,7 @@ extension CoordinatorLoop {
     for (worker, peer) in revoked.sorted(by: { $0.key < $1.key }) {
       send(.coordinator(.refused(.permissionDenied, reason: reason)), to: peer.link)
       forget(worker)
-      perform(.workerGone(worker, reason: reason))
+      perform(.workerExpelled(worker, reason: reason))
     }
   }
 }

@@ -120,9 +120,9 @@ final class CoordinatorLoop {
   }
 
   private func processEnded(_ name: String, _ reason: String) {
-    guard let (worker, _) = workers.first(where: { $0.value.name == name }) else { return }
-    forget(worker)
-    perform(.workerGone(worker, reason: reason))
+    if let (worker, _) = workers.first(where: { $0.value.name == name }) { forget(worker) }
+    // Also when its connection broke before: that alone is no proof.
+    perform(.processEnded(name: name, reason: reason))
   }
 
   func forget(_ worker: WorkerID) {

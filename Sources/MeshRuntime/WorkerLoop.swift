@@ -172,7 +172,8 @@ final class WorkerLoop {
       storeEndpoint = store
       if let link = job?.links[.store] { lose(link) }
     }
-    if case .refused(let code, let reason) = order {
+    // One that isn't available yet is asked again.
+    if case .refused(let code, let reason) = order, code != .unavailable {
       ending = code == .aborted ? .fenced(reason) : .refused(reason)
     }
     perform(.coordinator(order))

@@ -104,6 +104,8 @@ enum FaultEnd {
   case unblock(from: Node, to: Node)
   case block(from: Node, to: Node)
   case die(Int)
+  /// Every connection breaks, unless faults are over.
+  case reset
   /// The process has said goodbye.
   case leave(Int)
 }

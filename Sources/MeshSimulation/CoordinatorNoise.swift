@@ -34,7 +34,12 @@ struct CoordinatorNoise {
     case 0: return .tick
     case 1: return .committed(UInt64(number(below: 40)))
     case 2: return .commitFailed(UInt64(number(below: 40)), reason: "noise")
-    case 3: return .workerGone(anyWorker(), reason: "noise")
+    case 3:
+      switch chance.below(4) {
+      case 0: return .workerExpelled(anyWorker(), reason: "noise")
+      case 1: return .processEnded(name: "worker-\(chance.below(9))", reason: "noise")
+      default: return .workerGone(anyWorker(), reason: "noise")
+      }
     case 4, 5: return .store(anyStoreEvent())
     case 6, 7: return anyCall()
     default: return .message(anyMessage(), from: anyWorker())

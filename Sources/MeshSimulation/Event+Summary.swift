@@ -100,6 +100,8 @@ extension Coordinator.Event {
     case .committed: 5
     case .commitFailed: 6
     case .noted: 7
+    case .workerExpelled: 8
+    case .processEnded: 9
     }
   }
 
@@ -114,6 +116,8 @@ extension Coordinator.Event {
         }.joined(separator: "; ")
     case .message(let message, let worker): "\(message) of \(worker.incarnation)"
     case .workerGone(let worker, let reason): "worker \(worker.incarnation) gone: \(reason)"
+    case .workerExpelled(let worker, let reason): "worker \(worker.incarnation) expelled: \(reason)"
+    case .processEnded(let name, let reason): "process of \(name) ended: \(reason)"
     case .store(let event): "store: \(event)"
     case .committed(let number): "committed \(number)"
     case .commitFailed(let number, _): "commit \(number) failed"

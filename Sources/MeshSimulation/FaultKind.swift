@@ -42,6 +42,8 @@ package enum FaultKind: String, Sendable, CaseIterable, Comparable {
   case missedTable = "missed-table"
   /// A worker is cordoned for a while: no fault, but it makes placing harder.
   case cordon
+  /// Every connection of the mesh breaks, again and again for seconds; nobody dies.
+  case resets
 
   /// Goes on for the whole safety phase instead of happening at a time.
   package var isContinuous: Bool {
@@ -55,12 +57,15 @@ package enum FaultKind: String, Sendable, CaseIterable, Comparable {
   /// there were any stays as it was.
   package var isCompound: Bool { self == .blackout || self == .missedTable }
 
+  /// Came later, and is drawn from yet another branch.
+  package var isLater: Bool { self == .cordon || self == .resets }
+
   /// Keeps messages from arriving as they were sent.
   package var isOfNetwork: Bool {
     switch self {
     case .loss, .duplication, .reordering, .longDelays, .corruption, .partition,
       .oneWayPartition, .coordinatorPartition, .isolation, .flapping, .clog, .brokenConnection,
-      .missedTable:
+      .missedTable, .resets:
       true
     default: false
     }

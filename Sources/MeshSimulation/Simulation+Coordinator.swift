@@ -5,10 +5,12 @@ extension Simulation {
   func startCoordinator() {
     guard coordinator == nil else { return }
     lastTerm += 1
-    let configuration = Coordinator.Configuration(
+    var configuration = Coordinator.Configuration(
       term: lastTerm, storeEndpoint: "store", diskQuotaBytes: .max, retention: .seconds(3_600),
       stragglers: options.seed % 2 == 0 ? .report : .rehost, seed: options.seed &+ lastTerm,
       wallSeconds: clock.seconds)
+    // Some meshes wait for workers: those of old seeds don't.
+    if options.seed % 3 == 1 { configuration.settling = Limits.settlingTime }
     let core = Coordinator(
       configuration: configuration, images: journal.images, at: clock, defect: options.defect)
     let process = CoordinatorProcess(term: lastTerm, core: core)

@@ -64,6 +64,7 @@ extension Simulation {
     case .diskFull, .diskError, .failedSync, .bitFlip: return strikeDisk(kind)
     case .blackout: return blackOut()
     case .missedTable: return missTable()
+    case .resets: return resetAll()
     case .loss, .duplication, .reordering, .longDelays, .corruption, .tornWrite: return false
     }
   }
@@ -225,6 +226,16 @@ extension Simulation {
     queue.add(.endOfFault(.die(workers.count - 1)), at: now + life)
     block(owners.map { (.coordinator, $0.node) }, for: life + duration(50, 150))
     return true
+  }
+
+  /// All connections break every 0.3 s or so for up to six seconds, as where an address moves or a
+  /// firewall forgets its connections. Processes live, and connect again at once.
+  private func resetAll() -> Bool {
+    let interval = duration(50, 600)
+    for turn in 0..<max(1, duration(1_000, 6_000) / interval) {
+      queue.add(.endOfFault(.reset), at: now + turn * interval)
+    }
+    return workers.contains(where: \.isAlive)
   }
 
   // MARK: Disks

@@ -78,6 +78,8 @@ extension Simulation {
       client.lifted.append(name)
     case .block(let from, let to): if !isCalm { conditions.block(from, to) }
     case .unblock(let from, let to): conditions.unblock(from, to)
+    case .reset:
+      if !isCalm { for number in connections.indices { close(number) } }
     case .die(let index):
       crash(workers[index], restartAfter: nil, keepsDisk: true, isSilent: false)
     case .leave(let index):

@@ -63,7 +63,7 @@ extension Simulation {
       disturb(worker)
     }
     // A worker that is refused ends; its supervisor starts it again.
-    if case .coordinator(.refused) = event {
+    if case .coordinator(.refused(let code, _)) = event, code != .unavailable {
       coverage.add(.path(.refused))
       crash(worker, restartAfter: Time.second, keepsDisk: true, isSilent: false)
     }

@@ -88,7 +88,7 @@ package struct SimulationOptions: Sendable {
     guard chance.below(16) != 0 else { return }
     let share = [0.1, 0.2, 0.35][chance.below(3)]
     faults = FaultKind.allCases.filter {
-      !$0.isCompound && $0 != .cordon && chance.happens(share)
+      !$0.isCompound && !$0.isLater && chance.happens(share)
     }
     drawCompound(share: share)
     // Something to recover from, more often than not.
@@ -111,6 +111,7 @@ package struct SimulationOptions: Sendable {
     faults += FaultKind.allCases.filter { $0.isCompound && chance.happens(share) }
     var later = Chance(seed: seed, branch: 8)
     if later.happens(share / 2) { faults.append(.cordon) }
+    if later.happens(share / 2) { faults.append(.resets) }
     // A copy builds upon the one before only where rows are done early.
     if faults.contains(.missedTable) {
       shape = JobShapes.count + chance.below(JobShapes.longCount)

@@ -77,8 +77,11 @@ extension Simulation {
     guard let oracle = job.oracle else { return }
     if !oracle.isSound { ledger.fail(.statistics, "the oracle's maxima fall or a sum is infinite") }
     guard status.summary.state == .done else {
+      let ended = workers.count { !$0.isAlive } + coverage[.path(.workerHung)]
       if !status.summary.reason.contains("workers in a row were lost") {
         ledger.fail(.oneEnd, "the job failed: \(status.summary.reason)")
+      } else if ended < Limits.strikesMaximum {
+        ledger.fail(.oneEnd, "\(ended) processes ended, and \(status.summary.reason)")
       }
       return
     }

@@ -151,7 +151,7 @@ import Testing
     mesh.commitsAtOnce = true
     #expect(mesh.call(refused, id: 9) == nil && mesh.commands.count == 1)
     mesh.commitsAtOnce = false
-    mesh.cut(1)
+    mesh.call(.cancel(job))
     mesh.failCommit()
     #expect(mesh.observed(.storeAlarm).count == 2, "another failure is told again")
   }

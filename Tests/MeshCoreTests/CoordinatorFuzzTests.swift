@@ -75,6 +75,8 @@ private struct Fuzz {
     case 2, 3: message()
     case 4, 5, 6, 7: store()
     case 8 where random.below(30) == 0: mesh.send(.workerGone(worker(), reason: "cut"))
+    case 8 where random.below(60) == 0:
+      mesh.send(.processEnded(name: "worker-\(worker().incarnation)", reason: "fuzz"))
     case 8 where random.below(40) == 0: restart()
     case 8: disk()
     default: mesh.send(.tick)

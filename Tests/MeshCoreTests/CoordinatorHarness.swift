@@ -31,12 +31,14 @@ final class CoordinatorHarness {
 
   init(
     quota: Int = .max, retention: Duration = .seconds(3_600),
-    stragglers: StragglerPolicy = .report, isClosed: Bool = false, defect: Defect? = nil
+    stragglers: StragglerPolicy = .report, isClosed: Bool = false, defect: Defect? = nil,
+    _ change: (inout Coordinator.Configuration) -> Void = { _ in }
   ) {
     var configuration = Coordinator.Configuration(
       term: 3, storeEndpoint: "tcp://store", diskQuotaBytes: quota, retention: retention,
       stragglers: stragglers, seed: 5, wallSeconds: now.seconds)
     configuration.isClosed = isClosed
+    change(&configuration)
     self.configuration = configuration
     core = Coordinator(configuration: configuration, at: now, defect: defect)
   }
@@ -195,6 +197,16 @@ final class CoordinatorHarness {
   /// The connection of a worker breaks.
   func cut(_ worker: UInt64) {
     send(.workerGone(WorkerID(incarnation: worker), reason: "its connection broke"))
+  }
+
+  /// Time passes; these workers beat, and follow the job.
+  func pass(_ time: Duration, beating workers: [UInt64] = [], job: JobID? = nil) {
+    let end = now + time
+    while now < end {
+      now += .milliseconds(99)
+      for worker in workers { beat(worker, job: job) }
+      send(.tick)
+    }
   }
 
   /// Submits and returns the id; the store has not answered yet.

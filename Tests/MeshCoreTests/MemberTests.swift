@@ -44,7 +44,11 @@ import Testing
 
   private func lose(_ worker: UInt64, _ way: Int, _ mesh: CoordinatorHarness, _ job: JobID) {
     switch way {
-    case 0: mesh.cut(worker)
+    case 0:
+      mesh.cut(worker)
+      if mesh.state(job) == .running, mesh.table?.isProtected == false {
+        mesh.send(.processEnded(name: "worker-\(worker)", reason: "its connection broke"))
+      }
     case 1:
       for _ in 0..<10 {
         mesh.now += .milliseconds(100)
@@ -115,7 +119,9 @@ import Testing
       mesh.send(.tick)
     }
     #expect(mesh.workers.isEmpty && mesh.state(job) == .running)
-    #expect(mesh.reason(job) == "waits for workers")
+    #expect(mesh.reason(job).hasPrefix("waits for workers: worker-2 may come back"))
+    mesh.pass(Limits.heartbeatTimeout)
+    #expect(mesh.state(job) == .running && mesh.reason(job) == "waits for workers")
   }
 
   @Test("stale, backward, excessive and foreign progress is ignored")
@@ -220,16 +226,56 @@ import Testing
     }
   }
 
-  @Test("a name that is taken and another version are refused at hello")
+  private func refusal(_ mesh: CoordinatorHarness, _ worker: UInt64) -> (StatusCode, String)? {
+    for case .refused(let code, let reason) in mesh.sent(to: worker) { return (code, reason) }
+    return nil
+  }
+
+  @Test("a worker that was killed and started again under its name waits until the end is found")
+  func nameOfADeadOne() throws {
+    for isQuiet in [false, true] {
+      let mesh = CoordinatorHarness()
+      mesh.join(1)
+      // A worker of a job without protection says nothing for seconds.
+      if isQuiet { _ = mesh.queue(isProtected: false) }
+      var waited = Duration.zero
+      while true {
+        mesh.join(sampleHello(2, name: "worker-1"))
+        guard let (code, reason) = refusal(mesh, 2) else { break }
+        #expect(code == .unavailable && reason.contains("worker-1 is here already"))
+        #expect(mesh.sent(to: 1) == [.introduce(term: 3)], "it is asked")
+        mesh.pass(.milliseconds(250))
+        waited += .milliseconds(250)
+        #expect(waited < .seconds(3))
+        guard waited < .seconds(3) else { break }
+      }
+      #expect(mesh.workers == ["worker-1"] && mesh.observed(.workerRefused).isEmpty)
+      #expect(mesh.observed(.workerLost).count == 1)
+    }
+  }
+
+  @Test("a worker of a name whose owner answers is refused, whoever asked before")
+  func nameOfALivingOne() throws {
+    let mesh = CoordinatorHarness()
+    mesh.join(1)
+    for challenger in UInt64(2)...4 {
+      var answers: [StatusCode] = []
+      for _ in 0..<8 where answers.last != .failedPrecondition {
+        mesh.join(sampleHello(challenger, name: "worker-1"))
+        if let (code, _) = refusal(mesh, challenger) { answers.append(code) }
+        mesh.pass(.milliseconds(250), beating: [1])
+      }
+      #expect(answers.first == .unavailable && answers.last == .failedPrecondition, "\(answers)")
+      // What it said long ago proves nothing to the next one.
+      mesh.pass(.seconds(3), beating: [1])
+    }
+    #expect(mesh.workers == ["worker-1"] && mesh.observed(.workerRefused).count == 3)
+  }
+
+  @Test("another version is refused at hello")
   func refusals() {
     let mesh = CoordinatorHarness()
     mesh.join(1)
-    mesh.join(sampleHello(2, name: "worker-1"))
-    guard case .refused(.failedPrecondition, let reason) = mesh.sent(to: 2).first else {
-      Issue.record("not refused")
-      return
-    }
-    #expect(reason.contains("worker-1"))
     for version in [0, protocolVersion + 1, .min, .max] {
       mesh.join(sampleHello(3, version: version))
       guard case .refused(.failedPrecondition, let reason) = mesh.sent(to: 3).first else {

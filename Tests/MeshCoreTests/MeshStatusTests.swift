@@ -49,7 +49,7 @@ import Testing
     mesh.join(1)
     #expect(try look(mesh).alarms.isEmpty)
     for number in UInt64(10)..<30 {
-      mesh.join(sampleHello(number, name: "worker-1"))
+      mesh.join(sampleHello(number, version: 0))
     }
     mesh.cut(1)
     let alarms = try look(mesh).alarms

@@ -161,6 +161,7 @@ import Testing
     mesh.cut(1)
     #expect(mesh.table?.ranks(of: 2).count == 12)
     mesh.cut(2)
+    mesh.pass(Limits.heartbeatTimeout)
     #expect(mesh.disk[job]?.run?.table.hosts.allSatisfy { $0.peer == nil } == true)
     #expect(mesh.reason(job) == "waits for workers" && mesh.state(job) == .running)
   }
@@ -170,6 +171,7 @@ import Testing
     let (mesh, job, table) = try running(on: [1, 2])
     mesh.cut(1)
     mesh.cut(2)
+    mesh.pass(Limits.heartbeatTimeout)
     let vacant = try #require(mesh.disk[job]?.run?.table)
     #expect(vacant.hosts.allSatisfy { $0.peer == nil } && vacant.peers.isEmpty)
     #expect(mesh.state(job) == .running && mesh.reason(job) == "waits for workers")
@@ -217,6 +219,8 @@ import Testing
     mesh.join(sampleHello(2, memory: Self.halves))
     let job = try #require(mesh.queue(Self.large))
     mesh.cut(1)
+    #expect(mesh.state(job) == .running, "it may come back")
+    mesh.send(.processEnded(name: "worker-1", reason: "its process ended with code 1"))
     #expect(mesh.state(job) == .failed)
     #expect(mesh.reason(job).hasPrefix("there are no workers with memory for the ranks of those"))
   }

@@ -35,6 +35,61 @@ import Testing
     #expect(mesh.state(job) == .running && mesh.reason(job).isEmpty)
   }
 
+  @Test("a mesh that was empty waits a moment for all that are being started")
+  func settling() throws {
+    let mesh = CoordinatorHarness { $0.settling = Limits.settlingTime }
+    let job = try #require(mesh.queue(sampleJob(queries: 3_072, vranks: 0)))
+    for worker in UInt64(1)...5 {
+      mesh.join(worker)
+      #expect(mesh.state(job) == .queued)
+      #expect(mesh.reason(job) == "waits a moment for more workers")
+      mesh.pass(.milliseconds(200), beating: (1...worker).map { $0 })
+    }
+    mesh.pass(.milliseconds(200), beating: [1, 2, 3, 4, 5])
+    #expect(mesh.state(job) == .running && mesh.table?.peers.count == 5)
+    #expect((UInt64(1)...5).allSatisfy { mesh.table?.ranks(of: $0).isEmpty == false })
+    // The next one finds a mesh that isn't empty.
+    mesh.call(.cancel(job))
+    mesh.join(6)
+    let next = try #require(mesh.queue())
+    #expect(mesh.state(next) == .running)
+  }
+
+  @Test("one worker after the other doesn't put a job off for ever")
+  func settlingIsBounded() throws {
+    let mesh = CoordinatorHarness { $0.settling = Limits.settlingTime }
+    let job = try #require(mesh.queue())
+    var worker: UInt64 = 0
+    while mesh.state(job) == .queued, worker < 100 {
+      worker += 1
+      mesh.join(worker)
+      mesh.pass(.milliseconds(100), beating: (1...worker).map { $0 })
+    }
+    #expect(worker < 25)
+  }
+
+  @Test("jobs wait for --min-workers, without a moment more, and not for ever")
+  func minimum() throws {
+    let mesh = CoordinatorHarness {
+      $0.settling = Limits.settlingTime
+      $0.workersMinimum = 3
+    }
+    let job = try #require(mesh.queue())
+    mesh.join(1, 2)
+    mesh.pass(.seconds(10), beating: [1, 2])
+    #expect(mesh.reason(job) == "waits for workers: 2 of the 3 of --min-workers are here")
+    mesh.join(3)
+    #expect(mesh.state(job) == .running)
+    mesh.call(.cancel(job))
+    mesh.send(.processEnded(name: "worker-3", reason: "gone"))
+    let next = try #require(mesh.queue())
+    mesh.pass(Limits.workersMinimumTimeout, beating: [1, 2])
+    #expect(mesh.state(next) == .running)
+    mesh.call(.cancel(next))
+    let third = try #require(mesh.queue())
+    #expect(mesh.state(third) == .running, "the machine is broken: not every job waits for it")
+  }
+
   @Test("a job beyond the store's quota is refused with the numbers")
   func quota() throws {
     let spec = sampleJob(queries: 600)

@@ -134,6 +134,7 @@ import Testing
   func afterWaiting() throws {
     let (mesh, job, _) = try #require(CoordinatorHarness.running(on: [1], spec))
     mesh.cut(1)
+    mesh.pass(Limits.heartbeatTimeout)
     #expect(mesh.status(job)?.recoveries.map(\.host) == ["", "", "", ""])
     mesh.now += .seconds(3)
     mesh.join(2)

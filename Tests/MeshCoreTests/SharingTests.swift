@@ -53,6 +53,56 @@ import Testing
     #expect(mesh.table?.hosts.allSatisfy { $0.duty == .fold } == true)
   }
 
+  @Test("a worker that idles gets ranks of one that has several, though nobody joins")
+  func idle() throws {
+    let (mesh, job, table) = try #require(CoordinatorHarness.running(on: [1, 2, 3], spec))
+    for rank in table.ranks(of: 2) {
+      mesh.send(.store(.stored(job, VRank(rank), table.hosts[rank].epoch)))
+    }
+    mesh.pass(Limits.balanceInterval + .milliseconds(100), beating: [1, 2, 3], job: job)
+    let asked = try #require(mesh.table)
+    let moving = asked.hosts.indices.filter { asked.hosts[$0].duty == .handOver }
+    #expect(!moving.isEmpty && moving.allSatisfy { asked.host(of: $0) != 2 })
+    handOver(mesh, job, from: [1, 3])
+    let next = try #require(mesh.table)
+    #expect(moving.allSatisfy { next.host(of: $0) == 2 })
+    let open = [UInt64(1), 2, 3].map { worker in
+      next.ranks(of: worker).count { $0 < 0 || !table.ranks(of: 2).contains($0) }
+    }
+    #expect(open.allSatisfy { $0 >= 2 }, "\(open)")
+    // Nothing goes back, and nothing moves where everybody has something to do.
+    mesh.pass(.seconds(30), beating: [1, 2, 3], job: job)
+    #expect(mesh.table == next)
+  }
+
+  @Test("a worker killed and started again isn't left without ranks: 3/0/3 becomes 2/2/2")
+  func afterKills() throws {
+    let small = sampleJob(queries: 6_144, mask: .full, vranks: 6)
+    let (mesh, job, _) = try #require(CoordinatorHarness.running(on: [1, 2, 3], small))
+    mesh.cut(2)
+    #expect([UInt64(1), 3].map { mesh.table?.ranks(of: $0).count } == [3, 3])
+    mesh.join(sampleHello(12, name: "worker-2"))
+    // What it is to get can't be copied in time, and stays where it is.
+    mesh.pass(Limits.handOverTimeout + .seconds(1), beating: [1, 3, 12], job: job)
+    #expect(mesh.table?.hosts.allSatisfy { $0.duty == .fold } == true)
+    #expect(mesh.table?.ranks(of: 12).isEmpty == true)
+    mesh.pass(Limits.handOverInterval, beating: [1, 3, 12], job: job)
+    handOver(mesh, job, from: [1, 3])
+    #expect([UInt64(1), 12, 3].map { mesh.table?.ranks(of: $0).count } == [2, 2, 2])
+  }
+
+  @Test("nobody idles who has no memory for a share, and none is asked for its ranks in vain")
+  func idleWithoutMemory() throws {
+    let (mesh, job, _) = try #require(CoordinatorHarness.running(on: [1, 2], spec))
+    mesh.join(sampleHello(3, memory: 1 << 20))
+    mesh.pass(.milliseconds(100), beating: [1, 2, 3], job: job)
+    handOver(mesh, job, from: [1, 2])
+    mesh.pass(.seconds(30), beating: [1, 2, 3], job: job)
+    let table = mesh.table
+    mesh.pass(.seconds(30), beating: [1, 2, 3], job: job)
+    #expect(mesh.table == table)
+  }
+
   @Test("a spare that joins takes nothing from workers that do well")
   func spare() throws {
     let (mesh, _, table) = try #require(CoordinatorHarness.running(on: [1, 2], spec))

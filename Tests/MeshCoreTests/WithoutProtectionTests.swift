@@ -29,10 +29,18 @@ import Testing
     #expect(mesh.workers == ["worker-1", "worker-2"])
   }
 
-  @Test("a broken connection ends it at once")
-  func broken() throws {
+  @Test(
+    "a worker whose process has ended, or whose connection broke and who doesn't come back, ends it",
+    arguments: [true, false])
+  func broken(isSeen: Bool) throws {
     let (mesh, job, table) = try running()
     mesh.cut(2)
+    #expect(mesh.state(job) == .running)
+    if isSeen {
+      mesh.send(.processEnded(name: "worker-2", reason: "its process ended"))
+    } else {
+      mesh.pass(Limits.quietRejoinTimeout + .milliseconds(200))
+    }
     #expect(mesh.state(job) == .failed)
     let rank = table.ranks(of: 2)[0]
     #expect(mesh.reason(job).hasPrefix("virtual rank \(rank) on worker-2"))
