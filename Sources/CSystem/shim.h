@@ -3,6 +3,7 @@
 #include <malloc.h>
 #include <sched.h>
 #include <sys/socket.h>
+#include <sys/vfs.h>
 
 // Gives free heap pages back to the system.
 static inline void attnmesh_return_free_memory(void) { malloc_trim(0); }

@@ -145,8 +145,7 @@ package final class CoordinatorService: Sendable {
     _ path: String?
   ) throws(MeshError) -> (StoreDirectory, [JobImage], ReopenedJobs) {
     guard let path else {
-      let temporary = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
-      return (.unnamed(in: temporary), [], ReopenedJobs())
+      return (.unnamed(in: StoreDirectory.temporary), [], ReopenedJobs())
     }
     let directory = try StoreDirectory.open(path)
     var images: [JobImage] = []

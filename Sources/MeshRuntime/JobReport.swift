@@ -23,7 +23,7 @@ package struct JobReport: Encodable, Sendable {
   package var computeSeconds: [Double]
   package var waitSeconds: [Double]
   package var residentBytes: [Int]
-  /// The bound that admission computed for one worker; 0 in process.
+  /// The bound that admission computed for one worker, or for the process that computes alone.
   package var workerBytesBound: Int
   package var failures: [String] = []
   package var recoveries: [RecoveryView] = []
@@ -32,7 +32,8 @@ package struct JobReport: Encodable, Sendable {
   package var outputDigest: String
 
   package init(
-    _ spec: AttentionJob, outcome: InProcessAttention.Outcome, level: KernelLevel, threads: Int
+    _ spec: AttentionJob, outcome: InProcessAttention.Outcome, level: KernelLevel, threads: Int,
+    bytesBound: Int
   ) {
     wallSeconds = outcome.wallSeconds
     flops = spec.flops
@@ -48,7 +49,7 @@ package struct JobReport: Encodable, Sendable {
     computeSeconds = [outcome.computeSeconds]
     waitSeconds = [outcome.wallSeconds - outcome.computeSeconds]
     residentBytes = [ProcessMemory.peakBytes]
-    workerBytesBound = 0
+    workerBytesBound = bytesBound
     cpuLevel = level.name
     outputDigest = "\(outcome.outputDigest)"
   }

@@ -9,10 +9,27 @@ package enum ProcessMemory {
   /// The most bytes that were resident at once.
   package static var peakBytes: Int { kibibytes("\nVmHWM:", in: "/proc/self/status") ?? 0 }
 
-  /// Bytes that could be had without swapping, of the machine and within this process's control group.
+  /// Bytes of its addresses, whether or not there is memory behind them.
+  static var addressBytes: Int { kibibytes("\nVmSize:", in: "/proc/self/status") ?? 0 }
+
+  /// Those of them that it may write to, and shares with nobody.
+  static var dataBytes: Int { kibibytes("\nVmData:", in: "/proc/self/status") ?? 0 }
+
+  /// Bytes that this process could still get, whatever sets the bound.
   package static var availableBytes: Int {
-    let machine = kibibytes("\nMemAvailable:", in: "/proc/meminfo") ?? 1 << 30
-    return min(machine, ControlGroup().availableBytes ?? machine)
+    max(0, MemoryRoom.ofProcess(threads: 0).bytes - residentBytes)
+  }
+
+  /// Bytes that could be had on this machine without swapping.
+  static var machineBytes: Int { kibibytes("\nMemAvailable:", in: "/proc/meminfo") ?? 1 << 30 }
+
+  /// What is left where the kernel promises no more memory than it has; nil where it does.
+  static var uncommittedBytes: Int? {
+    guard contents(of: "/proc/sys/vm/overcommit_memory").first == CChar(UInt8(ascii: "2")),
+      let limit = kibibytes("\nCommitLimit:", in: "/proc/meminfo"),
+      let taken = kibibytes("\nCommitted_AS:", in: "/proc/meminfo")
+    else { return nil }
+    return max(0, limit - taken)
   }
 
   /// Has tiles and buffers allocated page-wise, and given back as soon as they are freed. By itself

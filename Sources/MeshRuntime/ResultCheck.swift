@@ -22,7 +22,18 @@ package struct ResultCheck {
     package var violations: [String] = []
   }
 
-  package init(inputs: JobInputs, output: String, logSumExp: String?) throws(MeshError) {
+  /// - Parameter room: what this process may have; by default what the system says.
+  package init(
+    inputs: JobInputs, output: String, logSumExp: String?, room: MemoryRoom? = nil
+  ) throws(MeshError) {
+    let room = room ?? .ofProcess(threads: 0)
+    let needed = Self.bytesNeeded(for: inputs.spec)
+    guard needed <= room.bytes else {
+      throw MeshError(
+        .badInput,
+        "to compare one head of \(inputs.spec.keyTokens) keys needs \(bytes(needed)) of memory, where"
+          + " this process may have \(room.text): give it more")
+    }
     self.inputs = inputs
     self.output = try JobInputs.open(output)
     self.logSumExp = try logSumExp.map { text throws(MeshError) in try JobInputs.open(text) }
@@ -39,6 +50,12 @@ package struct ResultCheck {
         .badInput, "\(file.location) has shape \(file.shape); it should be \(inputs.logSumExpShape)"
       )
     }
+  }
+
+  /// The bound on what this process has in all: keys and values of one head in double precision and,
+  /// while they are read or compared, as float32; logits of one row, in an array that grows.
+  private static func bytesNeeded(for spec: AttentionJob) -> Int {
+    (64 << 20) + spec.keyTokens * (24 * spec.headDimension + 24)
   }
 
   /// - Parameter rows: of each head, evenly spread, first and last among them.

@@ -12,6 +12,9 @@ package struct StoreDirectory: Sendable {
   package let journal: Journal?
   private let lock: StoreLock?
 
+  /// Where files without names are.
+  static var temporary: String { getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp" }
+
   /// Files without names, in a directory that exists.
   package static func unnamed(in path: String) -> StoreDirectory {
     // In milliseconds, as a journal's: one that is started at once again must not have the same.

@@ -71,6 +71,7 @@ struct Attend: ParsableCommand {
       let client = try MeshClient(
         endpoint: coordinator, name: MeshOptions.clientName,
         credentials: try keys.credentials(for: coordinator), patience: patience)
+      try job.checkFinite(inputs)
       report = try run(
         inputs, client: client, isRemote: true, isProtected: isProtected, Interruption())
     } else {
@@ -83,18 +84,25 @@ struct Attend: ParsableCommand {
   private func runInProcess(_ inputs: JobInputs) throws -> JobReport {
     let level = try KernelLevel.chosen()
     let threads = threads ?? ProcessLimits.processors
+    let admission = InProcessAdmission(inputs.spec, threads: threads)
+    try admission.check()
+    try job.checkFinite(inputs)
+    ProcessMemory.keepNoLargeBlocks()
     let files = try resultFiles(inputs)
     let bar = ProgressBar(isShown: !quiet)
     let interruption = Interruption()
     let run = try InProcessAttention(
-      inputs: inputs, kernel: AttentionKernel(level: level), threads: threads)
+      inputs: inputs, kernel: AttentionKernel(level: level), threads: threads,
+      portions: admission.portions)
     let outcome = try run.run(
       into: files, deadlineSeconds: deadline ?? 0,
       progress: { bar.show([ProgressBar.Rank(name: "fold", done: $0, total: $1)]) },
       isCancelled: { interruption.isRequested })
     bar.clear()
     try files.commit()
-    return JobReport(inputs.spec, outcome: outcome, level: level, threads: threads)
+    return JobReport(
+      inputs.spec, outcome: outcome, level: level, threads: threads,
+      bytesBound: admission.bytes)
   }
 
   private func resultFiles(_ inputs: JobInputs) throws(MeshError) -> ResultFiles {
@@ -112,11 +120,16 @@ struct Attend: ParsableCommand {
     }
     _ = try KernelLevel.chosen()
     let interruption = Interruption()
-    let cores = ProcessLimits.processors
+    let threads = threads ?? max(1, ProcessLimits.processors / workers)
+    let admission = LocalMeshAdmission(
+      inputs.spec, workers: workers, spares: spares, threadsPerWorker: threads,
+      isProtected: isProtected)
+    try admission.check()
+    try job.checkFinite(inputs)
     let mesh = try LocalMesh(
       LocalMesh.Configuration(
-        workers: workers, threadsPerWorker: threads ?? max(1, cores / workers),
-        memoryBytesPerWorker: ProcessMemory.availableBytes / (workers + spares), spares: spares,
+        workers: workers, threadsPerWorker: threads,
+        memoryBytesPerWorker: admission.bytesPerWorker, spares: spares,
         hasCheckpoints: isProtected))
     defer { mesh.stop() }
     let client = try MeshClient(endpoint: mesh.controlEndpoint, name: MeshOptions.clientName)

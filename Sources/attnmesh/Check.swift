@@ -23,7 +23,9 @@ struct Check: ParsableCommand {
     guard (1...1_000_000).contains(rows) else {
       throw MeshError(.badInput, "--rows \(rows): it must be 1 to 1000000")
     }
-    let check = try ResultCheck(inputs: try job.inputs(), output: output, logSumExp: lse)
+    let inputs = try job.inputs()
+    let check = try ResultCheck(inputs: inputs, output: output, logSumExp: lse)
+    try job.checkFinite(inputs)
     let finding = try check.run(rows: rows)
     print(
       String(

@@ -30,6 +30,7 @@ struct Submit: ParsableCommand {
 
   func run() throws {
     let inputs = try job.inputs()
+    try job.checkFinite(inputs)
     let interruption = Interruption()
     let bar = ProgressBar(isShown: !quiet)
     let remote = try RemoteJob(

@@ -50,7 +50,7 @@ struct JobOptions: ParsableArguments {
     if let vranks, !(1...Limits.vranksMaximum).contains(vranks) {
       throw MeshError(.badInput, "--vranks \(vranks): it must be 1 to \(Limits.vranksMaximum)")
     }
-    let inputs = try JobInputs(
+    return try JobInputs(
       query: query, key: key, value: value,
       options: JobInputs.Options(
         mask: try choice(mask, "--mask", of: Mask.allCases, named: \.name), scale: scale,
@@ -60,8 +60,11 @@ struct JobOptions: ParsableArguments {
         precision: try choice(
           precision, "--precision", of: [.float32, .bfloat16], named: \ElementType.name),
         vranks: vranks ?? 0))
+  }
+
+  /// Searches the tensors for NaN and infinities where that is asked for: a pass over all of them.
+  func checkFinite(_ inputs: JobInputs) throws(MeshError) {
     if rejectNonfinite { try inputs.rejectNonfinite() }
-    return inputs
   }
 }
 

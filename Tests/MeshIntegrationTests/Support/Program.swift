@@ -18,9 +18,11 @@ final class Program {
   static let watchdogSeconds = 120.0
 
   /// Starts the executable. Whatever it starts itself inherits `environment`, by which it is found.
+  ///
+  /// - Parameter limits: what `ulimit` is to set, such as "-v 1000000".
   init(
     _ arguments: [String], environment: [String: String], outputPath: String, errorPath: String,
-    directory: String
+    directory: String, limits: String? = nil
   ) throws {
     self.arguments = arguments
     self.outputPath = outputPath
@@ -45,7 +47,8 @@ final class Program {
     let binary = try Program.binary()
     let texts = environment.map { "\($0)=\($1)" }
     // There is no portable way to ask posix_spawn for another directory.
-    let command = ["/usr/bin/env", "-C", directory, binary] + arguments
+    let shell = limits.map { ["/bin/sh", "-c", "ulimit \($0) && exec \"$@\"", "sh"] } ?? []
+    let command = shell + ["/usr/bin/env", "-C", directory, binary] + arguments
     var words = command.map { strdup($0) } + [nil]
     var variables = texts.map { strdup($0) } + [nil]
     defer { for pointer in words + variables { free(pointer) } }

@@ -20,7 +20,9 @@ final class Scratch {
   }
 
   /// Starts `attnmesh` with these arguments.
-  func start(_ arguments: [String], _ environment: [String: String] = [:]) throws -> Program {
+  func start(
+    _ arguments: [String], _ environment: [String: String] = [:], limits: String? = nil
+  ) throws -> Program {
     nextFile += 1
     var variables = ["TMPDIR": temporary, "PATH": "/usr/bin:/bin"]
     variables.merge(environment) { $1 }
@@ -30,14 +32,16 @@ final class Scratch {
     }
     let program = try Program(
       arguments, environment: variables, outputPath: file("out-\(nextFile)"),
-      errorPath: file("err-\(nextFile)"), directory: path)
+      errorPath: file("err-\(nextFile)"), directory: path, limits: limits)
     programs.append(program)
     return program
   }
 
   /// Runs `attnmesh` to its end.
-  func run(_ arguments: [String], _ environment: [String: String] = [:]) throws -> Program {
-    let program = try start(arguments, environment)
+  func run(
+    _ arguments: [String], _ environment: [String: String] = [:], limits: String? = nil
+  ) throws -> Program {
+    let program = try start(arguments, environment, limits: limits)
     try program.wait()
     return program
   }

@@ -1,0 +1,79 @@
+import ElementTypes
+import MeshCore
+import MeshRuntime
+import Testing
+
+/// What is computed on this machine without a mesh of its own is refused before it begins, where there
+/// isn't the memory.
+@Suite struct AdmissionTests {
+  private func job(heads: Int = 8, tokens: Int) -> AttentionJob {
+    AttentionJob(
+      batch: 1, queryHeads: heads, keyValueHeads: heads, queryTokens: tokens, keyTokens: tokens,
+      headDimension: 64, element: .float32, mask: .causal, scale: 1, layout: .zigzag)
+  }
+
+  private func room(_ mebibytes: Int) -> MemoryRoom {
+    MemoryRoom(bytes: mebibytes << 20, limit: "by decree")
+  }
+
+  @Test("one process takes no more than it may, for sequences of any length")
+  func oneProcess() {
+    for tokens in [16, 4_096, 1 << 20, 16 << 20] {
+      let plenty = InProcessAdmission(job(tokens: tokens), threads: 2, room: room(1 << 20))
+      #expect(plenty.problem == nil)
+      #expect(plenty.bytes <= 350 << 20)
+      let little = InProcessAdmission(job(tokens: tokens), threads: 2, room: room(150))
+      #expect(little.problem == nil)
+      #expect(little.bytes <= 150 << 20)
+    }
+  }
+
+  @Test("what can't be cut any further is refused with both numbers and what sets the limit")
+  func tooLittle() throws {
+    let admission = InProcessAdmission(job(tokens: 16 << 20), threads: 2, room: room(70))
+    let problem = try #require(admission.problem)
+    #expect(problem.contains("needs \(bytes(admission.bytes)) of memory in one process"))
+    #expect(problem.contains("70.0 MiB (by decree)"))
+    let error = #expect(throws: MeshError.self) { try admission.check() }
+    #expect(error?.kind == .badInput)
+  }
+
+  @Test("a local mesh is the sum of its workers, spares and coordinator")
+  func localMesh() throws {
+    func admission(_ workers: Int, _ spares: Int, room: Int, process: Int, inMemory: Bool = false)
+      -> LocalMeshAdmission
+    {
+      LocalMeshAdmission(
+        job(tokens: 8_192), workers: workers, spares: spares, threadsPerWorker: 1,
+        isProtected: true, room: self.room(room), processRoom: self.room(process),
+        filesInMemory: inMemory)
+    }
+    let roomy = admission(3, 1, room: 1 << 20, process: 1 << 20)
+    #expect(roomy.problem == nil)
+    #expect(roomy.bytes == 4 * roomy.workerBytes + roomy.coordinatorBytes)
+    #expect(roomy.bytesPerWorker >= roomy.workerBytes)
+    // As much as is needed, and no byte more.
+    let exact = roomy.bytes >> 20 + 1
+    let tight = admission(3, 1, room: exact, process: 1 << 20)
+    #expect(tight.problem == nil)
+    #expect(tight.bytesPerWorker >= tight.workerBytes)
+    let short = try #require(admission(3, 1, room: exact - 2, process: 1 << 20).problem)
+    #expect(short.contains("\(bytes(roomy.workerBytes)) for each of 4 workers"))
+    #expect(short.contains("(by decree)"))
+    // Files in memory count.
+    let inMemory = admission(3, 1, room: exact, process: 1 << 20, inMemory: true)
+    #expect(inMemory.bytes > roomy.bytes + job(tokens: 8_192).inputBytes)
+    #expect(inMemory.problem?.contains("for files in ") == true)
+    // So does what one process may have.
+    let limited = try #require(admission(3, 1, room: 1 << 20, process: 100).problem)
+    #expect(limited.contains("in each worker, where a process may have 100 MiB (by decree)"))
+  }
+
+  @Test("there is room on this machine, and something sets its limit")
+  func thisMachine() {
+    let room = MemoryRoom.ofProcess(threads: 1)
+    #expect(room.bytes > 1 << 20)
+    #expect(!room.limit.isEmpty)
+    #expect(room.bytes <= MemoryRoom.ofMachine().bytes + 64 << 30)
+  }
+}
