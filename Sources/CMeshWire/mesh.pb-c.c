@@ -412,6 +412,51 @@ void   mesh__v1__result_reply__free_unpacked
   assert(message->base.descriptor == &mesh__v1__result_reply__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   mesh__v1__list_request__init
+                     (Mesh__V1__ListRequest         *message)
+{
+  static const Mesh__V1__ListRequest init_value = MESH__V1__LIST_REQUEST__INIT;
+  *message = init_value;
+}
+size_t mesh__v1__list_request__get_packed_size
+                     (const Mesh__V1__ListRequest *message)
+{
+  assert(message->base.descriptor == &mesh__v1__list_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t mesh__v1__list_request__pack
+                     (const Mesh__V1__ListRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &mesh__v1__list_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t mesh__v1__list_request__pack_to_buffer
+                     (const Mesh__V1__ListRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &mesh__v1__list_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Mesh__V1__ListRequest *
+       mesh__v1__list_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Mesh__V1__ListRequest *)
+     protobuf_c_message_unpack (&mesh__v1__list_request__descriptor,
+                                allocator, len, data);
+}
+void   mesh__v1__list_request__free_unpacked
+                     (Mesh__V1__ListRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &mesh__v1__list_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   mesh__v1__job_list__init
                      (Mesh__V1__JobList         *message)
 {
@@ -1864,6 +1909,51 @@ void   mesh__v1__job_summary__free_unpacked
   assert(message->base.descriptor == &mesh__v1__job_summary__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   mesh__v1__result_status__init
+                     (Mesh__V1__ResultStatus         *message)
+{
+  static const Mesh__V1__ResultStatus init_value = MESH__V1__RESULT_STATUS__INIT;
+  *message = init_value;
+}
+size_t mesh__v1__result_status__get_packed_size
+                     (const Mesh__V1__ResultStatus *message)
+{
+  assert(message->base.descriptor == &mesh__v1__result_status__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t mesh__v1__result_status__pack
+                     (const Mesh__V1__ResultStatus *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &mesh__v1__result_status__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t mesh__v1__result_status__pack_to_buffer
+                     (const Mesh__V1__ResultStatus *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &mesh__v1__result_status__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Mesh__V1__ResultStatus *
+       mesh__v1__result_status__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Mesh__V1__ResultStatus *)
+     protobuf_c_message_unpack (&mesh__v1__result_status__descriptor,
+                                allocator, len, data);
+}
+void   mesh__v1__result_status__free_unpacked
+                     (Mesh__V1__ResultStatus *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &mesh__v1__result_status__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   mesh__v1__job_status__init
                      (Mesh__V1__JobStatus         *message)
 {
@@ -2087,6 +2177,51 @@ void   mesh__v1__worker_status__free_unpacked
   if(!message)
     return;
   assert(message->base.descriptor == &mesh__v1__worker_status__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   mesh__v1__worker_loss__init
+                     (Mesh__V1__WorkerLoss         *message)
+{
+  static const Mesh__V1__WorkerLoss init_value = MESH__V1__WORKER_LOSS__INIT;
+  *message = init_value;
+}
+size_t mesh__v1__worker_loss__get_packed_size
+                     (const Mesh__V1__WorkerLoss *message)
+{
+  assert(message->base.descriptor == &mesh__v1__worker_loss__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t mesh__v1__worker_loss__pack
+                     (const Mesh__V1__WorkerLoss *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &mesh__v1__worker_loss__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t mesh__v1__worker_loss__pack_to_buffer
+                     (const Mesh__V1__WorkerLoss *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &mesh__v1__worker_loss__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Mesh__V1__WorkerLoss *
+       mesh__v1__worker_loss__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Mesh__V1__WorkerLoss *)
+     protobuf_c_message_unpack (&mesh__v1__worker_loss__descriptor,
+                                allocator, len, data);
+}
+void   mesh__v1__worker_loss__free_unpacked
+                     (Mesh__V1__WorkerLoss *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &mesh__v1__worker_loss__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
 void   mesh__v1__mesh_status__worker_count__init
@@ -3266,7 +3401,7 @@ const ProtobufCMessageDescriptor mesh__v1__data_envelope__descriptor =
   (ProtobufCMessageInit) mesh__v1__data_envelope__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor mesh__v1__call__field_descriptors[13] =
+static const ProtobufCFieldDescriptor mesh__v1__call__field_descriptors[14] =
 {
   {
     "request_high",
@@ -3424,6 +3559,18 @@ static const ProtobufCFieldDescriptor mesh__v1__call__field_descriptors[13] =
     0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "list",
+    17,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Mesh__V1__Call, arguments_case),
+    offsetof(Mesh__V1__Call, list),
+    &mesh__v1__list_request__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned mesh__v1__call__field_indices_by_name[] = {
   3,   /* field[3] = client */
@@ -3431,6 +3578,7 @@ static const unsigned mesh__v1__call__field_indices_by_name[] = {
   11,   /* field[11] = drain */
   8,   /* field[8] = events */
   7,   /* field[7] = job */
+  13,   /* field[13] = list */
   4,   /* field[4] = method */
   10,   /* field[10] = read */
   5,   /* field[5] = remaining_ms */
@@ -3444,7 +3592,7 @@ static const ProtobufCIntRange mesh__v1__call__number_ranges[2 + 1] =
 {
   { 1, 0 },
   { 10, 6 },
-  { 0, 13 }
+  { 0, 14 }
 };
 const ProtobufCMessageDescriptor mesh__v1__call__descriptor =
 {
@@ -3454,7 +3602,7 @@ const ProtobufCMessageDescriptor mesh__v1__call__descriptor =
   "Mesh__V1__Call",
   "mesh.v1",
   sizeof(Mesh__V1__Call),
-  13,
+  14,
   mesh__v1__call__field_descriptors,
   mesh__v1__call__field_indices_by_name,
   2,  mesh__v1__call__number_ranges,
@@ -3712,7 +3860,7 @@ const ProtobufCMessageDescriptor mesh__v1__job_reference__descriptor =
   (ProtobufCMessageInit) mesh__v1__job_reference__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor mesh__v1__submit_request__field_descriptors[3] =
+static const ProtobufCFieldDescriptor mesh__v1__submit_request__field_descriptors[4] =
 {
   {
     "spec",
@@ -3750,16 +3898,29 @@ static const ProtobufCFieldDescriptor mesh__v1__submit_request__field_descriptor
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "name",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__SubmitRequest, name),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned mesh__v1__submit_request__field_indices_by_name[] = {
   1,   /* field[1] = deadline_seconds */
   2,   /* field[2] = is_unprotected */
+  3,   /* field[3] = name */
   0,   /* field[0] = spec */
 };
 static const ProtobufCIntRange mesh__v1__submit_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 3 }
+  { 0, 4 }
 };
 const ProtobufCMessageDescriptor mesh__v1__submit_request__descriptor =
 {
@@ -3769,7 +3930,7 @@ const ProtobufCMessageDescriptor mesh__v1__submit_request__descriptor =
   "Mesh__V1__SubmitRequest",
   "mesh.v1",
   sizeof(Mesh__V1__SubmitRequest),
-  3,
+  4,
   mesh__v1__submit_request__field_descriptors,
   mesh__v1__submit_request__field_indices_by_name,
   1,  mesh__v1__submit_request__number_ranges,
@@ -3904,7 +4065,84 @@ const ProtobufCMessageDescriptor mesh__v1__result_reply__descriptor =
   (ProtobufCMessageInit) mesh__v1__result_reply__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor mesh__v1__job_list__field_descriptors[1] =
+static const ProtobufCFieldDescriptor mesh__v1__list_request__field_descriptors[4] =
+{
+  {
+    "before",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__ListRequest, before),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "limit",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__ListRequest, limit),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "states",
+    3,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_ENUM,
+    offsetof(Mesh__V1__ListRequest, n_states),
+    offsetof(Mesh__V1__ListRequest, states),
+    &mesh__v1__job_state__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "prefix",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__ListRequest, prefix),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned mesh__v1__list_request__field_indices_by_name[] = {
+  0,   /* field[0] = before */
+  1,   /* field[1] = limit */
+  3,   /* field[3] = prefix */
+  2,   /* field[2] = states */
+};
+static const ProtobufCIntRange mesh__v1__list_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor mesh__v1__list_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "mesh.v1.ListRequest",
+  "ListRequest",
+  "Mesh__V1__ListRequest",
+  "mesh.v1",
+  sizeof(Mesh__V1__ListRequest),
+  4,
+  mesh__v1__list_request__field_descriptors,
+  mesh__v1__list_request__field_indices_by_name,
+  1,  mesh__v1__list_request__number_ranges,
+  (ProtobufCMessageInit) mesh__v1__list_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor mesh__v1__job_list__field_descriptors[3] =
 {
   {
     "jobs",
@@ -3918,14 +4156,40 @@ static const ProtobufCFieldDescriptor mesh__v1__job_list__field_descriptors[1] =
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "next",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__JobList, next),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "total",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__JobList, total),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned mesh__v1__job_list__field_indices_by_name[] = {
   0,   /* field[0] = jobs */
+  1,   /* field[1] = next */
+  2,   /* field[2] = total */
 };
 static const ProtobufCIntRange mesh__v1__job_list__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 1 }
+  { 0, 3 }
 };
 const ProtobufCMessageDescriptor mesh__v1__job_list__descriptor =
 {
@@ -3935,7 +4199,7 @@ const ProtobufCMessageDescriptor mesh__v1__job_list__descriptor =
   "Mesh__V1__JobList",
   "mesh.v1",
   sizeof(Mesh__V1__JobList),
-  1,
+  3,
   mesh__v1__job_list__field_descriptors,
   mesh__v1__job_list__field_indices_by_name,
   1,  mesh__v1__job_list__number_ranges,
@@ -4069,7 +4333,7 @@ const ProtobufCMessageDescriptor mesh__v1__cordon_request__descriptor =
   (ProtobufCMessageInit) mesh__v1__cordon_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor mesh__v1__events_request__field_descriptors[2] =
+static const ProtobufCFieldDescriptor mesh__v1__events_request__field_descriptors[3] =
 {
   {
     "after",
@@ -4095,15 +4359,28 @@ static const ProtobufCFieldDescriptor mesh__v1__events_request__field_descriptor
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "term",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__EventsRequest, term),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned mesh__v1__events_request__field_indices_by_name[] = {
   0,   /* field[0] = after */
   1,   /* field[1] = job */
+  2,   /* field[2] = term */
 };
 static const ProtobufCIntRange mesh__v1__events_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 2 }
+  { 0, 3 }
 };
 const ProtobufCMessageDescriptor mesh__v1__events_request__descriptor =
 {
@@ -4113,14 +4390,14 @@ const ProtobufCMessageDescriptor mesh__v1__events_request__descriptor =
   "Mesh__V1__EventsRequest",
   "mesh.v1",
   sizeof(Mesh__V1__EventsRequest),
-  2,
+  3,
   mesh__v1__events_request__field_descriptors,
   mesh__v1__events_request__field_indices_by_name,
   1,  mesh__v1__events_request__number_ranges,
   (ProtobufCMessageInit) mesh__v1__events_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor mesh__v1__events_reply__field_descriptors[3] =
+static const ProtobufCFieldDescriptor mesh__v1__events_reply__field_descriptors[5] =
 {
   {
     "events",
@@ -4158,16 +4435,42 @@ static const ProtobufCFieldDescriptor mesh__v1__events_reply__field_descriptors[
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "term",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__EventsReply, term),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "wall_seconds",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__EventsReply, wall_seconds),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned mesh__v1__events_reply__field_indices_by_name[] = {
   0,   /* field[0] = events */
   2,   /* field[2] = missed */
   1,   /* field[1] = next */
+  3,   /* field[3] = term */
+  4,   /* field[4] = wall_seconds */
 };
 static const ProtobufCIntRange mesh__v1__events_reply__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 3 }
+  { 0, 5 }
 };
 const ProtobufCMessageDescriptor mesh__v1__events_reply__descriptor =
 {
@@ -4177,7 +4480,7 @@ const ProtobufCMessageDescriptor mesh__v1__events_reply__descriptor =
   "Mesh__V1__EventsReply",
   "mesh.v1",
   sizeof(Mesh__V1__EventsReply),
-  3,
+  5,
   mesh__v1__events_reply__field_descriptors,
   mesh__v1__events_reply__field_indices_by_name,
   1,  mesh__v1__events_reply__number_ranges,
@@ -6348,7 +6651,7 @@ const ProtobufCMessageDescriptor mesh__v1__leave__descriptor =
   (ProtobufCMessageInit) mesh__v1__leave__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor mesh__v1__job_summary__field_descriptors[9] =
+static const ProtobufCFieldDescriptor mesh__v1__job_summary__field_descriptors[13] =
 {
   {
     "job",
@@ -6458,22 +6761,74 @@ static const ProtobufCFieldDescriptor mesh__v1__job_summary__field_descriptors[9
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "name",
+    10,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__JobSummary, name),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "submitted_at",
+    11,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__JobSummary, submitted_at),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "deadline_at",
+    12,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__JobSummary, deadline_at),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "result",
+    13,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__JobSummary, result),
+    &mesh__v1__result_status__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned mesh__v1__job_summary__field_indices_by_name[] = {
   7,   /* field[7] = age_seconds */
   1,   /* field[1] = client */
+  11,   /* field[11] = deadline_at */
   5,   /* field[5] = folded */
   0,   /* field[0] = job */
+  9,   /* field[9] = name */
   3,   /* field[3] = reason */
+  12,   /* field[12] = result */
   4,   /* field[4] = spec */
   2,   /* field[2] = state */
+  10,   /* field[10] = submitted_at */
   6,   /* field[6] = total */
   8,   /* field[8] = wall_seconds */
 };
 static const ProtobufCIntRange mesh__v1__job_summary__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 9 }
+  { 0, 13 }
 };
 const ProtobufCMessageDescriptor mesh__v1__job_summary__descriptor =
 {
@@ -6483,11 +6838,75 @@ const ProtobufCMessageDescriptor mesh__v1__job_summary__descriptor =
   "Mesh__V1__JobSummary",
   "mesh.v1",
   sizeof(Mesh__V1__JobSummary),
-  9,
+  13,
   mesh__v1__job_summary__field_descriptors,
   mesh__v1__job_summary__field_indices_by_name,
   1,  mesh__v1__job_summary__number_ranges,
   (ProtobufCMessageInit) mesh__v1__job_summary__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor mesh__v1__result_status__field_descriptors[3] =
+{
+  {
+    "state",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__ResultStatus, state),
+    &mesh__v1__result_state__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "at",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__ResultStatus, at),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "client",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__ResultStatus, client),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned mesh__v1__result_status__field_indices_by_name[] = {
+  1,   /* field[1] = at */
+  2,   /* field[2] = client */
+  0,   /* field[0] = state */
+};
+static const ProtobufCIntRange mesh__v1__result_status__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor mesh__v1__result_status__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "mesh.v1.ResultStatus",
+  "ResultStatus",
+  "Mesh__V1__ResultStatus",
+  "mesh.v1",
+  sizeof(Mesh__V1__ResultStatus),
+  3,
+  mesh__v1__result_status__field_descriptors,
+  mesh__v1__result_status__field_indices_by_name,
+  1,  mesh__v1__result_status__number_ranges,
+  (ProtobufCMessageInit) mesh__v1__result_status__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor mesh__v1__job_status__field_descriptors[12] =
@@ -7071,7 +7490,7 @@ const ProtobufCMessageDescriptor mesh__v1__job_worker__descriptor =
   (ProtobufCMessageInit) mesh__v1__job_worker__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor mesh__v1__worker_status__field_descriptors[13] =
+static const ProtobufCFieldDescriptor mesh__v1__worker_status__field_descriptors[14] =
 {
   {
     "worker",
@@ -7229,11 +7648,24 @@ static const ProtobufCFieldDescriptor mesh__v1__worker_status__field_descriptors
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "loss",
+    14,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__WorkerStatus, loss),
+    &mesh__v1__worker_loss__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned mesh__v1__worker_status__field_indices_by_name[] = {
   8,   /* field[8] = endpoint */
   10,   /* field[10] = job */
   4,   /* field[4] = level */
+  13,   /* field[13] = loss */
   6,   /* field[6] = memory_bytes */
   1,   /* field[1] = name */
   3,   /* field[3] = numerics */
@@ -7248,7 +7680,7 @@ static const unsigned mesh__v1__worker_status__field_indices_by_name[] = {
 static const ProtobufCIntRange mesh__v1__worker_status__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 13 }
+  { 0, 14 }
 };
 const ProtobufCMessageDescriptor mesh__v1__worker_status__descriptor =
 {
@@ -7258,11 +7690,62 @@ const ProtobufCMessageDescriptor mesh__v1__worker_status__descriptor =
   "Mesh__V1__WorkerStatus",
   "mesh.v1",
   sizeof(Mesh__V1__WorkerStatus),
-  13,
+  14,
   mesh__v1__worker_status__field_descriptors,
   mesh__v1__worker_status__field_indices_by_name,
   1,  mesh__v1__worker_status__number_ranges,
   (ProtobufCMessageInit) mesh__v1__worker_status__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor mesh__v1__worker_loss__field_descriptors[2] =
+{
+  {
+    "at",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__WorkerLoss, at),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "reason",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__WorkerLoss, reason),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned mesh__v1__worker_loss__field_indices_by_name[] = {
+  0,   /* field[0] = at */
+  1,   /* field[1] = reason */
+};
+static const ProtobufCIntRange mesh__v1__worker_loss__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor mesh__v1__worker_loss__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "mesh.v1.WorkerLoss",
+  "WorkerLoss",
+  "Mesh__V1__WorkerLoss",
+  "mesh.v1",
+  sizeof(Mesh__V1__WorkerLoss),
+  2,
+  mesh__v1__worker_loss__field_descriptors,
+  mesh__v1__worker_loss__field_indices_by_name,
+  1,  mesh__v1__worker_loss__number_ranges,
+  (ProtobufCMessageInit) mesh__v1__worker_loss__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor mesh__v1__mesh_status__worker_count__field_descriptors[2] =
@@ -7599,7 +8082,7 @@ const ProtobufCMessageDescriptor mesh__v1__mesh_status__descriptor =
   (ProtobufCMessageInit) mesh__v1__mesh_status__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor mesh__v1__event__field_descriptors[7] =
+static const ProtobufCFieldDescriptor mesh__v1__event__field_descriptors[8] =
 {
   {
     "sequence",
@@ -7685,6 +8168,18 @@ static const ProtobufCFieldDescriptor mesh__v1__event__field_descriptors[7] =
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "wall_seconds",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__Event, wall_seconds),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned mesh__v1__event__field_indices_by_name[] = {
   6,   /* field[6] = detail */
@@ -7693,12 +8188,13 @@ static const unsigned mesh__v1__event__field_indices_by_name[] = {
   1,   /* field[1] = seconds */
   0,   /* field[0] = sequence */
   5,   /* field[5] = vrank */
+  7,   /* field[7] = wall_seconds */
   4,   /* field[4] = worker */
 };
 static const ProtobufCIntRange mesh__v1__event__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 7 }
+  { 0, 8 }
 };
 const ProtobufCMessageDescriptor mesh__v1__event__descriptor =
 {
@@ -7708,7 +8204,7 @@ const ProtobufCMessageDescriptor mesh__v1__event__descriptor =
   "Mesh__V1__Event",
   "mesh.v1",
   sizeof(Mesh__V1__Event),
-  7,
+  8,
   mesh__v1__event__field_descriptors,
   mesh__v1__event__field_indices_by_name,
   1,  mesh__v1__event__number_ranges,
@@ -9402,6 +9898,42 @@ const ProtobufCEnumDescriptor mesh__v1__job_state__descriptor =
   mesh__v1__job_state__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
+static const ProtobufCEnumValue mesh__v1__result_state__enum_values_by_number[6] =
+{
+  { "RESULT_STATE_UNSPECIFIED", "MESH__V1__RESULT_STATE__RESULT_STATE_UNSPECIFIED", 0 },
+  { "RESULT_STATE_NONE", "MESH__V1__RESULT_STATE__RESULT_STATE_NONE", 1 },
+  { "RESULT_STATE_KEPT", "MESH__V1__RESULT_STATE__RESULT_STATE_KEPT", 2 },
+  { "RESULT_STATE_DISCARDED", "MESH__V1__RESULT_STATE__RESULT_STATE_DISCARDED", 3 },
+  { "RESULT_STATE_EXPIRED", "MESH__V1__RESULT_STATE__RESULT_STATE_EXPIRED", 4 },
+  { "RESULT_STATE_MISSING", "MESH__V1__RESULT_STATE__RESULT_STATE_MISSING", 5 },
+};
+static const ProtobufCIntRange mesh__v1__result_state__value_ranges[] = {
+{0, 0},{0, 6}
+};
+static const ProtobufCEnumValueIndex mesh__v1__result_state__enum_values_by_name[6] =
+{
+  { "RESULT_STATE_DISCARDED", 3 },
+  { "RESULT_STATE_EXPIRED", 4 },
+  { "RESULT_STATE_KEPT", 2 },
+  { "RESULT_STATE_MISSING", 5 },
+  { "RESULT_STATE_NONE", 1 },
+  { "RESULT_STATE_UNSPECIFIED", 0 },
+};
+const ProtobufCEnumDescriptor mesh__v1__result_state__descriptor =
+{
+  PROTOBUF_C__ENUM_DESCRIPTOR_MAGIC,
+  "mesh.v1.ResultState",
+  "ResultState",
+  "Mesh__V1__ResultState",
+  "mesh.v1",
+  6,
+  mesh__v1__result_state__enum_values_by_number,
+  6,
+  mesh__v1__result_state__enum_values_by_name,
+  1,
+  mesh__v1__result_state__value_ranges,
+  NULL,NULL,NULL,NULL   /* reserved[1234] */
+};
 static const ProtobufCEnumValue mesh__v1__protection__enum_values_by_number[6] =
 {
   { "PROTECTION_UNSPECIFIED", "MESH__V1__PROTECTION__PROTECTION_UNSPECIFIED", 0 },
@@ -9438,22 +9970,24 @@ const ProtobufCEnumDescriptor mesh__v1__protection__descriptor =
   mesh__v1__protection__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
-static const ProtobufCEnumValue mesh__v1__worker_standing__enum_values_by_number[5] =
+static const ProtobufCEnumValue mesh__v1__worker_standing__enum_values_by_number[6] =
 {
   { "WORKER_STANDING_UNSPECIFIED", "MESH__V1__WORKER_STANDING__WORKER_STANDING_UNSPECIFIED", 0 },
   { "WORKER_STANDING_ACTIVE", "MESH__V1__WORKER_STANDING__WORKER_STANDING_ACTIVE", 1 },
   { "WORKER_STANDING_SPARE", "MESH__V1__WORKER_STANDING__WORKER_STANDING_SPARE", 2 },
   { "WORKER_STANDING_DRAINING", "MESH__V1__WORKER_STANDING__WORKER_STANDING_DRAINING", 3 },
   { "WORKER_STANDING_CORDONED", "MESH__V1__WORKER_STANDING__WORKER_STANDING_CORDONED", 4 },
+  { "WORKER_STANDING_LOST", "MESH__V1__WORKER_STANDING__WORKER_STANDING_LOST", 5 },
 };
 static const ProtobufCIntRange mesh__v1__worker_standing__value_ranges[] = {
-{0, 0},{0, 5}
+{0, 0},{0, 6}
 };
-static const ProtobufCEnumValueIndex mesh__v1__worker_standing__enum_values_by_name[5] =
+static const ProtobufCEnumValueIndex mesh__v1__worker_standing__enum_values_by_name[6] =
 {
   { "WORKER_STANDING_ACTIVE", 1 },
   { "WORKER_STANDING_CORDONED", 4 },
   { "WORKER_STANDING_DRAINING", 3 },
+  { "WORKER_STANDING_LOST", 5 },
   { "WORKER_STANDING_SPARE", 2 },
   { "WORKER_STANDING_UNSPECIFIED", 0 },
 };
@@ -9464,15 +9998,15 @@ const ProtobufCEnumDescriptor mesh__v1__worker_standing__descriptor =
   "WorkerStanding",
   "Mesh__V1__WorkerStanding",
   "mesh.v1",
-  5,
+  6,
   mesh__v1__worker_standing__enum_values_by_number,
-  5,
+  6,
   mesh__v1__worker_standing__enum_values_by_name,
   1,
   mesh__v1__worker_standing__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
-static const ProtobufCEnumValue mesh__v1__event_kind__enum_values_by_number[35] =
+static const ProtobufCEnumValue mesh__v1__event_kind__enum_values_by_number[38] =
 {
   { "EVENT_KIND_UNSPECIFIED", "MESH__V1__EVENT_KIND__EVENT_KIND_UNSPECIFIED", 0 },
   { "EVENT_KIND_WORKER_JOINED", "MESH__V1__EVENT_KIND__EVENT_KIND_WORKER_JOINED", 1 },
@@ -9509,11 +10043,14 @@ static const ProtobufCEnumValue mesh__v1__event_kind__enum_values_by_number[35] 
   { "EVENT_KIND_WORKER_UNCORDONED", "MESH__V1__EVENT_KIND__EVENT_KIND_WORKER_UNCORDONED", 39 },
   { "EVENT_KIND_STARTED", "MESH__V1__EVENT_KIND__EVENT_KIND_STARTED", 40 },
   { "EVENT_KIND_KEYS_UNREADABLE", "MESH__V1__EVENT_KIND__EVENT_KIND_KEYS_UNREADABLE", 41 },
+  { "EVENT_KIND_JOB_REMOVED", "MESH__V1__EVENT_KIND__EVENT_KIND_JOB_REMOVED", 50 },
+  { "EVENT_KIND_RESULT_MISSING", "MESH__V1__EVENT_KIND__EVENT_KIND_RESULT_MISSING", 51 },
+  { "EVENT_KIND_RESULT_FOUND", "MESH__V1__EVENT_KIND__EVENT_KIND_RESULT_FOUND", 52 },
 };
 static const ProtobufCIntRange mesh__v1__event_kind__value_ranges[] = {
-{0, 0},{10, 5},{20, 13},{0, 35}
+{0, 0},{10, 5},{20, 13},{50, 35},{0, 38}
 };
-static const ProtobufCEnumValueIndex mesh__v1__event_kind__enum_values_by_name[35] =
+static const ProtobufCEnumValueIndex mesh__v1__event_kind__enum_values_by_name[38] =
 {
   { "EVENT_KIND_ACCESS_REFUSED", 29 },
   { "EVENT_KIND_ASSIGNED", 13 },
@@ -9527,6 +10064,7 @@ static const ProtobufCEnumValueIndex mesh__v1__event_kind__enum_values_by_name[3
   { "EVENT_KIND_JOB_DONE", 9 },
   { "EVENT_KIND_JOB_FAILED", 10 },
   { "EVENT_KIND_JOB_QUEUED", 6 },
+  { "EVENT_KIND_JOB_REMOVED", 35 },
   { "EVENT_KIND_JOB_STARTED", 7 },
   { "EVENT_KIND_JOB_SUBMITTED", 5 },
   { "EVENT_KIND_KEYS_CHANGED", 30 },
@@ -9535,6 +10073,8 @@ static const ProtobufCEnumValueIndex mesh__v1__event_kind__enum_values_by_name[3
   { "EVENT_KIND_REHOSTED", 17 },
   { "EVENT_KIND_RELEASED", 14 },
   { "EVENT_KIND_RESTORED", 18 },
+  { "EVENT_KIND_RESULT_FOUND", 37 },
+  { "EVENT_KIND_RESULT_MISSING", 36 },
   { "EVENT_KIND_SOURCE_CHANGED", 15 },
   { "EVENT_KIND_STALE_REFUSED", 21 },
   { "EVENT_KIND_STARTED", 33 },
@@ -9558,11 +10098,11 @@ const ProtobufCEnumDescriptor mesh__v1__event_kind__descriptor =
   "EventKind",
   "Mesh__V1__EventKind",
   "mesh.v1",
-  35,
+  38,
   mesh__v1__event_kind__enum_values_by_number,
-  35,
+  38,
   mesh__v1__event_kind__enum_values_by_name,
-  3,
+  4,
   mesh__v1__event_kind__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
@@ -9684,20 +10224,22 @@ const ProtobufCEnumDescriptor mesh__v1__normalisation__descriptor =
   mesh__v1__normalisation__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
-static const ProtobufCMethodDescriptor mesh__v1__jobs__method_descriptors[7] =
+static const ProtobufCMethodDescriptor mesh__v1__jobs__method_descriptors[8] =
 {
   { "Submit", &mesh__v1__submit_request__descriptor, &mesh__v1__submit_reply__descriptor },
   { "Start", &mesh__v1__job_reference__descriptor, &mesh__v1__job_status__descriptor },
   { "Status", &mesh__v1__job_reference__descriptor, &mesh__v1__job_status__descriptor },
-  { "List", &mesh__v1__empty__descriptor, &mesh__v1__job_list__descriptor },
+  { "List", &mesh__v1__list_request__descriptor, &mesh__v1__job_list__descriptor },
   { "Cancel", &mesh__v1__job_reference__descriptor, &mesh__v1__job_status__descriptor },
   { "Result", &mesh__v1__job_reference__descriptor, &mesh__v1__result_reply__descriptor },
   { "Discard", &mesh__v1__job_reference__descriptor, &mesh__v1__job_status__descriptor },
+  { "Remove", &mesh__v1__job_reference__descriptor, &mesh__v1__job_status__descriptor },
 };
 const unsigned mesh__v1__jobs__method_indices_by_name[] = {
   4,        /* Cancel */
   6,        /* Discard */
   3,        /* List */
+  7,        /* Remove */
   5,        /* Result */
   1,        /* Start */
   2,        /* Status */
@@ -9710,7 +10252,7 @@ const ProtobufCServiceDescriptor mesh__v1__jobs__descriptor =
   "Jobs",
   "Mesh__V1__Jobs",
   "mesh.v1",
-  7,
+  8,
   mesh__v1__jobs__method_descriptors,
   mesh__v1__jobs__method_indices_by_name
 };
@@ -9739,7 +10281,7 @@ void mesh__v1__jobs__status(ProtobufCService *service,
   service->invoke(service, 2, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void mesh__v1__jobs__list(ProtobufCService *service,
-                          const Mesh__V1__Empty *input,
+                          const Mesh__V1__ListRequest *input,
                           Mesh__V1__JobList_Closure closure,
                           void *closure_data)
 {
@@ -9769,6 +10311,14 @@ void mesh__v1__jobs__discard(ProtobufCService *service,
 {
   assert(service->descriptor == &mesh__v1__jobs__descriptor);
   service->invoke(service, 6, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void mesh__v1__jobs__remove(ProtobufCService *service,
+                            const Mesh__V1__JobReference *input,
+                            Mesh__V1__JobStatus_Closure closure,
+                            void *closure_data)
+{
+  assert(service->descriptor == &mesh__v1__jobs__descriptor);
+  service->invoke(service, 7, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void mesh__v1__jobs__init (Mesh__V1__Jobs_Service *service,
                            Mesh__V1__Jobs_ServiceDestroy destroy)

@@ -6,12 +6,10 @@ internal import MeshRuntime
 struct ChaosPerformer {
   let mesh: ChaosMesh
 
-  /// - Parameters:
-  ///   - effects: what goes on until it is stopped.
-  ///   - restarted: told when another coordinator was started.
+  /// - Parameter effects: what goes on until it is stopped.
   func perform(
     _ action: ChaosAction, resolver: inout TargetResolver, effects: inout [Repetition],
-    random: inout SplitMix64, restarted: () -> Void
+    random: inout SplitMix64
   ) throws(MeshError) {
     switch action {
     case .kill(let targets): mesh.kill(try hit(targets, &resolver))
@@ -19,10 +17,7 @@ struct ChaosPerformer {
     case .drain(let targets): mesh.drain(try hit(targets, &resolver))
     case .resume(let targets): mesh.resume(try resolver.members(targets, of: mesh))
     case .start(let targets):
-      for member in try resolver.members(targets, of: mesh) {
-        try mesh.start(member)
-        if member == .coordinator { restarted() }
-      }
+      for member in try resolver.members(targets, of: mesh) { try mesh.start(member) }
     case .link(let schedule, let group, let others):
       let (group, others) = try groups(group, others, resolver)
       mesh.set(schedule, between: group, and: others)

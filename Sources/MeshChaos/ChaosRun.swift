@@ -86,7 +86,7 @@ package struct ChaosRun {
     for action in scenario.prelude {
       tell(action.description)
       try ChaosPerformer(mesh: mesh).perform(
-        action, resolver: &resolver, effects: &effects, random: &random, restarted: {})
+        action, resolver: &resolver, effects: &effects, random: &random)
     }
   }
 

@@ -6,42 +6,41 @@ struct JobSession {
   let inputs: JobInputs
   let directory: String
   let isStopping: () -> Bool
-  let starts: () -> Int
   let tell: (JobWatch.News) -> Void
 
   func run(endpoint: String, workers: Int) -> JobWatch.Verdict {
     let client: MeshClient
     let job: RemoteJob
-    let position: UInt64
+    let last: EventsRequest
     do throws(MeshError) {
       client = try MeshClient(endpoint: endpoint, name: "chaos")
       try client.waitForWorkers(workers, isCancelled: isStopping)
-      position = try lastEvent(client)
+      last = try lastEvent(client)
       job = try RemoteJob(
         submitting: inputs, deadlineSeconds: 0, client: client, isCancelled: isStopping,
         progress: { _, _ in })
     } catch {
       return error.kind == .interrupted ? .stopped : .refused(error.message)
     }
-    return follow(job, client, after: position)
+    return follow(job, client, from: last)
   }
 
   /// Where the events of earlier jobs end.
-  private func lastEvent(_ client: MeshClient) throws(MeshError) -> UInt64 {
+  private func lastEvent(_ client: MeshClient) throws(MeshError) -> EventsRequest {
     let outcome = try client.call(
       .events(EventsRequest(after: .max, job: nil)), patience: .milliseconds(300),
       grace: .seconds(10), isCancelled: isStopping)
-    guard case .success(.events(let reply)) = outcome else { return 0 }
-    return reply.next
+    guard case .success(.events(let reply)) = outcome else {
+      return EventsRequest(after: 0, job: nil)
+    }
+    return EventsRequest(after: reply.next, job: nil, term: reply.term)
   }
 
   private func follow(
-    _ job: RemoteJob, _ client: MeshClient, after position: UInt64
+    _ job: RemoteJob, _ client: MeshClient, from request: EventsRequest
   ) -> JobWatch.Verdict {
-    var position = position
-    var start = starts()
+    var request = request
     while !isStopping() {
-      if start != starts() { (start, position) = (starts(), 0) }
       do throws(MeshError) {
         switch try client.call(
           .status(job.id), patience: .seconds(1), isCancelled: isStopping)
@@ -52,12 +51,12 @@ struct JobSession {
           tell(.status(status))
           if status.summary.state.isTerminal {
             // The last events came with the end.
-            while try !tellEvents(of: client, after: &position).isEmpty {}
+            while try !tellEvents(of: client, from: &request).isEmpty {}
             return status.summary.state == .done ? fetch(job, status) : .failed(status)
           }
         default: break
         }
-        _ = try tellEvents(of: client, after: &position)
+        _ = try tellEvents(of: client, from: &request)
       } catch {
         // A coordinator that doesn't answer is one of the faults.
       }
@@ -68,13 +67,13 @@ struct JobSession {
   /// Returns at the next event, or soon enough to see progress: after a tenth of a second, since the
   /// coordinator answers two tenths before the caller gives up.
   private func tellEvents(
-    of client: MeshClient, after position: inout UInt64
+    of client: MeshClient, from request: inout EventsRequest
   ) throws(MeshError) -> [RecordedEvent] {
     let outcome = try client.call(
-      .events(EventsRequest(after: position, job: nil)), patience: .milliseconds(300),
+      .events(request), patience: .milliseconds(300),
       grace: .seconds(1), isCancelled: isStopping)
     guard case .success(.events(let reply)) = outcome else { return [] }
-    position = reply.next
+    (request.after, request.term) = (reply.next, reply.term)
     if !reply.events.isEmpty { tell(.events(reply.events)) }
     return reply.events
   }

@@ -26,8 +26,6 @@ final class JobWatch: Sendable {
 
   private final class Flags: Sendable {
     let isStopping = Atomic<Bool>(false)
-    /// How often the coordinator was started: its events are counted from 1 again.
-    let starts = Atomic<Int>(0)
   }
 
   /// Where the news is found.
@@ -49,16 +47,13 @@ final class JobWatch: Sendable {
         let session = JobSession(
           inputs: inputs, directory: directory,
           isStopping: { flags.isStopping.load(ordering: .relaxed) },
-          starts: { flags.starts.load(ordering: .relaxed) }, tell: { _ = news.post($0) })
+          tell: { _ = news.post($0) })
         _ = news.post(.over(session.run(endpoint: endpoint, workers: workers)))
       }
     } catch {
       throw MeshError(.jobFailed, "no thread: \(error.description)")
     }
   }
-
-  /// The coordinator was started again.
-  func coordinatorRestarted() { _ = flags.starts.add(1, ordering: .relaxed) }
 
   func stop() {
     flags.isStopping.store(true, ordering: .relaxed)

@@ -122,8 +122,7 @@ final class ScenarioRun {
     for action in step.actions {
       tell(action.description)
       try ChaosPerformer(mesh: mesh).perform(
-        action, resolver: &resolver, effects: &effects, random: &random,
-        restarted: watch.coordinatorRestarted)
+        action, resolver: &resolver, effects: &effects, random: &random)
     }
     lastStep = MonotonicClock.now
     lastProgress = lastStep

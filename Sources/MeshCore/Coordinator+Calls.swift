@@ -43,13 +43,11 @@ extension Coordinator {
   private func refusal(of request: CallRequest, to header: CallHeader) -> CallFailure? {
     guard header.role == .client else { return nil }
     switch request {
-    case .start(let job), .status(let job), .cancel(let job), .result(let job), .discard(let job):
+    case .start(let job), .status(let job), .cancel(let job), .result(let job), .discard(let job),
+      .remove(let job):
       return owns(job, header) ? nil : unknown(job)
     case .events(let request):
-      guard let job = request.job else {
-        return CallFailure(
-          .permissionDenied, "a client sees the events of its own jobs only: give --job")
-      }
+      guard let job = request.job else { return nil }
       return owns(job, header) ? nil : unknown(job)
     case .submit, .list, .workers, .drain, .cordon, .mesh: return nil
     }
@@ -76,18 +74,17 @@ extension Coordinator {
       reply(
         withJob(job) { .success(.status(status(of: $0, at: now, isAsked: true))) }, to: ticket,
         into: &effects)
-    case .list:
-      let visible = jobs.reversed().filter {
-        header.role != .client || $0.client == header.client
-      }
-      let summaries = visible.prefix(200).map { summary(of: $0, at: now, isAsked: true) }
-      reply(.success(.jobs(summaries)), to: ticket, into: &effects)
+    case .list(let request):
+      reply(
+        .success(.jobs(list(request, for: header, at: now))), to: ticket, into: &effects)
     case .cancel(let job):
       cancel(job, by: header.client, ticket: ticket, at: now, into: &effects)
     case .result(let job):
       reply(withJob(job) { result(of: $0, at: now) }, to: ticket, into: &effects)
     case .discard(let job):
-      discard(job, ticket: ticket, at: now, into: &effects)
+      discard(job, by: header.client, ticket: ticket, at: now, into: &effects)
+    case .remove(let job):
+      remove(job, by: header.client, ticket: ticket, at: now, into: &effects)
     case .workers:
       reply(.success(.workers(workerList(at: now, for: header))), to: ticket, into: &effects)
     case .drain(let name):
@@ -98,13 +95,15 @@ extension Coordinator {
     case .mesh:
       reply(.success(.mesh(meshStatus(at: now))), to: ticket, into: &effects)
     case .events(let request):
-      let found = events.read(request)
+      let owner = header.role == .client ? header.client : nil
+      let found = read(request, ofJobsOf: owner)
       guard found.isNothing else {
-        return reply(.success(.events(found)), to: ticket, into: &effects)
+        return reply(.success(.events(stamped(found, at: now))), to: ticket, into: &effects)
       }
       park(
         ParkedCall(
-          request: request, ticket: ticket, client: header.client, until: now + header.remaining),
+          request: request, ticket: ticket, client: header.client, owner: owner,
+          until: now + header.remaining),
         at: now, into: &effects)
     }
   }
@@ -112,7 +111,8 @@ extension Coordinator {
   /// Workers as somebody may see them: whose job they work for is told to its client and to those who
   /// see all.
   private func workerList(at now: Duration, for header: CallHeader) -> [WorkerStatus] {
-    workerList(at: now).map { worker in
+    // The newest losses, as many as there is room for.
+    (workerList(at: now) + lost.told(at: now)).prefix(Limits.workersMaximum).map { worker in
       guard header.role == .client, let job = worker.job, !owns(job, header) else { return worker }
       var worker = worker
       (worker.job, worker.vranks) = (nil, [])
@@ -140,6 +140,14 @@ extension Coordinator {
     CallFailure(.notFound, "no job \(job) here; `attnmesh jobs` lists those there are")
   }
 
+  /// - Parameter owner: whoever sees the events of its own jobs only; nil for one that sees all.
+  private func read(_ request: EventsRequest, ofJobsOf owner: String?) -> EventsReply {
+    guard let owner, request.job == nil else { return events.read(request) }
+    // Not looked for until there is an event.
+    lazy var own = Set(jobs.filter { $0.client == owner }.map(\.id))
+    return events.read(request) { job in job.map { own.contains($0) } ?? false }
+  }
+
   private func result(of record: JobRecord, at now: Duration) -> CallOutcome {
     guard record.state == .done else {
       let why = record.reason.isEmpty ? "" : ": \(record.reason)"
@@ -147,7 +155,7 @@ extension Coordinator {
         CallFailure(.failedPrecondition, "job \(record.id) is \(record.state.name)\(why)"))
     }
     guard !record.isDiscarded else {
-      return .failure(CallFailure(.notFound, "the result of job \(record.id) is no longer kept"))
+      return .failure(CallFailure(.notFound, gone(record, at: now)))
     }
     return .success(
       .result(
@@ -167,8 +175,29 @@ extension Coordinator {
     reply(.success(.status(status(of: jobs[index], at: now))), to: ticket, into: &effects)
   }
 
+  private func stamped(_ reply: EventsReply, at now: Duration) -> EventsReply {
+    var reply = reply
+    reply.wallSeconds = wallSeconds(at: now)
+    return reply
+  }
+
+  /// When and why a result is no longer kept.
+  private func gone(_ record: JobRecord, at now: Duration) -> String {
+    let result = result(of: record)
+    let why =
+      switch result.state {
+      case .expired:
+        "; the coordinator keeps results for \(span(configuration.retention)) (--retention)"
+      case .discarded where result.at == nil: " or has expired"
+      default: ""
+      }
+    let verb = result.state == .expired ? "" : "was "
+    return "the result of job \(record.id) is no longer kept: it \(verb)\(result.line)\(why);"
+      + " submit the job again"
+  }
+
   private mutating func discard(
-    _ job: JobID, ticket: Ticket, at now: Duration, into effects: inout [Effect]
+    _ job: JobID, by client: String, ticket: Ticket, at now: Duration, into effects: inout [Effect]
   ) {
     guard let index = index(of: job) else {
       return reply(.failure(unknown(job)), to: ticket, into: &effects)
@@ -178,7 +207,7 @@ extension Coordinator {
         .failedPrecondition, "job \(job) is \(jobs[index].state.name); cancel it first")
       return reply(.failure(failure), to: ticket, into: &effects)
     }
-    drop(index, at: now, into: &effects)
+    drop(index, ResultStatus(.discarded, client: client), at: now, into: &effects)
     save(index)
     reply(.success(.status(status(of: jobs[index], at: now))), to: ticket, into: &effects)
   }
@@ -211,13 +240,13 @@ extension Coordinator {
     let margin = Duration.milliseconds(200)
     var waiting: [ParkedCall] = []
     for var call in parked {
-      let found = events.read(call.request)
+      let found = read(call.request, ofJobsOf: call.owner)
       if found.isNothing, now + margin < call.until {
         // What isn't for it is looked through once.
-        call.request.after = found.next
+        (call.request.after, call.request.term) = (found.next, found.term)
         waiting.append(call)
       } else {
-        effects.append(.reply(.success(.events(found)), to: call.ticket))
+        effects.append(.reply(.success(.events(stamped(found, at: now))), to: call.ticket))
       }
     }
     parked = waiting

@@ -238,11 +238,17 @@ extension Coordinator {
   }
 
   /// Gives back a terminal job's room in the store.
-  mutating func drop(_ index: Int, at now: Duration, into effects: inout [Effect]) {
+  mutating func drop(
+    _ index: Int, _ result: ResultStatus, at now: Duration, into effects: inout [Effect]
+  ) {
     guard !jobs[index].isDiscarded else { return }
     jobs[index].isDiscarded = true
+    jobs[index].lastResult = ResultStatus(
+      result.state, at: wallSeconds(at: now), client: result.client)
     save(index)
-    observe(Observation(.jobDiscarded, job: jobs[index].id), at: now, into: &effects)
+    let why = result.client.isEmpty ? result.state.name : "by \(result.client)"
+    observe(
+      Observation(.jobDiscarded, job: jobs[index].id, detail: why), at: now, into: &effects)
     effects.append(.store(.drop(jobs[index].id, keepResult: false)))
   }
 
@@ -261,7 +267,7 @@ extension Coordinator {
           index, "no tensor bytes for \(tenths(now - job.lastUpload)) s", at: now, into: &effects)
       } else if job.state == .done, let ended = job.endedAt, now - ended >= configuration.retention
       {
-        drop(index, at: now, into: &effects)
+        drop(index, ResultStatus(.expired), at: now, into: &effects)
       }
     }
     // Old tombstones go first; a job that holds bytes is never forgotten.

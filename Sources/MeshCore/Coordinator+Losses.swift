@@ -29,6 +29,7 @@ extension Coordinator {
     into effects: inout [Effect]
   ) {
     guard let place = members.firstIndex(where: { $0.id == worker }) else { return }
+    if loss != .left { noteLost(status(of: members[place], at: now), reason: reason, at: now) }
     let member = members.remove(at: place)
     if loss.mayReturn {
       missing.add(worker, name: member.name, until: now + Limits.returnTimeout)

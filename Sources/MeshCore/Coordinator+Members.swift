@@ -110,6 +110,7 @@ extension Coordinator {
       var member = Member(hello: hello, lastHeard: now)
       member.isCordoned = cordons.decision(on: hello.name) ?? hello.isCordoned
       members.insert(member, at: place)
+      lost.forget(hello.name)
       let cordon = member.isCordoned ? ", cordoned" : ""
       observe(
         Observation(

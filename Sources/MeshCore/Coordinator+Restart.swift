@@ -9,7 +9,8 @@ extension Coordinator {
       jobs.append(JobRecord(image, gap: .milliseconds(Int64(gap * 1_000)), at: now))
       nextNumber = max(nextNumber, image.number + 1)
       let request = SubmitRequest(
-        spec: image.spec, deadlineSeconds: image.deadlineSeconds, isProtected: image.isProtected)
+        spec: image.spec, deadlineSeconds: image.deadlineSeconds, isProtected: image.isProtected,
+        name: image.name ?? "")
       replies.remember(
         .submit(request), id: image.request, .success(.submitted(submitReply(jobs[jobs.count - 1])))
       )
@@ -63,13 +64,28 @@ extension Coordinator {
     guard jobs[index].state == .running else { return }
     // Of those that were cut off it was told already.
     for worker in late where !run.openRanks(of: worker).isEmpty && !missing.contains(worker) {
-      let name = run.participant(worker).map { run.participants[$0].identity.name } ?? "\(worker)"
+      let identity = run.participant(worker).map { run.participants[$0].identity }
+      let reason = "it did not come back to the restarted coordinator"
       observe(
-        Observation(
-          .workerLost, worker: name, detail: "it did not come back to the restarted coordinator"),
-        at: now, into: &effects)
+        Observation(.workerLost, worker: identity?.name ?? "\(worker)", detail: reason), at: now,
+        into: &effects)
+      if let identity {
+        noteLost(
+          WorkerStatus(identity, silentSeconds: run.rejoinTimeout.seconds), reason: reason, at: now)
+      }
     }
     giveUp(late, of: index, because: "it did not come back", at: now, into: &effects)
+  }
+}
+
+extension WorkerStatus {
+  /// What is known of a worker that took part in a job and hasn't been heard since.
+  fileprivate init(_ identity: JobImage.Participant, silentSeconds: Double) {
+    self.init(
+      worker: identity.worker, name: identity.name, processID: identity.processID,
+      numerics: identity.numerics, level: identity.level, threads: identity.threads, memoryBytes: 0,
+      residentBytes: 0, endpoint: "", silentSeconds: silentSeconds, job: nil, vranks: [],
+      standing: .lost)
   }
 }
 

@@ -10,11 +10,23 @@ extension Coordinator {
       job: record.id, client: record.client, state: state, reason: reason,
       spec: record.spec, folded: record.run?.folded ?? 0, total: record.run?.total ?? 0,
       ageSeconds: (now - record.submittedAt).seconds,
-      wallSeconds: record.startedAt.map { (end - $0).seconds } ?? 0)
+      wallSeconds: record.startedAt.map { (end - $0).seconds } ?? 0,
+      name: record.name, submittedAt: record.submittedWall,
+      deadlineAt: record.deadline.map { wallSeconds(at: $0) },
+      result: state == .done ? result(of: record) : ResultStatus(.none))
+  }
+
+  /// What has become of a job's result.
+  func result(of record: JobRecord) -> ResultStatus {
+    guard record.state == .done else { return ResultStatus(.none) }
+    if record.isDiscarded { return record.lastResult ?? ResultStatus(.discarded) }
+    if record.isResultMissing { return ResultStatus(.missing) }
+    return ResultStatus(
+      .kept, at: record.endedAt.map { wallSeconds(at: $0 + configuration.retention) })
   }
 
   /// An end that is not on disk is not told: after a crash it would not have happened.
-  private func onDisk(_ record: JobRecord) -> (state: JobState, reason: String) {
+  func onDisk(_ record: JobRecord) -> (state: JobState, reason: String) {
     let state =
       record.state.isTerminal && !record.isEndOnDisk ? record.stateBefore : record.state
     guard commits.isFailing, !state.isTerminal else {

@@ -5,6 +5,10 @@ extension Coordinator {
     into effects: inout [Effect]
   ) {
     let spec = request.spec
+    if let problem = problem(withJobName: request.name) {
+      let failure = CallFailure(.invalidArgument, "the job's name: \(problem)")
+      return reply(.failure(failure), to: ticket, into: &effects)
+    }
     if let failure = refusal(of: spec, client: client) {
       return reply(.failure(failure), to: ticket, into: &effects)
     }
@@ -17,13 +21,16 @@ extension Coordinator {
     let job = JobID(high: random.next(), low: random.next())
     var record = JobRecord(
       id: job, number: nextNumber, client: client, request: ticket.request, submit: request,
-      estimate: estimate, at: now)
+      estimate: estimate, at: now, wallSeconds: wallSeconds(at: now))
     nextNumber += 1
     record.waiting = [ticket]
     jobs.append(record)
     save(jobs.endIndex - 1)
     observe(
-      Observation(.jobSubmitted, job: job, detail: "by \(client)"), at: now, into: &effects)
+      Observation(
+        .jobSubmitted, job: job,
+        detail: "by \(client)" + (request.name.isEmpty ? "" : ": \(request.name)")), at: now,
+      into: &effects)
     effects.append(.store(.create(job, spec, client: client)))
   }
 
@@ -129,13 +136,33 @@ extension Coordinator {
       save(index)
       endIfFinished(index, at: now, into: &effects)
     case .dropped: break
+    case .found(let job):
+      guard let index = index(of: job), jobs[index].isResultMissing else { return }
+      jobs[index].isResultMissing = false
+      observe(Observation(.resultFound, job: job), at: now, into: &effects)
     case .failed(let job, let failure):
-      guard let index = index(of: job), !jobs[index].state.isTerminal else { return }
+      guard let index = index(of: job) else { return }
+      guard !jobs[index].state.isTerminal else {
+        return missResult(index, failure, at: now, into: &effects)
+      }
       observe(
         Observation(.storeAlarm, job: job, detail: failure.message), at: now, into: &effects)
       answer(index, .failure(failure), into: &effects)
       fail(index, failure.message, at: now, into: &effects)
     }
+  }
+
+  /// Of a job that is done the store has nothing: its files may come yet.
+  private mutating func missResult(
+    _ index: Int, _ failure: CallFailure, at now: Duration, into effects: inout [Effect]
+  ) {
+    guard jobs[index].state == .done, !jobs[index].isDiscarded, !jobs[index].isResultMissing,
+      failure.code == .dataLoss
+    else { return }
+    jobs[index].isResultMissing = true
+    observe(
+      Observation(.resultMissing, job: jobs[index].id, detail: failure.message), at: now,
+      into: &effects)
   }
 
   /// Replies to everyone who waits for the job's next state.

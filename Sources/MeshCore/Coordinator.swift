@@ -30,6 +30,8 @@ package struct Coordinator: Sendable {
     case commitFailed(UInt64, reason: String)
     /// The shell saw something that belongs among the events.
     case noted(Observation)
+    /// What the clock on the wall says, in seconds since 1970: it may have been set.
+    case clock(Double)
     case tick
   }
 
@@ -101,10 +103,11 @@ package struct Coordinator: Sendable {
   var members: [Member] = []
   var fenced = FencedWorkers()
   var missing = MissingWorkers()
+  var lost = LostWorkers()
   var cordons = Cordons()
   /// In order of submit.
   var jobs: [JobRecord] = []
-  var events = EventLog()
+  var events: EventLog
   var replies = ReplyCache()
   var commits = CommitQueue()
   var parked: [ParkedCall] = []
@@ -114,19 +117,25 @@ package struct Coordinator: Sendable {
   var nextNumber = 1
   var random: SplitMix64
   var lastTick: Duration?
+  /// What the clock on the wall is ahead of `now`.
+  private var wallAhead: Double
   var loopLag = LoopLag()
   var gathering = Gathering()
   /// Whether the jobs of an earlier coordinator wait to be taken up.
   private var isRestart: Bool
 
-  /// - Parameter images: what is on disk of the jobs of earlier coordinators, in order of submit. They
-  ///   are taken up with the first event.
+  /// - Parameters:
+  ///   - images: what is on disk of the jobs of earlier coordinators, in order of submit. They are
+  ///     taken up with the first event.
+  ///   - events: what is left of what they saw, in order and without gaps.
   package init(
-    configuration: Configuration, images: [JobImage] = [], at now: Duration = .zero,
-    defect: Defect? = nil
+    configuration: Configuration, images: [JobImage] = [], events: [RecordedEvent] = [],
+    at now: Duration = .zero, defect: Defect? = nil
   ) {
     self.configuration = configuration
     startedAt = now
+    wallAhead = configuration.wallSeconds - now.seconds
+    self.events = EventLog(term: configuration.term, earlier: events)
     self.defect = defect
     random = SplitMix64(seed: configuration.seed)
     isRestart = !images.isEmpty
@@ -160,6 +169,8 @@ package struct Coordinator: Sendable {
       commitFailed(number, reason: reason, at: now, into: &effects)
     case .noted(let observation):
       observe(observation, at: now, into: &effects)
+    case .clock(let seconds):
+      if seconds.isFinite { wallAhead = seconds - now.seconds }
     case .tick:
       tick(at: now, into: &effects)
     }
@@ -177,11 +188,15 @@ package struct Coordinator: Sendable {
     relieveDraining(at: now, into: &effects)
     employIdle(at: now, into: &effects)
     expireJobs(at: now, into: &effects)
+    lost.expire(at: now)
     letGoDrained(at: now, into: &effects)
   }
 
-  func wallSeconds(at now: Duration) -> Double {
-    configuration.wallSeconds + (now - startedAt).seconds
+  func wallSeconds(at now: Duration) -> Double { wallAhead + now.seconds }
+
+  /// The events after this one, for whoever keeps them longer than the process.
+  package func events(after sequence: UInt64) -> ArraySlice<RecordedEvent> {
+    events.all(after: sequence)
   }
 
   mutating func mintEpoch() -> Epoch {
@@ -194,7 +209,7 @@ package struct Coordinator: Sendable {
   mutating func observe(
     _ observation: Observation, at now: Duration, into effects: inout [Effect]
   ) {
-    events.append(observation, at: now)
+    events.append(observation, at: now, wallSeconds: wallSeconds(at: now))
     effects.append(.observe(observation))
   }
 
@@ -236,6 +251,8 @@ package enum StoreEvent: Hashable, Sendable {
   case stored(JobID, VRank, Epoch)
   case finished(JobID, output: Digest, logSumExp: Digest)
   case dropped(JobID)
+  /// A result that was missing is there.
+  case found(JobID)
   /// The store can't go on with a job: disk full, I/O error, bytes missing.
   case failed(JobID, CallFailure)
 }

@@ -27,6 +27,13 @@ package struct JobImage: Sendable, Codable, Hashable {
   package var logSumExpDigest: Digest?
   /// Only the tombstone is left.
   package var isDiscarded: Bool
+  // Since version 0.2; images of earlier ones lack them.
+  /// What people call it.
+  package var name: String?
+  /// By the clock on the wall, in seconds since 1970.
+  package var submittedAt: Double?
+  /// What became of the result, once it isn't kept any more.
+  package var lastResult: ResultStatus?
 
   /// The table of a job that has been given workers, and what is final of it.
   package struct Run: Sendable, Codable, Hashable {

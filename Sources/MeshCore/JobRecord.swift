@@ -13,6 +13,10 @@ struct JobRecord: Sendable {
   let deadlineSeconds: Double
   let estimate: MemoryEstimate
   let submittedAt: Duration
+  /// What people call it; empty for nothing.
+  let name: String
+  /// By the clock on the wall, in seconds since 1970.
+  let submittedWall: Double
 
   private(set) var state = JobState.uploading
   /// Before it became what it is.
@@ -35,10 +39,15 @@ struct JobRecord: Sendable {
   var logSumExpDigest: Digest?
   /// The store has dropped everything of it: only the tombstone is left.
   var isDiscarded = false
+  /// What became of the result, once it isn't kept any more; nil also where an earlier version let it
+  /// go.
+  var lastResult: ResultStatus?
+  /// The result should be in the store and isn't.
+  var isResultMissing = false
 
   init(
     id: JobID, number: Int, client: String, request: RequestID, submit: SubmitRequest,
-    estimate: MemoryEstimate, at now: Duration
+    estimate: MemoryEstimate, at now: Duration, wallSeconds: Double
   ) {
     self.id = id
     self.number = number
@@ -50,6 +59,8 @@ struct JobRecord: Sendable {
     deadlineSeconds = submit.deadlineSeconds.isFinite ? submit.deadlineSeconds : 0
     self.estimate = estimate
     submittedAt = now
+    name = submit.name
+    submittedWall = wallSeconds
     lastUpload = now
   }
 
@@ -94,7 +105,8 @@ extension JobRecord {
       ageSeconds: (now - submittedAt).seconds, writtenAt: writtenAt, state: state, reason: reason,
       workerBytes: estimate.workerBytes, inputs: inputs,
       run: run?.image(ageSeconds: startedAt.map { (now - $0).seconds } ?? 0),
-      outputDigest: outputDigest, logSumExpDigest: logSumExpDigest, isDiscarded: isDiscarded)
+      outputDigest: outputDigest, logSumExpDigest: logSumExpDigest, isDiscarded: isDiscarded,
+      name: name.isEmpty ? nil : name, submittedAt: submittedWall, lastResult: lastResult)
   }
 
   /// The job as it was when the image was written.
@@ -110,6 +122,8 @@ extension JobRecord {
     deadlineSeconds = image.deadlineSeconds
     estimate = MemoryEstimate(workerBytes: image.workerBytes, diskBytes: image.spec.storeBytes)
     submittedAt = now - gap - .milliseconds(Int64(image.ageSeconds * 1_000))
+    name = image.name ?? ""
+    submittedWall = image.submittedAt ?? image.writtenAt - image.ageSeconds
     lastUpload = now
     (stateBefore, state) = (image.state, image.state)
     isEndOnDisk = image.state.isTerminal
@@ -125,5 +139,6 @@ extension JobRecord {
     outputDigest = image.outputDigest
     logSumExpDigest = image.logSumExpDigest
     isDiscarded = image.isDiscarded
+    lastResult = image.lastResult
   }
 }

@@ -99,7 +99,14 @@ extension Limits {
       Bound(
         "callersKeptMaximum", callersKeptMaximum, "connections", "of clients that can be replied to"
       ),
-      Bound("eventsKeptMaximum", eventsKeptMaximum, "events", "kept at least"),
+      Bound(
+        "eventsKeptMaximum", eventsKeptMaximum, "events", "kept at least, with --store on disk too"),
+      Bound("jobsPerPageMaximum", jobsPerPageMaximum, "jobs", "in one reply; more are asked for"),
+      Bound(
+        "candidatesToldMaximum", candidatesToldMaximum, "jobs",
+        "told that the beginning of an id may mean"),
+      Bound("lostWorkersKeptMaximum", lostWorkersKeptMaximum, "workers", "told of as lost"),
+      Bound("lostWorkersKept", lostWorkersKept, "for which a lost worker is told of"),
       Bound("eventsPerReplyMaximum", eventsPerReplyMaximum, "events", "in one reply"),
       Bound("alarmsToldMaximum", alarmsToldMaximum, "alarms", "told by status"),
       Bound("cordonsKeptMaximum", cordonsKeptMaximum, "workers", "whose cordons are remembered"),

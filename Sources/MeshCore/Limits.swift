@@ -30,6 +30,13 @@ package enum Limits {
   package static let parkedCallsPerClientMaximum = queuedJobsPerClientMaximum + 16
   package static let callersKeptMaximum = 1_024
   package static let eventsKeptMaximum = 4_096
+  /// Jobs that one list tells; more are on the next page.
+  package static let jobsPerPageMaximum = 100
+  /// Jobs told of that an ambiguous beginning of an id may mean.
+  package static let candidatesToldMaximum = 8
+  /// Workers that were lost and are still told of, and for how long.
+  package static let lostWorkersKeptMaximum = 64
+  package static let lostWorkersKept: Duration = .seconds(3_600)
   package static let eventsPerReplyMaximum = 256
   /// Events of trouble that a look at the mesh tells.
   package static let alarmsToldMaximum = 8

@@ -9,6 +9,7 @@ package enum Method: UInt8, Sendable, CaseIterable {
   case cancel = 5
   case result = 6
   case discard = 7
+  case remove = 15
   // Service Mesh, on the control socket.
   case workers = 8
   case events = 9
@@ -29,6 +30,7 @@ package enum Method: UInt8, Sendable, CaseIterable {
     case .cancel: "Jobs.Cancel"
     case .result: "Jobs.Result"
     case .discard: "Jobs.Discard"
+    case .remove: "Jobs.Remove"
     case .workers: "Mesh.Workers"
     case .events: "Mesh.Events"
     case .drain: "Mesh.Drain"
@@ -45,7 +47,7 @@ package enum Method: UInt8, Sendable, CaseIterable {
   /// Who may call it. Deny by default: a role that isn't listed is refused.
   package var roles: [Role] {
     switch self {
-    case .submit, .start, .result, .discard, .upload, .read: [.client, .operator]
+    case .submit, .start, .result, .discard, .remove, .upload, .read: [.client, .operator]
     case .status, .list, .workers, .events: [.client, .operator, .viewer]
     // It tells of everybody's jobs.
     case .mesh: [.operator, .viewer]
@@ -57,7 +59,7 @@ package enum Method: UInt8, Sendable, CaseIterable {
   /// Whether a repeated request id is answered from the kept reply instead of being done again.
   package var isKept: Bool {
     switch self {
-    case .submit, .start, .cancel, .discard, .drain, .cordon: true
+    case .submit, .start, .cancel, .discard, .remove, .drain, .cordon: true
     case .status, .list, .result, .workers, .events, .mesh, .upload, .read: false
     }
   }
@@ -122,10 +124,12 @@ package enum CallRequest: Hashable, Sendable {
   case submit(SubmitRequest)
   case start(JobID)
   case status(JobID)
-  case list
+  case list(ListRequest = ListRequest())
   case cancel(JobID)
   case result(JobID)
   case discard(JobID)
+  /// Forget a job that has ended.
+  case remove(JobID)
   case workers
   case events(EventsRequest)
   /// Relieve the worker of this name of what it hosts, and let it end.
@@ -143,6 +147,7 @@ package enum CallRequest: Hashable, Sendable {
     case .cancel: .cancel
     case .result: .result
     case .discard: .discard
+    case .remove: .remove
     case .workers: .workers
     case .events: .events
     case .drain: .drain
@@ -156,7 +161,7 @@ package enum CallRequest: Hashable, Sendable {
 package enum CallReply: Hashable, Sendable {
   case submitted(SubmitReply)
   case status(JobStatus)
-  case jobs([JobSummary])
+  case jobs(JobPage)
   case result(ResultReply)
   case workers([WorkerStatus])
   case events(EventsReply)
@@ -170,12 +175,25 @@ package struct SubmitRequest: Hashable, Sendable {
   package var deadlineSeconds: Double
   /// Whether state is copied and checkpointed while the job runs: without, losing a worker ends it.
   package var isProtected: Bool
+  /// What people call it: printable, at most `Limits.nameBytesMaximum` bytes; empty for none.
+  package var name: String
 
-  package init(spec: AttentionJob, deadlineSeconds: Double, isProtected: Bool = true) {
+  package init(
+    spec: AttentionJob, deadlineSeconds: Double, isProtected: Bool = true, name: String = ""
+  ) {
     self.spec = spec
     self.deadlineSeconds = deadlineSeconds
     self.isProtected = isProtected
+    self.name = name
   }
+}
+
+/// What is wrong with a name that a job should have; nil for nothing.
+package func problem(withJobName name: String) -> String? {
+  if name.utf8.count > Limits.nameBytesMaximum {
+    return "it has \(name.utf8.count) bytes; \(Limits.nameBytesMaximum) are the limit"
+  }
+  return printable(name) == name ? nil : "it has characters that can't be printed"
 }
 
 /// The job was admitted: where to send its tensors, and what it will take.
@@ -212,10 +230,14 @@ package struct EventsRequest: Hashable, Sendable {
   package var after: UInt64
   /// Only events of this job; nil for all.
   package var job: JobID?
+  /// Of the coordinator that numbered `after`; 0 for the one that is asked. A coordinator goes on from
+  /// what is kept of an earlier one's events, and may give numbers again that nothing is kept of.
+  package var term: UInt64
 
-  package init(after: UInt64, job: JobID?) {
+  package init(after: UInt64, job: JobID?, term: UInt64 = 0) {
     self.after = after
     self.job = job
+    self.term = term
   }
 }
 
@@ -225,11 +247,16 @@ package struct EventsReply: Hashable, Sendable {
   package var next: UInt64
   /// Events that were dropped before they could be read.
   package var missed: UInt64
+  /// Of the coordinator that answers: another than before when it was restarted.
+  package var term: UInt64
+  /// When it answers, in seconds since 1970 by its clock.
+  package var wallSeconds = 0.0
 
-  package init(events: [RecordedEvent], next: UInt64, missed: UInt64) {
+  package init(events: [RecordedEvent], next: UInt64, missed: UInt64, term: UInt64 = 0) {
     self.events = events
     self.next = next
     self.missed = missed
+    self.term = term
   }
 
   /// Nothing that a caller has waited for.

@@ -30,13 +30,13 @@ extension Observation.Kind {
     switch self {
     case .jobFailed, .storeAlarm, .keysUnreadable: .error
     case .workerRefused, .workerLost, .tileRefused, .copyRefused, .straggler, .coordinatorLate,
-      .checkpointAlarm, .accessRefused:
+      .checkpointAlarm, .accessRefused, .resultMissing:
       .warning
     case .jobCancelled, .rehosted, .restored, .staleRefused, .coordinatorRestarted,
-      .workerDraining, .workerCordoned, .workerUncordoned, .keysChanged:
+      .workerDraining, .workerCordoned, .workerUncordoned, .keysChanged, .resultFound:
       .notice
     case .started, .workerJoined, .workerLeft, .jobSubmitted, .jobQueued, .jobStarted, .jobDone,
-      .jobDiscarded, .vrankFinal, .assigned, .released, .handOver:
+      .jobDiscarded, .jobRemoved, .vrankFinal, .assigned, .released, .handOver:
       .info
     case .sourceChanged: .debug
     case .messageDropped: .trace

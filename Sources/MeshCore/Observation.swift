@@ -58,6 +58,12 @@ package struct Observation: Hashable, Sendable {
     case started = 40
     /// The list of keys can't be read: the one from before stays in force.
     case keysUnreadable = 41
+    /// A job that had ended was forgotten, since somebody asked for it.
+    case jobRemoved = 50
+    /// The result of a job isn't in the store, though nobody let it go.
+    case resultMissing = 51
+    /// It is there again.
+    case resultFound = 52
 
     /// Whether it belongs to the ordinary course of a job, or comes in great number.
     var isMinor: Bool {
@@ -105,70 +111,11 @@ package struct Observation: Hashable, Sendable {
       case .workerUncordoned: "worker-uncordoned"
       case .started: "started"
       case .keysUnreadable: "keys-unreadable"
+      case .jobRemoved: "job-removed"
+      case .resultMissing: "result-missing"
+      case .resultFound: "result-found"
       }
     }
-  }
-}
-
-/// An observation with its place in the coordinator's log.
-package struct RecordedEvent: Hashable, Sendable {
-  /// 1 for the first since the coordinator started.
-  package var sequence: UInt64
-  /// Since the coordinator started.
-  package var seconds: Double
-  package var observation: Observation
-
-  package init(sequence: UInt64, seconds: Double, observation: Observation) {
-    self.sequence = sequence
-    self.seconds = seconds
-    self.observation = observation
-  }
-}
-
-/// The last events, with numbers that never repeat.
-package struct EventLog: Sendable {
-  private var events: [RecordedEvent] = []
-  private var last: UInt64 = 0
-
-  package init() {}
-
-  mutating func append(_ observation: Observation, at now: Duration) {
-    last += 1
-    events.append(RecordedEvent(sequence: last, seconds: now.seconds, observation: observation))
-    if events.count >= 2 * Limits.eventsKeptMaximum {
-      events.removeFirst(events.count - Limits.eventsKeptMaximum)
-    }
-  }
-
-  /// The newest events without those that come in great number and say little, oldest first.
-  func last(_ count: Int) -> [RecordedEvent] {
-    var found: [RecordedEvent] = []
-    for event in events.reversed() where !event.observation.kind.isMinor {
-      guard found.count < count else { break }
-      found.append(event)
-    }
-    return found.reversed()
-  }
-
-  /// The last events that tell of trouble, the newest last.
-  func alarms() -> [RecordedEvent] {
-    events.reversed().lazy.filter { $0.observation.kind.level <= .warning }
-      .prefix(Limits.alarmsToldMaximum).reversed()
-  }
-
-  /// Events after a position, at most `Limits.eventsPerReplyMaximum`.
-  func read(_ request: EventsRequest) -> EventsReply {
-    let oldest = events.first?.sequence ?? last + 1
-    // Any number may be asked for, also the largest there is.
-    let missed = request.after < oldest - 1 ? oldest - 1 - request.after : 0
-    var found: [RecordedEvent] = []
-    var next = min(max(request.after, oldest - 1), last)
-    for event in events.suffix(Int(last - next)) {
-      guard found.count < Limits.eventsPerReplyMaximum else { break }
-      next = event.sequence
-      if request.job == nil || event.observation.job == request.job { found.append(event) }
-    }
-    return EventsReply(events: found, next: next, missed: missed)
   }
 }
 

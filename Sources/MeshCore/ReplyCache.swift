@@ -75,5 +75,7 @@ struct ParkedCall: Sendable {
   var request: EventsRequest
   let ticket: Coordinator.Ticket
   let client: String
+  /// Whose jobs' events it may see; nil for all.
+  let owner: String?
   let until: Duration
 }

@@ -46,10 +46,17 @@ package struct JobSummary: Hashable, Sendable {
   package var ageSeconds: Double
   /// From plan start to last fold, or until now.
   package var wallSeconds: Double
+  /// Given at submit, for people; empty for none.
+  package var name: String
+  /// Seconds since 1970: when it was submitted, and when it fails; nil without a deadline.
+  package var submittedAt: Double
+  package var deadlineAt: Double?
+  package var result: ResultStatus
 
   package init(
     job: JobID, client: String, state: JobState, reason: String, spec: AttentionJob, folded: Int,
-    total: Int, ageSeconds: Double, wallSeconds: Double
+    total: Int, ageSeconds: Double, wallSeconds: Double, name: String = "", submittedAt: Double,
+    deadlineAt: Double? = nil, result: ResultStatus = ResultStatus(.none)
   ) {
     self.job = job
     self.client = client
@@ -60,6 +67,10 @@ package struct JobSummary: Hashable, Sendable {
     self.total = total
     self.ageSeconds = ageSeconds
     self.wallSeconds = wallSeconds
+    self.name = name
+    self.submittedAt = submittedAt
+    self.deadlineAt = deadlineAt
+    self.result = result
   }
 }
 
@@ -191,11 +202,13 @@ package struct WorkerStatus: Hashable, Sendable {
   package var job: JobID?
   package var vranks: [VRank]
   package var standing: WorkerStanding
+  /// When and why it was lost; nil for one that is here.
+  package var loss: WorkerLoss?
 
   package init(
     worker: WorkerID, name: String, processID: Int, numerics: String, level: String, threads: Int,
     memoryBytes: Int, residentBytes: Int, endpoint: String, silentSeconds: Double, job: JobID?,
-    vranks: [VRank], standing: WorkerStanding
+    vranks: [VRank], standing: WorkerStanding, loss: WorkerLoss? = nil
   ) {
     self.worker = worker
     self.name = name
@@ -210,7 +223,25 @@ package struct WorkerStatus: Hashable, Sendable {
     self.job = job
     self.vranks = vranks
     self.standing = standing
+    self.loss = loss
   }
+}
+
+/// When and why a worker was lost.
+package struct WorkerLoss: Hashable, Sendable {
+  /// Seconds since 1970.
+  package var at: Double
+  package var reason: String
+
+  package init(at: Double, reason: String) {
+    self.at = at
+    self.reason = reason
+  }
+}
+
+extension [WorkerStatus] {
+  /// Without those that were lost.
+  package var present: [WorkerStatus] { filter { $0.standing != .lost } }
 }
 
 /// What may be asked of a worker.
@@ -222,6 +253,8 @@ package enum WorkerStanding: UInt8, Sendable, CaseIterable, Codable {
   case draining = 3
   /// Keeps what it has and is given nothing new.
   case cordoned = 4
+  /// Isn't here any more: it was lost, and hasn't come back.
+  case lost = 5
 
   package var name: String {
     switch self {
@@ -229,6 +262,7 @@ package enum WorkerStanding: UInt8, Sendable, CaseIterable, Codable {
     case .spare: "spare"
     case .draining: "draining"
     case .cordoned: "cordoned"
+    case .lost: "lost"
     }
   }
 }

@@ -112,7 +112,7 @@ extension CoordinatorReport {
     let workers = snapshot.workers
     text.gauge(
       "attnmesh_workers", "Workers that are there, by standing.",
-      WorkerStanding.allCases.map { standing in
+      WorkerStanding.allCases.filter { $0 != .lost }.map { standing in
         let count = workers.count { $0.status.standing == standing }
         return Sample("standing", standing.name, Double(count))
       })

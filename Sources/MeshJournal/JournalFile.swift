@@ -1,7 +1,7 @@
 internal import Glibc
 
 /// The database's file, before SQLite has it: for this user alone, and no link to elsewhere.
-enum JournalFile {
+package enum JournalFile {
   static func prepare(_ path: String) throws(JournalError) {
     var status = stat()
     // Not opened when it exists: closing it again would take SQLite's locks with it.
@@ -26,10 +26,15 @@ enum JournalFile {
     let file = open(path, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0o600)
     guard file >= 0 else { throw failure(path) }
     close(file)
-    let name = path.lastIndex(of: "/") ?? path.startIndex
-    let directory = open(String(path[..<name]), O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    let directory = open(Self.directory(of: path), O_RDONLY | O_DIRECTORY | O_CLOEXEC)
     defer { if directory >= 0 { close(directory) } }
     guard directory >= 0, fsync(directory) == 0 else { throw failure(path) }
+  }
+
+  /// The directory that a file is in, as a path: "." for a name alone.
+  package static func directory(of path: String) -> String {
+    guard let slash = path.lastIndex(of: "/") else { return "." }
+    return slash == path.startIndex ? "/" : String(path[..<slash])
   }
 
   private static func failure(_ path: String) -> JournalError {

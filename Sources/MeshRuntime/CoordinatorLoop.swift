@@ -11,6 +11,8 @@ final class CoordinatorLoop {
     case journal(Coordinator.Event)
     /// A local worker's process ended.
     case processEnded(name: String, reason: String)
+    /// Something that belongs among the events.
+    case noted(Observation)
     /// The list of keys was looked at.
     case keys(AllowGate.Change)
     case stop
@@ -23,6 +25,9 @@ final class CoordinatorLoop {
   private let context: Context
   /// Nil without a named store: then nothing outlives this process, and every commit succeeds.
   private let journal: JournalQueue?
+  /// Nil without a named store.
+  private let keeper: EventKeeper?
+  private var nextClock = MonotonicClock.now
   /// Nil where everybody is admitted.
   let gate: AllowGate?
   private let log: ObservationLog
@@ -54,7 +59,8 @@ final class CoordinatorLoop {
 
   init(
     core: Coordinator, router: OwnedSocket, context: Context, notices: Mailbox<Notice>,
-    orders: Mailbox<StoreLoop.Order>, journal: JournalQueue?, gate: AllowGate?,
+    orders: Mailbox<StoreLoop.Order>, journal: JournalQueue?, keeper: EventKeeper?,
+    gate: AllowGate?,
     keyReader: BackgroundQueue?,
     log: ObservationLog, board: StatusBoard<CoordinatorReport>?
   ) {
@@ -64,6 +70,7 @@ final class CoordinatorLoop {
     self.notices = notices
     self.orders = orders
     self.journal = journal
+    self.keeper = keeper
     self.gate = gate
     self.keyReader = keyReader
     self.log = log
@@ -79,10 +86,13 @@ final class CoordinatorLoop {
       try poller.wait(upTo: max(.zero, nextTick - MonotonicClock.now))
       for notice in notices.drain() {
         switch notice {
-        case .stop: return
+        case .stop:
+          keeper?.finish(core)
+          return
         case .store(let event): perform(.store(event))
         case .journal(let event): perform(event)
         case .processEnded(let name, let reason): processEnded(name, reason)
+        case .noted(let observation): perform(.noted(observation))
         case .keys(let change): receive(change)
         }
       }
@@ -96,12 +106,21 @@ final class CoordinatorLoop {
         Failpoint.pass("coordinator-tick")
         let lateness = MonotonicClock.now - nextTick
         checkGate()
+        tellClock()
         perform(.tick)
+        keeper?.keep(core)
         reporter?.publish(
           core, at: MonotonicClock.now, lateness: lateness, droppedMessages: droppedMessages)
         nextTick = MonotonicClock.now + interval
       }
     }
+  }
+
+  /// The clock on the wall may be set while this runs, as when a machine has just been started.
+  private func tellClock() {
+    guard MonotonicClock.now >= nextClock else { return }
+    nextClock = MonotonicClock.now + .seconds(5)
+    perform(.clock(WallClock.seconds))
   }
 
   private func passThroughShim(_ message: consuming Message) {

@@ -61,6 +61,7 @@ package final class CoordinatorService: Sendable {
   /// Binds the sockets and starts the threads.
   package init(_ configuration: Configuration) throws(MeshError) {
     let (directory, images, reopened) = try Self.store(configuration.store)
+    let kept = configuration.store.map { EventKeeper.open($0) }
     do throws(ZeroMQError) {
       let control = try Context()
       let data = try Context()
@@ -92,9 +93,15 @@ package final class CoordinatorService: Sendable {
         wallSeconds: WallClock.seconds)
       rules.isClosed = configuration.isClosed
       rules.isPersistent = directory.journal != nil
+      let now = MonotonicClock.now
+      let start = rules.wallSeconds - now.seconds
       let core = Coordinator(
-        configuration: rules, images: images, at: MonotonicClock.now)
+        configuration: rules, images: images,
+        events: kept?.events.map { RecordedEvent($0, start: start) } ?? [], at: now)
       let log = configuration.log
+      let keeper = try kept?.journal.map { journal throws(ZeroMQError) in
+        try EventKeeper(journal, after: kept?.events.last?.sequence ?? 0)
+      }
       let board = configuration.board
       let journal = try directory.journal.map { journal throws(ZeroMQError) in
         JournalQueue(journal, queue: try BackgroundQueue(name: "journal"))
@@ -103,8 +110,8 @@ package final class CoordinatorService: Sendable {
       let controlThread = try DedicatedThread(name: "control") {
         let loop = CoordinatorLoop(
           core: core, router: controlSocket.take(), context: control, notices: notices,
-          orders: orders, journal: journal, gate: gate, keyReader: keyReader, log: log, board: board
-        )
+          orders: orders, journal: journal, keeper: keeper, gate: gate, keyReader: keyReader,
+          log: log, board: board)
         end("control loop") { () throws(ZeroMQError) in try loop.run() }
       }
       let storeThread = try DedicatedThread(name: "store") {
@@ -122,6 +129,9 @@ package final class CoordinatorService: Sendable {
       self.journal = journal
       self.keyReader = keyReader
       threads = [controlThread, storeThread]
+      if let problem = kept?.problem {
+        _ = notices.post(.noted(Observation(.storeAlarm, detail: problem)))
+      }
     } catch {
       throw MeshError(
         .badInput, "the coordinator can't listen: \(error.description); is the address in use?")

@@ -133,7 +133,7 @@ package final class MeshClient {
     while MonotonicClock.now < end {
       guard case .workers(let workers) = try call(.workers, isCancelled: isCancelled).orThrow()
       else { break }
-      found = workers.count
+      found = workers.present.count
       if found >= count { return }
       // Returns as soon as one more joins.
       let request = EventsRequest(after: position, job: nil)

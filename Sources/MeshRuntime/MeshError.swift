@@ -5,6 +5,8 @@ package struct MeshError: Error, CustomStringConvertible {
     case jobFailed = 1
     case badInput = 2
     case unreachable = 3
+    /// As of timeout(1).
+    case timedOut = 124
     case interrupted = 130
   }
 

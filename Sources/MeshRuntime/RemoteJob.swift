@@ -15,14 +15,14 @@ package struct RemoteJob {
   ///   - admitted: told the job's id before the first byte is sent.
   package init(
     submitting inputs: JobInputs, deadlineSeconds: Double, isProtected: Bool = true,
-    client: MeshClient, isCancelled: @escaping () -> Bool,
+    name: String = "", client: MeshClient, isCancelled: @escaping () -> Bool,
     admitted: (SubmitReply) -> Void = { _ in },
     progress: (Int, Int) -> Void
   ) throws(MeshError) {
     self.client = client
     self.isCancelled = isCancelled
     let request = SubmitRequest(
-      spec: inputs.spec, deadlineSeconds: deadlineSeconds, isProtected: isProtected)
+      spec: inputs.spec, deadlineSeconds: deadlineSeconds, isProtected: isProtected, name: name)
     let outcome = try client.call(.submit(request), isCancelled: isCancelled)
     guard case .submitted(let reply) = try outcome.orThrow() else { throw Self.strange }
     id = reply.job
@@ -104,11 +104,15 @@ package struct RemoteJob {
   /// Follows the job to its end, also over a restart of its coordinator: one that was there may be
   /// away for as long as the client's patience lasts.
   ///
-  /// - Parameter progress: told the status as it changes.
+  /// - Parameters:
+  ///   - interval: after which it looks again, also when nothing has happened, for the progress.
+  ///   - progress: told the status as it changes.
   /// - Returns: the last status: done.
   /// - Throws: the job failed, was cancelled, or the coordinator is gone.
-  package func wait(progress: (JobStatus) -> Void) throws(MeshError) -> JobStatus {
-    var position: UInt64 = 0
+  package func wait(
+    interval: Duration = .milliseconds(400), progress: (JobStatus) -> Void
+  ) throws(MeshError) -> JobStatus {
+    var (position, term): (UInt64, UInt64) = (0, 0)
     // Whoever was admitted has talked to it.
     var wasKnown = !admission.storeEndpoint.isEmpty
     while true {
@@ -125,16 +129,16 @@ package struct RemoteJob {
       if status.summary.state == .done { return status }
       if let failure = Self.failure(status) { throw failure }
       // Returns at the next event of the job, or soon enough to redraw progress.
-      let request = EventsRequest(after: position, job: id)
+      let request = EventsRequest(after: position, job: id, term: term)
       let events = try? client.call(
-        .events(request), patience: .milliseconds(400), grace: .seconds(2),
+        .events(request), patience: interval, grace: .seconds(2),
         isCancelled: isCancelled)
       guard case .success(.events(let reply)) = events else {
         // Too many wait for events already, or nobody answers: look again in a while.
         sleep(seconds: 0.4)
         continue
       }
-      position = reply.next
+      (position, term) = (reply.next, reply.term)
     }
   }
 

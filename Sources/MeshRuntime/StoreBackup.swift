@@ -13,8 +13,11 @@ package enum StoreBackup {
     package var bytes: Int
     /// Jobs that were running and begin anew.
     package var requeued: [JobID] = []
-    /// Finished jobs whose results aren't in the store any more.
+    /// Finished jobs whose results aren't in the store yet.
     package var withoutResult: [JobID] = []
+    /// Jobs that wait and whose inputs aren't in the store yet: without them they fail when the
+    /// coordinator starts.
+    package var withoutInputs: [JobID] = []
   }
 
   /// Copies the journal of a store while its coordinator runs. The copy appears under its name once it
@@ -49,13 +52,13 @@ package enum StoreBackup {
       unlink(partial)
     }
     isWhole = true
-    guard sync(directory(of: path)) else { throw failure(path) }
+    guard sync(JournalFile.directory(of: path)) else { throw failure(path) }
     return Summary(
       term: contents.term, jobs: contents.entries.count, bytes: Int(status.st_size))
   }
 
-  /// Makes a store's journal from a backup. Directories of jobs that are in the store already belong to
-  /// it from then on. Jobs that were running begin anew: where they were since isn't known.
+  /// Makes a store's journal from a backup. Directories of jobs belong to it, whether they are there
+  /// already or come later: inputs before the coordinator starts, results when they are asked for. Jobs that were running begin anew: where they were since isn't known.
   package static func restore(_ path: String, to store: String) throws(MeshError) -> Summary {
     let contents: Journal.Contents
     do throws(JournalError) {
@@ -78,8 +81,10 @@ package enum StoreBackup {
     for entry in contents.entries {
       var image = try JobImage(entry)
       if image.beginAnew() { summary.requeued.append(image.job) }
+      if image.needsInputs == true, access("\(store)/\(image.job)", F_OK) != 0 {
+        summary.withoutInputs.append(image.job)
+      }
       if image.state == .done, !image.isDiscarded, access("\(store)/\(image.job)", F_OK) != 0 {
-        image.isDiscarded = true
         summary.withoutResult.append(image.job)
       }
       entries.append(image.entry())
@@ -122,11 +127,6 @@ package enum StoreBackup {
       throw MeshError(
         .badInput, "\(path) is there already; give another name, or --force to replace it")
     }
-  }
-
-  private static func directory(of path: String) -> String {
-    guard let slash = path.lastIndex(of: "/") else { return "." }
-    return slash == path.startIndex ? "/" : String(path[..<slash])
   }
 
   /// Makes a file, or the names in a directory, durable.

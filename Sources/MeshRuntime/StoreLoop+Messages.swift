@@ -188,6 +188,7 @@ extension StoreLoop {
 
   /// The files of a job, for whom they concern: of others' jobs a client learns nothing.
   private func stored(_ job: JobID, _ header: CallHeader) throws(CallFailure) -> StoredJob {
+    try lookAgain(for: job, header)
     guard let stored = jobs[job], !stored.isDropped,
       header.role != .client || stored.client == header.client
     else {

@@ -24,6 +24,9 @@ package final class StoreLoop {
   let reopened: ReopenedJobs
   let background: BackgroundQueue
   var jobs: [JobID: StoredJob] = [:]
+  /// Jobs that are done and whose files aren't there, and whose they are: somebody may put the files
+  /// back.
+  var missing: [JobID: (spec: AttentionJob, client: String)] = [:]
   private var droppedMessages = 0
   private var shim = MessageShim(3)
 
@@ -139,8 +142,7 @@ package final class StoreLoop {
       }
     case .seal(let job): seal(job)
     case .reopen(let job, let spec, let client, let needsInputs):
-      reopen(job, spec, needsInputs: needsInputs)
-      jobs[job]?.client = client
+      reopen(job, spec, client: client, needsInputs: needsInputs)
     case .begin(let table, let plan, let isFinal):
       jobs[table.job]?.begin(table, plan: plan, isFinal: isFinal)
     case .fence(let table): jobs[table.job]?.fence(table)
@@ -149,6 +151,7 @@ package final class StoreLoop {
       receipt(VRankFinal.end(job, vrank, epoch), .ok, to: link)
     case .finish(let job): finish(job)
     case .drop(let job, let keepResult):
+      missing[job] = nil
       guard let stored = jobs[job] else {
         // What couldn't be created or reopened.
         if !keepResult { directory.remove(job) }

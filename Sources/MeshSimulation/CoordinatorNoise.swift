@@ -23,7 +23,7 @@ struct CoordinatorNoise {
     for step in 0..<32 {
       _ = copy.handle(event(), at: now + .milliseconds(100 * step))
     }
-    let list = call(.list, as: .viewer, version: protocolVersion)
+    let list = call(.list(), as: .viewer, version: protocolVersion)
     return copy.handle(list, at: now + .seconds(4)).contains {
       if case .reply(.success(.jobs), _) = $0 { true } else { false }
     }
@@ -107,7 +107,9 @@ struct CoordinatorNoise {
 
   private mutating func anyCall() -> Coordinator.Event {
     let requests: [CallRequest] = [
-      .start(anyJob()), .status(anyJob()), .list, .cancel(anyJob()), .result(anyJob()),
+      .start(anyJob()), .status(anyJob()),
+      .list(ListRequest(before: number(below: 9), limit: number(below: 200))), .cancel(anyJob()),
+      .result(anyJob()),
       .discard(anyJob()), .workers, .drain("worker-\(chance.below(9))"),
       .cordon("worker-\(chance.below(9))", isLifted: chance.below(2) == 0), .mesh,
       .events(EventsRequest(after: chance.bits() >> UInt64(chance.below(64)), job: anyJob())),

@@ -102,6 +102,7 @@ extension Coordinator.Event {
     case .noted: 7
     case .workerExpelled: 8
     case .processEnded: 9
+    case .clock: 10
     }
   }
 
@@ -122,6 +123,7 @@ extension Coordinator.Event {
     case .committed(let number): "committed \(number)"
     case .commitFailed(let number, _): "commit \(number) failed"
     case .noted(let observation): "noted \(observation.kind.name)"
+    case .clock(let seconds): "clock \(seconds)"
     }
   }
 }

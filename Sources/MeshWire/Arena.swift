@@ -67,6 +67,13 @@ final class Arena {
     return (values.count, pointers)
   }
 
+  func enumerations<Value>(_ values: [Value]) -> (Int, UnsafeMutablePointer<Value>) {
+    let values = Array(values.prefix(WireCaps.elementsMaximum))
+    let copy: UnsafeMutablePointer<Value> = allocate(values.count)
+    copy.update(from: values, count: values.count)
+    return (values.count, copy)
+  }
+
   func numbers(_ values: [UInt32]) -> (Int, UnsafeMutablePointer<UInt32>) {
     let values = Array(values.prefix(WireCaps.elementsMaximum))
     let copy: UnsafeMutablePointer<UInt32> = allocate(values.count)
@@ -88,3 +95,9 @@ final class Arena {
 /// sending never fails.
 func wire32(_ value: Int) -> UInt32 { UInt32(clamping: value) }
 func wire64(_ value: Int) -> UInt64 { UInt64(clamping: value) }
+
+/// Seconds since 1970; 0 for none.
+func wireTime(_ value: Double?) -> Double {
+  guard let value, value.isFinite else { return 0 }
+  return min(max(0, value), WireCaps.timeOfDayMaximum)
+}

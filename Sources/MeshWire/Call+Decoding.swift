@@ -55,8 +55,8 @@ extension CallRequest {
           spec: try AttentionJob(required: submit.spec),
           deadlineSeconds: try seconds(
             submit.deadline_seconds, "deadline", maximum: WireCaps.secondsMaximum),
-          isProtected: submit.is_unprotected == 0))
-    case .start, .status, .cancel, .result, .discard:
+          isProtected: submit.is_unprotected == 0, name: try name(submit.name, "name")))
+    case .start, .status, .cancel, .result, .discard, .remove:
       guard arguments == MESH__V1__CALL__ARGUMENTS_JOB else { throw .missingField("job") }
       let job = try JobID(required: try required(message.job, "job").job)
       switch method {
@@ -64,12 +64,14 @@ extension CallRequest {
       case .status: self = .status(job)
       case .cancel: self = .cancel(job)
       case .result: self = .result(job)
+      case .remove: self = .remove(job)
       default: self = .discard(job)
       }
     case .events where arguments == MESH__V1__CALL__ARGUMENTS_EVENTS:
       let events = try required(message.events, "events")
       self = .events(
-        EventsRequest(after: events.after, job: events.job.map { JobID($0.pointee) }))
+        EventsRequest(
+          after: events.after, job: events.job.map { JobID($0.pointee) }, term: events.term))
     case .drain where arguments == MESH__V1__CALL__ARGUMENTS_DRAIN:
       self = .drain(try name(try required(message.drain, "drain").worker, "worker"))
     case .cordon where arguments == MESH__V1__CALL__ARGUMENTS_CORDON:
@@ -77,13 +79,35 @@ extension CallRequest {
       self = .cordon(try name(cordon.worker, "worker"), isLifted: cordon.is_lifted != 0)
     case .mesh:
       self = .mesh
-    case .list:
-      self = .list
+    case .list where arguments == MESH__V1__CALL__ARGUMENTS_LIST:
+      self = .list(try ListRequest(message: try required(message.list, "list")))
     case .workers:
       self = .workers
     default:
       throw .missingField("arguments of \(method.name)")
     }
+  }
+}
+
+extension ListRequest {
+  fileprivate init(message: Mesh__V1__ListRequest) throws(WireError) {
+    var states: [JobState] = []
+    if let numbers = message.states {
+      guard message.n_states <= JobState.allCases.count else {
+        throw .outOfRange("\(message.n_states) states")
+      }
+      for index in 0..<message.n_states {
+        states.append(try enumeration(numbers[index].rawValue, "job state"))
+      }
+    }
+    let limit = try number(message.limit, in: 0...Limits.jobsPerPageMaximum, "limit")
+    let prefix = try text(message.prefix, maximum: WireCaps.prefixDigitsMaximum, "prefix")
+    guard prefix.utf8.allSatisfy({ Character(Unicode.Scalar($0)).isHexDigit }) else {
+      throw .outOfRange("prefix is no number")
+    }
+    self.init(
+      before: try byteCount(message.before, "number of a job"),
+      limit: limit == 0 ? Limits.jobsPerPageMaximum : limit, states: states, prefix: prefix)
   }
 }
 

@@ -28,17 +28,23 @@ extension Arena {
       submit.pointee.spec = spec(request.spec)
       submit.pointee.deadline_seconds = request.deadlineSeconds
       submit.pointee.is_unprotected = request.isProtected ? 0 : 1
+      submit.pointee.name = name(request.name)
       message.pointee.arguments_case = MESH__V1__CALL__ARGUMENTS_SUBMIT
       message.pointee.submit = submit
-    case .start(let job), .status(let job), .cancel(let job), .result(let job), .discard(let job):
+    case .start(let job), .status(let job), .cancel(let job), .result(let job), .discard(let job),
+      .remove(let job):
       let reference = make(mesh__v1__job_reference__init)
       reference.pointee.job = self.job(job)
       message.pointee.arguments_case = MESH__V1__CALL__ARGUMENTS_JOB
       message.pointee.job = reference
+    case .list(let request):
+      message.pointee.arguments_case = MESH__V1__CALL__ARGUMENTS_LIST
+      message.pointee.list = list(request)
     case .events(let request):
       let events = make(mesh__v1__events_request__init)
       events.pointee.after = request.after
       events.pointee.job = request.job.map { self.job($0) }
+      events.pointee.term = request.term
       message.pointee.arguments_case = MESH__V1__CALL__ARGUMENTS_EVENTS
       message.pointee.events = events
     case .drain(let worker):
@@ -52,7 +58,7 @@ extension Arena {
       cordon.pointee.is_lifted = isLifted ? 1 : 0
       message.pointee.arguments_case = MESH__V1__CALL__ARGUMENTS_CORDON
       message.pointee.cordon = cordon
-    case .list, .workers, .mesh:
+    case .workers, .mesh:
       break
     }
     return message
@@ -81,6 +87,16 @@ extension Arena {
       message.pointee.read = read
     }
     return message
+  }
+
+  private func list(_ request: ListRequest) -> UnsafeMutablePointer<Mesh__V1__ListRequest> {
+    let list = make(mesh__v1__list_request__init)
+    list.pointee.before = wire64(request.before)
+    list.pointee.limit = wire32(request.limit)
+    (list.pointee.n_states, list.pointee.states) = enumerations(
+      request.states.map { Mesh__V1__JobState(UInt32($0.rawValue)) })
+    list.pointee.prefix = text(request.prefix, maximum: WireCaps.prefixDigitsMaximum)
+    return list
   }
 
   /// A reply without its result.

@@ -7,6 +7,7 @@ extension Arena {
     let message = make(mesh__v1__event__init)
     message.pointee.sequence = event.sequence
     message.pointee.seconds = event.seconds
+    message.pointee.wall_seconds = wireTime(event.wallSeconds)
     message.pointee.kind = Mesh__V1__EventKind(UInt32(observation.kind.rawValue))
     message.pointee.job = observation.job.map { job($0) }
     if let worker = observation.worker {
@@ -35,7 +36,9 @@ extension RecordedEvent {
     observation.detail = try text(
       message.detail, maximum: WireCaps.detailBytesMaximum, "detail")
     self.init(
-      sequence: message.sequence, seconds: try MeshWire.seconds(message.seconds, "time"),
+      sequence: message.sequence, seconds: try signedSeconds(message.seconds, "time"),
+      wallSeconds: try MeshWire.seconds(
+        message.wall_seconds, "time of day", maximum: WireCaps.timeOfDayMaximum),
       observation: observation)
   }
 }

@@ -30,9 +30,12 @@ extension Arena {
     case .status(let reply):
       message.pointee.result_case = MESH__V1__REPLY__RESULT_JOB
       message.pointee.job = status(reply)
-    case .jobs(let jobs):
+    case .jobs(let page):
       let reply = make(mesh__v1__job_list__init)
-      (reply.pointee.n_jobs, reply.pointee.jobs) = list(newest(jobs), summary)
+      (reply.pointee.n_jobs, reply.pointee.jobs) = list(
+        page.jobs.prefix(Limits.jobsPerPageMaximum), summary)
+      reply.pointee.next = wire64(page.next)
+      reply.pointee.total = wire32(page.total)
       message.pointee.result_case = MESH__V1__REPLY__RESULT_JOBS
       message.pointee.jobs = reply
     case .result(let result):
@@ -51,19 +54,14 @@ extension Arena {
       (reply.pointee.n_events, reply.pointee.events) = list(events.events, event)
       reply.pointee.next = events.next
       reply.pointee.missed = events.missed
+      reply.pointee.term = events.term
+      reply.pointee.wall_seconds = wireTime(events.wallSeconds)
       message.pointee.result_case = MESH__V1__REPLY__RESULT_EVENTS
       message.pointee.events = reply
     case .mesh(let status):
       message.pointee.result_case = MESH__V1__REPLY__RESULT_MESH
       message.pointee.mesh = mesh(status)
     }
-  }
-
-  /// The youngest jobs, in the order they were given.
-  private func newest(_ jobs: [JobSummary]) -> [JobSummary] {
-    guard jobs.count > WireCaps.jobsListed else { return jobs }
-    let byAge = jobs.indices.sorted { jobs[$0].ageSeconds < jobs[$1].ageSeconds }
-    return byAge.prefix(WireCaps.jobsListed).sorted().map { jobs[$0] }
   }
 }
 
@@ -82,7 +80,14 @@ extension CallReply {
       self = .status(try JobStatus(required: message.job))
     case MESH__V1__REPLY__RESULT_JOBS:
       let reply = try required(message.jobs, "jobs")
-      self = .jobs(try list(reply.n_jobs, reply.jobs, JobSummary.init(message:)))
+      guard reply.n_jobs <= Limits.jobsPerPageMaximum else {
+        throw .outOfRange("\(reply.n_jobs) jobs on a page")
+      }
+      self = .jobs(
+        JobPage(
+          jobs: try list(reply.n_jobs, reply.jobs, JobSummary.init(message:)),
+          next: try byteCount(reply.next, "next page"),
+          total: try number(reply.total, in: 0...Int(Int32.max), "jobs")))
     case MESH__V1__REPLY__RESULT_OUTPUT:
       let reply = try required(message.output, "result")
       self = .result(
@@ -94,10 +99,12 @@ extension CallReply {
       self = .workers(try list(reply.n_workers, reply.workers, WorkerStatus.init(message:)))
     case MESH__V1__REPLY__RESULT_EVENTS:
       let reply = try required(message.events, "events")
-      self = .events(
-        EventsReply(
-          events: try list(reply.n_events, reply.events, RecordedEvent.init(message:)),
-          next: reply.next, missed: reply.missed))
+      var events = EventsReply(
+        events: try list(reply.n_events, reply.events, RecordedEvent.init(message:)),
+        next: reply.next, missed: reply.missed, term: reply.term)
+      events.wallSeconds = try seconds(
+        reply.wall_seconds, "time of day", maximum: WireCaps.timeOfDayMaximum)
+      self = .events(events)
     case MESH__V1__REPLY__RESULT_MESH:
       self = .mesh(try MeshStatus(required: message.mesh))
     default:

@@ -14,6 +14,14 @@ extension Arena {
     message.pointee.total = wire64(summary.total)
     message.pointee.age_seconds = summary.ageSeconds
     message.pointee.wall_seconds = summary.wallSeconds
+    message.pointee.name = name(summary.name)
+    message.pointee.submitted_at = wireTime(summary.submittedAt)
+    message.pointee.deadline_at = wireTime(summary.deadlineAt)
+    let result = make(mesh__v1__result_status__init)
+    result.pointee.state = Mesh__V1__ResultState(UInt32(summary.result.state.rawValue))
+    result.pointee.at = wireTime(summary.result.at)
+    result.pointee.client = name(summary.result.client)
+    message.pointee.result = result
     return message
   }
 
@@ -59,14 +67,27 @@ extension Arena {
 extension JobSummary {
   init(message: Mesh__V1__JobSummary) throws(WireError) {
     self.init(
-      job: try JobID(required: message.job), client: try name(message.client, "client"),
+      job: try JobID(required: message.job), client: try MeshWire.name(message.client, "client"),
       state: try enumeration(message.state.rawValue, "job state"),
       reason: try text(message.reason, maximum: Limits.textBytesMaximum, "reason"),
       spec: try AttentionJob(required: message.spec),
       folded: try byteCount(message.folded, "folded tiles"),
       total: try byteCount(message.total, "tiles"),
       ageSeconds: try seconds(message.age_seconds, "age"),
-      wallSeconds: try seconds(message.wall_seconds, "wall time"))
+      wallSeconds: try seconds(message.wall_seconds, "wall time"),
+      name: try MeshWire.name(message.name, "name"),
+      submittedAt: try optionalTime(message.submitted_at, "time of submit") ?? 0,
+      deadlineAt: try optionalTime(message.deadline_at, "deadline"),
+      result: try ResultStatus(message: try required(message.result, "result")))
+  }
+}
+
+extension ResultStatus {
+  init(message: Mesh__V1__ResultStatus) throws(WireError) {
+    self.init(
+      try enumeration(message.state.rawValue, "state of the result"),
+      at: try optionalTime(message.at, "time of the result"),
+      client: try name(message.client, "client"))
   }
 }
 

@@ -76,6 +76,18 @@ func seconds(
   return value
 }
 
+/// A time before or after something.
+func signedSeconds(_ value: Double, _ field: StaticString) throws(WireError) -> Double {
+  guard value.isFinite else { throw .outOfRange("\(field) is \(value)") }
+  return value
+}
+
+/// Seconds since 1970; nil for 0, which says that there is no such time.
+func optionalTime(_ value: Double, _ field: StaticString) throws(WireError) -> Double? {
+  let time = try seconds(value, field, maximum: WireCaps.timeOfDayMaximum)
+  return time == 0 ? nil : time
+}
+
 func range(
   _ begin: UInt32, _ end: UInt32, maximum: Int, _ field: StaticString
 ) throws(WireError) -> Range<Int> {

@@ -12,8 +12,8 @@ package enum WireCaps {
   package static let causeBytesMaximum = 256
   /// Elements of any repeated field.
   package static let elementsMaximum = 256
-  /// Jobs that a sender lists; a receiver takes `elementsMaximum`.
-  package static let jobsListed = 200
+  /// Digits of the beginning of a job's id.
+  package static let prefixDigitsMaximum = 32
   package static let unknownFieldsMaximum = 64
   /// Messages of a copy that may be asked for at once.
   package static let messagesPerPullMaximum = 256
@@ -28,6 +28,8 @@ package enum WireCaps {
   static let processIDMaximum = Int(Int32.max)
   /// Times that others calculate with.
   static let secondsMaximum = 1e9
+  /// Seconds since 1970 to the end of the year 9999.
+  static let timeOfDayMaximum = 253_402_300_799.0
 
   /// Bytes that unpacking `count` bytes may hold: a sub-message of two bytes becomes a structure. A
   /// job's status may have three lists of such.

@@ -18,6 +18,12 @@ extension Arena {
     (message.pointee.n_vranks, message.pointee.vranks) = numbers(
       worker.vranks.map { wire32($0.index) })
     message.pointee.standing = Mesh__V1__WorkerStanding(UInt32(worker.standing.rawValue))
+    message.pointee.loss = worker.loss.map { loss in
+      let message = make(mesh__v1__worker_loss__init)
+      message.pointee.at = wireTime(loss.at)
+      message.pointee.reason = text(loss.reason, maximum: WireCaps.causeBytesMaximum)
+      return message
+    }
     return message
   }
 }
@@ -39,6 +45,12 @@ extension WorkerStatus {
       endpoint: try MeshWire.endpoint(message.endpoint, "endpoint"),
       silentSeconds: try seconds(message.silent_seconds, "silence"),
       job: message.job.map { JobID($0.pointee) }, vranks: vranks,
-      standing: try enumeration(message.standing.rawValue, "standing"))
+      standing: try enumeration(message.standing.rawValue, "standing"),
+      loss: try message.loss.map { loss throws(WireError) in
+        WorkerLoss(
+          at: try seconds(loss.pointee.at, "time of loss", maximum: WireCaps.timeOfDayMaximum),
+          reason: try text(
+            loss.pointee.reason, maximum: WireCaps.causeBytesMaximum, "reason"))
+      })
   }
 }

@@ -14,6 +14,7 @@ struct Attend: ParsableCommand {
       """)
 
   @OptionGroup(title: "Job") var job: JobOptions
+  @OptionGroup(title: "Job") var name: NameOption
   @OptionGroup(title: "Result") var result: OutputOptions
 
   @Option(help: "Compute with a coordinator and this many worker processes on this machine.")
@@ -61,6 +62,7 @@ struct Attend: ParsableCommand {
     }
     let isProtected = try protection.isOn()
     _ = try checkedDeadline(deadline)
+    _ = try name.checked()
     let patience = try patience.duration()
     try result.check(report: self.report, inputs: job.files + keys.files)
     let inputs = try job.inputs()
@@ -155,7 +157,8 @@ struct Attend: ParsableCommand {
     if !quiet { client.notify = bar.tell }
     let remote = try RemoteJob(
       submitting: inputs, deadlineSeconds: deadline ?? 0, isProtected: isProtected,
-      client: client, isCancelled: { interruption.isRequested || isOver() },
+      name: try name.checked(), client: client,
+      isCancelled: { interruption.isRequested || isOver() },
       admitted: { if isRemote, !quiet { Attnmesh.complain("job \($0.job)") } },
       progress: { bar.show(sent: $0, of: $1) })
     do throws(MeshError) {

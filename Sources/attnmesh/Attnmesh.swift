@@ -18,12 +18,13 @@ struct Attnmesh: ParsableCommand {
         attnmesh attend --query q.npy --key k.npy --value v.npy --output o.npy --workers 4
 
       Exit codes: 0 done, 1 the job failed, 2 bad input or wrong flags, 3 mesh unreachable or lost,
-      130 interrupted.
+      124 the time of `wait --timeout` has passed, 130 interrupted.
       """,
     version: programVersion,
     subcommands: [
-      Attend.self, Check.self, Submit.self, ResultCommand.self, Jobs.self, Job.self, Cancel.self,
-      Status.self, Top.self, Workers.self, Drain.self, Cordon.self, Uncordon.self, Events.self,
+      Attend.self, Check.self, Submit.self, ResultCommand.self, Jobs.self, Job.self, Wait.self,
+      Cancel.self, Remove.self, Status.self, Top.self, Workers.self, Drain.self, Cordon.self,
+      Uncordon.self, Events.self,
       LimitsCommand.self, Health.self, CoordinatorCommand.self, WorkerCommand.self, Keygen.self,
       Bench.self, ChaosCommand.self, SimulateCommand.self,
     ])

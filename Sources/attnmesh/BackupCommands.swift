@@ -11,10 +11,13 @@ struct CoordinatorBackup: ParsableCommand {
     discussion: """
       In the file is the journal: the coordinator's term, and every job with its state and digests.
       Inputs and results are not: each job has them in a directory of its own, STORE/JOB, whose files
-      don't change once the job is queued or done; copy those beside it, for example with rsync.
+      don't change once the job is queued or done. Copy those after the journal, not before it: a job
+      that ends in between is then computed again, and never taken for done with half of its result.
+      Events are not in it either.
 
-      Example:
+      Example, in this order:
         attnmesh coordinator backup /backup/journal-$(date +%F) --store /var/lib/attnmesh
+        rsync -a --exclude '*.sqlite*' --exclude lock /var/lib/attnmesh/ /backup/jobs/
       """)
 
   @Argument(help: "The file to write. It appears when it is whole and has been read through.")
@@ -27,6 +30,8 @@ struct CoordinatorBackup: ParsableCommand {
     let summary = try StoreBackup.make(of: try store.path(), to: file, replaces: force)
     if json { return printJSON(BackupView(summary, file: file)) }
     print("\(file): \(summary.jobs) jobs, term \(summary.term), \(summary.bytes) bytes, verified")
+    let store = try store.path()
+    print("now copy the directories of jobs: inputs and results are in \(store)/JOB")
   }
 }
 
@@ -36,11 +41,17 @@ struct CoordinatorRestore: ParsableCommand {
     commandName: "restore",
     abstract: "Make a coordinator's state from a backup, before it is started.",
     discussion: """
-      The store must have no journal and no coordinator. Put directories of jobs back first: a job that
-      waits fails without its inputs when the coordinator starts, with the reason; a finished one
-      without its result stays listed, and directories of jobs that the backup doesn't know are removed
-      then. Jobs that were running begin anew. Jobs submitted after the backup are unknown; submit them
-      again.
+      The store must have no journal and no coordinator. The order: restore the journal, put the
+      directories of jobs back, start the coordinator. A job that waits fails when the coordinator
+      starts without its inputs, with the reason. A result may come later: it is found when it is asked
+      for. Directories of jobs that the backup doesn't know are removed at the start. Jobs that were
+      running begin anew. Jobs submitted after the backup are unknown; submit them again. Results expire
+      by their age, also those of an old backup: give the coordinator a --retention that is long enough.
+
+      Example, in this order:
+        attnmesh coordinator restore /backup/journal-2026-11-30 --store /var/lib/attnmesh
+        rsync -a /backup/jobs/ /var/lib/attnmesh/
+        attnmesh coordinator --store /var/lib/attnmesh
 
       The coordinator starts under a term above that of the backup and above its clock in milliseconds.
       A worker that has followed a higher one refuses to go back: it is refused at hello, ends with exit
@@ -57,8 +68,15 @@ struct CoordinatorRestore: ParsableCommand {
     let summary = try StoreBackup.restore(file, to: path)
     if json { return printJSON(BackupView(summary, file: file)) }
     for job in summary.requeued { print("job \(job) was running; it begins anew") }
-    for job in summary.withoutResult { print("job \(job) is done; its result isn't in \(path)") }
-    print("\(path): \(summary.jobs) jobs, restored; start the coordinator with --store \(path)")
+    for job in summary.withoutInputs {
+      print("job \(job) waits; put its inputs back before the coordinator starts: \(path)/\(job)")
+    }
+    for job in summary.withoutResult {
+      print("job \(job) is done; put its result back, now or later: \(path)/\(job)")
+    }
+    let first = summary.withoutInputs.isEmpty ? "" : "put the directories of jobs back, then "
+    print(
+      "\(path): \(summary.jobs) jobs, restored; \(first)start the coordinator with --store \(path)")
   }
 }
 
@@ -79,6 +97,7 @@ private struct BackupView: Encodable {
   var term: UInt64
   var jobs: Int
   var requeued: [String]
+  var withoutInputs: [String]
   var withoutResult: [String]
 
   init(_ summary: StoreBackup.Summary, file: String) {
@@ -86,6 +105,7 @@ private struct BackupView: Encodable {
     term = summary.term
     jobs = summary.jobs
     requeued = summary.requeued.map(\.description)
+    withoutInputs = summary.withoutInputs.map(\.description)
     withoutResult = summary.withoutResult.map(\.description)
   }
 }

@@ -37,7 +37,7 @@ struct Drain: ParsableCommand {
     while case .workers(let now) = try client.call(
       .workers, isCancelled: { interruption.isRequested }
     ).orThrow() {
-      guard let status = now.first(where: { $0.worker == incarnation }) else {
+      guard let status = now.present.first(where: { $0.worker == incarnation }) else {
         // Another may be there under its name already.
         if json { target.tell([], asJSON: true, "") } else if !quiet { print("\(worker) has gone") }
         return
@@ -54,7 +54,7 @@ struct Drain: ParsableCommand {
 
   private func question(_ client: MeshClient) throws -> String {
     guard case .workers(let workers) = try client.call(.workers).orThrow(),
-      let status = workers.first(where: { $0.name == target.worker })
+      let status = workers.present.first(where: { $0.name == target.worker })
     else { return "drain \(target.worker)" }
     let ranks = status.vranks.map(\.description).joined(separator: ", ")
     let what = ranks.isEmpty ? "hosts nothing" : "hosts virtual ranks \(ranks)"

@@ -15,6 +15,7 @@ struct Submit: ParsableCommand {
       """)
 
   @OptionGroup(title: "Job") var job: JobOptions
+  @OptionGroup(title: "Job") var name: NameOption
   @OptionGroup(title: "Mesh") var mesh: MeshOptions
 
   @OptionGroup var protection: ProtectionOptions
@@ -29,13 +30,14 @@ struct Submit: ParsableCommand {
   var quiet = false
 
   func run() throws {
+    let name = try name.checked()
     let inputs = try job.inputs()
     try job.checkFinite(inputs)
     let interruption = Interruption()
     let bar = ProgressBar(isShown: !quiet)
     let remote = try RemoteJob(
       submitting: inputs, deadlineSeconds: try checkedDeadline(deadline),
-      isProtected: try protection.isOn(), client: try mesh.client(),
+      isProtected: try protection.isOn(), name: name, client: try mesh.client(),
       isCancelled: { interruption.isRequested },
       progress: { bar.show(sent: $0, of: $1) })
     bar.clear()

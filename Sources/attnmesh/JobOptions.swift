@@ -68,6 +68,20 @@ struct JobOptions: ParsableArguments {
   }
 }
 
+/// What people call a job.
+struct NameOption: ParsableArguments {
+  @Option(help: "What to call the job, for people: `attnmesh jobs` shows it.")
+  var name: String?
+
+  func checked() throws(MeshError) -> String {
+    guard let name else { return "" }
+    if let problem = problem(withJobName: name) {
+      throw MeshError(.badInput, "--name \(printable(name)): \(problem)")
+    }
+    return name
+  }
+}
+
 /// Whether a job survives the loss of a worker.
 struct ProtectionOptions: ParsableArguments {
   @Option(help: "Copy and checkpoint state, so that a lost worker doesn't end the job: on or off.")

@@ -55,24 +55,7 @@ struct JobArgument: ParsableArguments {
   @Argument(help: "The job's id, as `attnmesh jobs` shows it; its first digits do.")
   var job: String
 
-  func id(_ client: MeshClient) throws(MeshError) -> JobID { try Self.find(job, client) }
-
-  /// Finds a job by its id or the beginning of it.
-  static func find(_ job: String, _ client: MeshClient) throws(MeshError) -> JobID {
-    if let id = JobID(job) { return id }
-    guard job.count >= 4, job.allSatisfy(\.isHexDigit) else {
-      throw MeshError(.badInput, "\(job) is no job id; `attnmesh jobs` lists them")
-    }
-    guard case .jobs(let jobs) = try client.call(.list).orThrow() else {
-      throw MeshError(.unreachable, "the coordinator gave an answer to something else")
-    }
-    let matches = jobs.filter { "\($0.job)".hasPrefix(job.lowercased()) }
-    guard matches.count == 1, let match = matches.first else {
-      let what = matches.isEmpty ? "no job begins" : "\(matches.count) jobs begin"
-      throw MeshError(.badInput, "\(what) with \(job); `attnmesh jobs` lists them")
-    }
-    return match.job
-  }
+  func id(_ client: MeshClient) throws(MeshError) -> JobID { try client.job(job) }
 }
 
 /// The endpoint one port further: a coordinator's data socket stands beside its control socket.

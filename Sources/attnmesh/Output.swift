@@ -22,13 +22,18 @@ func printJSON(_ value: some Encodable, isPretty: Bool = true) {
 
 /// Prints rows in columns as wide as their widest cell.
 func printTable(_ heading: [String], _ rows: [[String]]) {
+  for line in table(heading, rows) { print(line) }
+}
+
+/// Rows as lines, in columns as wide as their widest cell.
+func table(_ heading: [String], _ rows: [[String]]) -> [String] {
   let all = [heading] + rows
   let widths = heading.indices.map { column in all.map { $0[column].count }.max() ?? 0 }
-  for row in all {
+  return all.map { row in
     let cells = zip(row, widths).map { $0.padding(toLength: $1, withPad: " ", startingAt: 0) }
     var line = cells.joined(separator: "  ")
     while line.last == " " { line.removeLast() }
-    print(line)
+    return line
   }
 }
 

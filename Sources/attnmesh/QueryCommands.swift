@@ -4,28 +4,6 @@ internal import MeshCore
 internal import MeshRuntime
 internal import MeshView
 
-/// `attnmesh jobs`.
-struct Jobs: ParsableCommand {
-  static let configuration = CommandConfiguration(abstract: "List the jobs of a coordinator.")
-
-  @OptionGroup(title: "Mesh") var mesh: MeshOptions
-  @Flag(help: "Print JSON.") var json = false
-
-  func run() throws {
-    guard case .jobs(let jobs) = try mesh.client().call(.list).orThrow() else { return }
-    if json { return printJSON(jobs.map { SummaryView($0) }) }
-    if jobs.isEmpty { return print("no jobs") }
-    printTable(
-      ["JOB", "STATE", "TILES", "AGE", "CLIENT", "SHAPE", "REASON"],
-      jobs.map { job in
-        [
-          "\(job.job)", job.state.name, "\(job.folded)/\(job.total)", age(job.ageSeconds),
-          job.client, job.spec.shapeText, job.reason,
-        ]
-      })
-  }
-}
-
 /// `attnmesh job`.
 struct Job: ParsableCommand {
   static let configuration = CommandConfiguration(abstract: "Show a job, or follow it to its end.")
@@ -68,13 +46,17 @@ struct Job: ParsableCommand {
     if json { return printJSON(JobView(status)) }
     let job = status.summary
     print("job      \(job.job)")
+    if !job.name.isEmpty { print("name     \(printable(job.name))") }
     print("client   \(job.client)")
+    print("submit   \(utc(job.submittedAt)), \(age(job.ageSeconds)) ago")
+    if let deadline = job.deadlineAt { print("deadline \(utc(deadline))") }
     let queue = status.queuePosition > 0 ? ", place \(status.queuePosition) in the queue" : ""
     print("state    \(job.state.name)\(queue)\(job.reason.isEmpty ? "" : ": \(job.reason)")")
     print("shape    \(job.spec.shapeText)")
     print("tiles    \(job.folded) of \(job.total) folded in \(age(job.wallSeconds))")
     print("memory   up to \(bytes(status.workerBytes)) per worker")
     if !status.ranks.isEmpty { print("protect  \(status.protection.name)") }
+    if job.result.state != .none { print("result   \(printable(job.result.line))") }
     if let digest = status.outputDigest { print("sha256   \(digest)") }
     if !status.ranks.isEmpty {
       printTable(
@@ -112,7 +94,10 @@ struct Job: ParsableCommand {
 
 /// `attnmesh workers`.
 struct Workers: ParsableCommand {
-  static let configuration = CommandConfiguration(abstract: "List the workers of a coordinator.")
+  static let configuration = CommandConfiguration(
+    abstract: "List the workers of a coordinator.",
+    discussion:
+      "One that was lost stays in the list for an hour, with when and why, or until it is back.")
 
   @OptionGroup(title: "Mesh") var mesh: MeshOptions
   @Flag(help: "Print JSON.") var json = false
@@ -122,56 +107,20 @@ struct Workers: ParsableCommand {
     if json { return printJSON(workers.map { WorkerView($0) }) }
     if workers.isEmpty { return print("no workers") }
     printTable(
-      ["WORKER", "STATE", "PROCESS", "CPU", "THREADS", "MEMORY", "PEAK", "HEARD", "JOB", "RANKS"],
+      [
+        "WORKER", "STATE", "PROCESS", "CPU", "THREADS", "MEMORY", "PEAK", "HEARD", "JOB", "RANKS",
+        "",
+      ],
       workers.map { worker in
         [
           worker.name, worker.standing.name, "\(worker.processID)", worker.level,
           "\(worker.threads)",
           bytes(worker.memoryBytes), bytes(worker.residentBytes),
-          String(format: "%.1f s ago", worker.silentSeconds),
+          "\(age(worker.silentSeconds)) ago",
           worker.job.map { String("\($0)".prefix(8)) } ?? "-",
           worker.vranks.map(\.description).joined(separator: ","),
+          worker.loss.map { printable("lost at \(utc($0.at)): \($0.reason)") } ?? "",
         ]
       })
-  }
-}
-
-/// `attnmesh events`.
-struct Events: ParsableCommand {
-  static let configuration = CommandConfiguration(
-    abstract: "Show what happened, or follow what happens.")
-
-  @OptionGroup(title: "Mesh") var mesh: MeshOptions
-  @Option(help: "Only of this job.") var job: String?
-  @Flag(help: "Go on as things happen.") var follow = false
-  @Flag(help: "Print JSON, one object a line.") var json = false
-
-  func run() throws {
-    let client = try mesh.client()
-    let interruption = Interruption()
-    let id = try job.map { text throws(MeshError) in
-      try JobArgument.find(text, client)
-    }
-    var position: UInt64 = 0
-    while true {
-      let patience: Duration = follow ? .seconds(5) : .milliseconds(300)
-      let outcome = try client.call(
-        .events(EventsRequest(after: position, job: id)), patience: patience, grace: .seconds(10),
-        isCancelled: { interruption.isRequested })
-      guard case .events(let reply) = try outcome.orThrow() else { return }
-      if reply.missed > 0 { Attnmesh.complain("\(reply.missed) older events are no longer kept") }
-      for event in reply.events {
-        if json {
-          printJSON(EventView(event), isPretty: false)
-        } else {
-          print(String(format: "%10.3f  %@", event.seconds, event.observation.line))
-        }
-      }
-      // Positions begin anew with a coordinator.
-      if reply.next < position { Attnmesh.complain("the coordinator was restarted") }
-      position = reply.next < position ? 0 : reply.next
-      if !follow, reply.events.isEmpty { return }
-      fflush(nil)
-    }
   }
 }

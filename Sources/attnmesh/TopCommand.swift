@@ -95,6 +95,7 @@ private final class MeshWatcher {
   private let isCancelled: () -> Bool
   private var events: [RecordedEvent] = []
   private var position: UInt64 = 0
+  private var term: UInt64 = 0
   private var job: JobID?
   /// Beyond what any terminal shows.
   private static let eventsKept = 100
@@ -112,7 +113,7 @@ private final class MeshWatcher {
     job = mesh.running?.summary.job ?? job
     try readEvents(patience)
     return RingPicture.Look(
-      seconds: MonotonicClock.now.seconds, mesh: mesh, workers: workers,
+      seconds: MonotonicClock.now.seconds, mesh: mesh, workers: workers.present,
       job: try status(patience), events: events)
   }
 
@@ -133,12 +134,14 @@ private final class MeshWatcher {
     while true {
       // What is there already, without a wait for more.
       let outcome = try client.call(
-        .events(EventsRequest(after: position, job: nil)), patience: .milliseconds(200),
+        .events(EventsRequest(after: position, job: nil, term: term)), patience: .milliseconds(200),
         grace: patience, isCancelled: isCancelled)
       guard case .events(let reply) = try outcome.orThrow() else { return }
-      // Positions begin anew with a coordinator.
-      if reply.next < position { events = [] }
-      position = reply.next < position ? 0 : reply.next
+      // Times are by the clock of a coordinator.
+      if term != 0, reply.term != term { (events, position) = ([], 0) }
+      let isOther = term != 0 && reply.term != term
+      (position, term) = (isOther ? 0 : reply.next, reply.term)
+      if isOther { continue }
       events = (events + reply.events).suffix(Self.eventsKept)
       if reply.events.count < Limits.eventsPerReplyMaximum { return }
     }

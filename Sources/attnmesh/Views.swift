@@ -6,9 +6,18 @@ internal import MeshRuntime
 
 struct SummaryView: Encodable {
   var job: String
+  var name: String
   var client: String
   var state: String
   var reason: String
+  /// Times are ISO 8601 in UTC.
+  var submittedAt: String
+  var deadlineAt: String?
+  /// none, kept, discarded, expired or missing.
+  var result: String
+  var resultExpiresAt: String?
+  var resultGoneAt: String?
+  var resultGoneBy: String?
   var tilesFolded: Int
   var tilesTotal: Int
   var ageSeconds: Double
@@ -25,9 +34,16 @@ struct SummaryView: Encodable {
 
   init(_ job: JobSummary) {
     self.job = "\(job.job)"
+    name = job.name
     client = job.client
     state = job.state.name
     reason = job.reason
+    submittedAt = utc(job.submittedAt)
+    deadlineAt = job.deadlineAt.map { utc($0) }
+    result = job.result.state.name
+    let time = job.result.at.map { utc($0) }
+    if job.result.state == .kept { resultExpiresAt = time } else { resultGoneAt = time }
+    if !job.result.client.isEmpty { resultGoneBy = job.result.client }
     tilesFolded = job.folded
     tilesTotal = job.total
     ageSeconds = job.ageSeconds
@@ -115,6 +131,9 @@ struct WorkerView: Encodable {
   var job: String?
   var vranks: [Int]
   var standing: String
+  /// When and why it was lost; only of one that is lost.
+  var lostAt: String?
+  var lostReason: String?
 
   init(_ status: WorkerStatus) {
     worker = "\(status.worker)"
@@ -130,11 +149,16 @@ struct WorkerView: Encodable {
     job = status.job.map { "\($0)" }
     vranks = status.vranks.map(\.index)
     standing = status.standing.name
+    lostAt = status.loss.map { utc($0.at) }
+    lostReason = status.loss?.reason
   }
 }
 
 struct EventView: Encodable {
   var sequence: UInt64
+  /// ISO 8601 in UTC.
+  var time: String
+  /// Since the coordinator started; below 0 for what an earlier one saw.
   var seconds: Double
   var kind: String
   var job: String?
@@ -144,6 +168,7 @@ struct EventView: Encodable {
 
   init(_ event: RecordedEvent) {
     sequence = event.sequence
+    time = utcMilliseconds(event.wallSeconds)
     seconds = event.seconds
     kind = event.observation.kind.name
     job = event.observation.job.map { "\($0)" }

@@ -74,17 +74,18 @@ import Testing
     mesh.join(1)
     let job = try #require(mesh.submit(client: "alice"))
     let requests: [CallRequest] = [
-      .status(job), .start(job), .cancel(job), .result(job), .discard(job),
+      .status(job), .start(job), .cancel(job), .result(job), .discard(job), .remove(job),
       .events(EventsRequest(after: 0, job: job)),
     ]
     for request in requests {
       #expect(mesh.call(request, as: .client, client: "bob")?.code == .notFound, "\(request)")
     }
-    guard case .success(.jobs(let none)) = mesh.call(.list, as: .client, client: "bob"),
-      case .success(.jobs(let hers)) = mesh.call(.list, as: .client, client: "alice"),
-      case .success(.jobs(let all)) = mesh.call(.list, as: .viewer, client: "bob")
+    guard case .success(.jobs(let none)) = mesh.call(.list(), as: .client, client: "bob"),
+      case .success(.jobs(let hers)) = mesh.call(.list(), as: .client, client: "alice"),
+      case .success(.jobs(let all)) = mesh.call(.list(), as: .viewer, client: "bob")
     else { Issue.record("no lists"); return }
-    #expect(none.isEmpty && hers.map(\.job) == [job] && all.map(\.job) == [job])
+    #expect(none.jobs.isEmpty && none.total == 0)
+    #expect(hers.jobs.map(\.job) == [job] && all.jobs.map(\.job) == [job])
     #expect(mesh.call(.status(job), as: .client, client: "alice")?.code == .ok)
     #expect(mesh.call(.cancel(job), as: .operator, client: "bob")?.code == .ok)
   }

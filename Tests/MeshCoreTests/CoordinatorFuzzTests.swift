@@ -115,10 +115,11 @@ private struct Fuzz {
     let role = Role.allCases[random.below(4)]
     let id = random.below(5) == 0 ? UInt64(random.below(200)) : nil
     let requests: [CallRequest] = [
-      .start(job()), .status(job()), .list, .cancel(job()), .result(job()), .discard(job()),
+      .start(job()), .status(job()), .list(), .cancel(job()), .result(job()), .discard(job()),
       .workers, .events(EventsRequest(after: random.next() >> random.next() % 64, job: job())),
-      random.below(4) == 0 ? .drain("w\(random.below(9))") : .list, .mesh,
+      random.below(4) == 0 ? .drain("w\(random.below(9))") : .list(), .mesh,
       .cordon("w\(random.below(9))", isLifted: random.below(2) == 0),
+      random.below(8) == 0 ? .remove(job()) : .list(ListRequest(before: random.below(9), limit: 2)),
     ]
     if random.below(2) == 0 {
       let spec = sampleJob(
@@ -222,7 +223,8 @@ private struct Fuzz {
   }
 
   mutating func problem() -> String? {
-    guard case .success(.jobs(let list)) = mesh.call(.list, as: .viewer) else { return "no list" }
+    guard case .success(.jobs(let page)) = mesh.call(.list(), as: .viewer) else { return "no list" }
+    let list = page.jobs
     let active = list.count { $0.state == .running || $0.state == .finishing }
     // Those whose end isn't on disk yet are told as running.
     if active > 1, mesh.disk.values.count(where: { $0.state.isActive }) > 1 {

@@ -43,6 +43,15 @@ final class CoordinatorHarness {
     core = Coordinator(configuration: configuration, at: now, defect: defect)
   }
 
+  /// One that has been made elsewhere.
+  init(_ core: Coordinator, at now: Duration = .seconds(10)) {
+    self.core = core
+    self.now = now
+    configuration = Coordinator.Configuration(
+      term: 3, storeEndpoint: "", diskQuotaBytes: .max, retention: .seconds(3_600), seed: 5,
+      wallSeconds: now.seconds)
+  }
+
   @discardableResult
   func send(_ event: Coordinator.Event) -> [Coordinator.Effect] {
     now += step
@@ -96,7 +105,11 @@ final class CoordinatorHarness {
   }
 
   /// The process dies, and another takes over what is on disk. It has heard nothing yet.
-  func restart(term: UInt64 = 4, after delay: Duration = .zero) {
+  ///
+  /// - Parameter events: what is left of those that were seen.
+  func restart(
+    term: UInt64 = 4, after delay: Duration = .zero, events: [RecordedEvent] = []
+  ) {
     now += delay
     pending = nil
     var configuration = configuration
@@ -104,7 +117,7 @@ final class CoordinatorHarness {
     configuration.seed = term + 2
     configuration.wallSeconds = now.seconds
     let images = disk.values.sorted { $0.number < $1.number }
-    core = Coordinator(configuration: configuration, images: images, at: now)
+    core = Coordinator(configuration: configuration, images: images, events: events, at: now)
   }
 
   // MARK: Calls
@@ -212,10 +225,10 @@ final class CoordinatorHarness {
   /// Submits and returns the id; the store has not answered yet.
   func submit(
     _ spec: AttentionJob = sampleJob(queries: 600), client: String = "ann", id: UInt64? = nil,
-    deadline: Double = 0, isProtected: Bool = true
+    deadline: Double = 0, isProtected: Bool = true, name: String = ""
   ) -> JobID? {
     let request = SubmitRequest(
-      spec: spec, deadlineSeconds: deadline, isProtected: isProtected)
+      spec: spec, deadlineSeconds: deadline, isProtected: isProtected, name: name)
     call(.submit(request), client: client, id: id)
     for case .create(let job, _, _) in commands { return job }
     return nil
@@ -279,7 +292,7 @@ final class CoordinatorHarness {
   /// Names of the workers that are here.
   var workers: [String] {
     guard case .success(.workers(let list)) = call(.workers, as: .viewer) else { return [] }
-    return list.map(\.name)
+    return list.present.map(\.name)
   }
 }
 

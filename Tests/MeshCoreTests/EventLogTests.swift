@@ -41,10 +41,10 @@ import Testing
     #expect(read(mesh, after: 2, id: 6) == nil)
     // Anything may remind the coordinator of the time; a late tick would be an event itself.
     mesh.now += .seconds(29)
-    mesh.call(.list)
+    mesh.call(.list())
     #expect(mesh.reply(to: 6) == nil)
     mesh.now += .milliseconds(900)
-    mesh.call(.list)
+    mesh.call(.list())
     let empty = try #require(mesh.reply(to: 6)?.events)
     #expect(empty.events.isEmpty && empty.next == 2 && empty.missed == 0)
     mesh.send(.tick)
@@ -88,11 +88,11 @@ import Testing
     mesh.join(1)
     #expect(read(mesh, after: after, id: 5) == nil)
     mesh.now += .milliseconds(29_900)
-    mesh.call(.list)
+    mesh.call(.list())
     let empty = mesh.reply(to: 5)?.events
     #expect(empty?.events.isEmpty == true && empty?.missed == 0 && empty?.next == 1)
     #expect(read(mesh, after: after, id: 6) == nil)
-    mesh.call(.list)
+    mesh.call(.list())
     mesh.join(2)
     #expect(mesh.reply(to: 6)?.events?.events.map(\.sequence) == [2])
   }
@@ -116,5 +116,66 @@ import Testing
     #expect(read(mesh, after: 0)?.events.isEmpty == false)
     for number in 0..<own { #expect(read(mesh, after: 1, id: UInt64(10_000 + number)) == nil) }
     #expect(read(mesh, after: 0)?.events.isEmpty == false)
+  }
+
+  @Test("events have the time of day, by the clock as it is now")
+  func timeOfDay() throws {
+    let mesh = CoordinatorHarness()
+    mesh.join(1)
+    // The clock is set.
+    mesh.send(.clock(1e9))
+    mesh.join(2)
+    let events = try #require(read(mesh, after: 0))
+    #expect(events.events.map { $0.wallSeconds.rounded() } == [10, 1e9])
+    #expect(abs(events.wallSeconds - 1e9) < 1)
+    mesh.send(.clock(.nan))
+    #expect(abs((read(mesh, after: 0)?.wallSeconds ?? 0) - 1e9) < 1)
+  }
+
+  @Test("a coordinator goes on from what is left of the events of the one before")
+  func afterRestart() throws {
+    let mesh = CoordinatorHarness()
+    mesh.join(1, 2, 3)
+    let before = try #require(read(mesh, after: 0))
+    #expect(before.events.count == 3 && before.term == 3)
+    // The last one didn't get to the disk.
+    mesh.restart(term: 4, events: Array(before.events.dropLast()))
+    mesh.join(1)
+    let all = try #require(read(mesh, after: 0))
+    #expect(all.term == 4 && all.events.map(\.sequence) == [1, 2, 3])
+    #expect(Array(all.events.prefix(2)) == Array(before.events.prefix(2)))
+    #expect(all.events.last?.observation.worker == "worker-1")
+    // Whoever had read to the end of the former one misses nothing of this one.
+    let request = EventsRequest(after: before.next, job: nil, term: 3)
+    let followed = mesh.call(.events(request), as: .viewer)?.events
+    #expect(followed?.events.map(\.sequence) == [3] && followed?.missed == 0)
+    let here = EventsRequest(after: 3, job: nil, term: 4)
+    #expect(mesh.call(.events(here), as: .viewer, id: 5) == nil)
+    mesh.join(2)
+    #expect(mesh.reply(to: 5)?.events?.events.map(\.sequence) == [4])
+    // One without a store begins anew.
+    mesh.restart(term: 9)
+    mesh.join(1)
+    let anew = mesh.call(.events(EventsRequest(after: 4, job: nil, term: 4)), as: .viewer)?.events
+    #expect(anew?.events.map(\.sequence) == [1] && anew?.term == 9)
+  }
+
+  @Test("a client sees the events of its own jobs, and is woken by those alone")
+  func ownEvents() throws {
+    let mesh = CoordinatorHarness()
+    mesh.join(1)
+    let hers = try #require(mesh.submit(client: "alice"))
+    _ = try #require(mesh.submit(client: "bob"))
+    let all = CallRequest.events(EventsRequest(after: 0, job: nil))
+    let told = try #require(mesh.call(all, as: .client, client: "alice")?.events)
+    #expect(told.events.map(\.observation.job) == [hers])
+    let more = CallRequest.events(EventsRequest(after: told.next, job: nil))
+    #expect(mesh.call(more, as: .client, client: "alice", id: 5) == nil)
+    _ = try #require(mesh.submit(client: "bob"))
+    mesh.join(2)
+    #expect(mesh.reply(to: 5) == nil)
+    mesh.send(.store(.created(hers)))
+    mesh.call(.cancel(hers), client: "alice")
+    #expect(mesh.reply(to: 5)?.events?.events.map(\.observation.kind) == [.jobCancelled])
   }
 }

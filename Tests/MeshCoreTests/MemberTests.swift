@@ -282,7 +282,9 @@ import Testing
         Issue.record("version \(version) not refused")
         continue
       }
-      #expect(reason.contains("protocol version \(version) and this coordinator version 4;"))
+      #expect(
+        reason.contains(
+          "protocol version \(version) and this coordinator version \(protocolVersion);"))
     }
     // Once the name is free again, it may be used.
     mesh.send(.message(.goodbye, from: WorkerID(incarnation: 1)))

@@ -13,7 +13,8 @@ import Testing
     var order: [String] = []
     var positions: [Int] = []
     for _ in 0..<6 {
-      guard case .success(.jobs(let list)) = mesh.call(.list) else { break }
+      guard case .success(.jobs(let page)) = mesh.call(.list()) else { break }
+      let list = page.jobs
       let active = try #require(list.first { $0.state == .running })
       order.append(names[active.job] ?? "?")
       if order.count == 1 {

@@ -83,7 +83,7 @@ import ZeroMQ
     unlink(store.file(jobs[1], "query"))
     let orders = jobs.map { StoreLoop.Order.command(.drop($0, keepResult: $0 == jobs[0])) }
     let events = try told(.open(store.path), orders: orders + [.stop]) { loop in
-      for job in jobs { loop.reopen(job, sampleJob, needsInputs: true) }
+      for job in jobs { loop.reopen(job, sampleJob, client: "c", needsInputs: true) }
     }
     try #require(events.count == 4, "\(events)")
     for (event, job) in zip(events, jobs.dropFirst()) {

@@ -13,7 +13,7 @@ import Testing
       spec: AttentionJob(
         batch: 1, queryHeads: 1, keyValueHeads: 1, queryTokens: 10, keyTokens: 10,
         headDimension: 8, element: .float32, mask: .full, scale: 1, layout: .contiguous),
-      folded: folded, total: 200, ageSeconds: 9, wallSeconds: 8)
+      folded: folded, total: 200, ageSeconds: 9, wallSeconds: 8, submittedAt: 1e9)
   }
 
   private func traffic(_ compute: Double, _ wait: Double, _ bytes: Int) -> Traffic {
@@ -63,7 +63,7 @@ import Testing
       job: status,
       events: (0..<events).map {
         RecordedEvent(
-          sequence: UInt64($0) + 1, seconds: 61,
+          sequence: UInt64($0) + 1, seconds: 61, wallSeconds: 1e9,
           observation: Observation(.workerJoined, worker: "w\($0)", detail: "event \($0)"))
       })
   }
@@ -165,7 +165,7 @@ import Testing
     mesh.running = nil
     mesh.alarms = [
       RecordedEvent(
-        sequence: 9, seconds: 65,
+        sequence: 9, seconds: 65, wallSeconds: 1e9,
         observation: Observation(.workerLost, worker: "w3\n", detail: "no heartbeat for 0.9 s"))
     ]
     #expect(

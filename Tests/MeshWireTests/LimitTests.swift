@@ -11,7 +11,9 @@ extension WireTests {
     /// The largest of everything.
     private static var largest: [ControlFrame] {
       var job = Samples.summary(.failed, reason: text)
-      job.client = name
+      (job.client, job.name) = (name, name)
+      job.result = ResultStatus(.discarded, at: 1e9, client: name)
+      job.deadlineAt = 1e9
       (job.folded, job.total) = (1 << 60, 1 << 60)
       let workers = (0..<256).map {
         Samples.workerStatus($0, name: name, endpoint: endpoint, vranks: 256)
@@ -27,7 +29,11 @@ extension WireTests {
         return recovery
       }
       let replies: [CallReply] = [
-        .jobs([JobSummary](repeating: job, count: 200)), .workers(workers),
+        .jobs(
+          JobPage(
+            jobs: [JobSummary](repeating: job, count: Limits.jobsPerPageMaximum), next: 1 << 60,
+            total: 2_000)),
+        .workers(workers),
         .status(status), .result(ResultReply(status: status, storeEndpoint: endpoint)),
         .events(Samples.events(256, detail: String(text.prefix(512)))),
       ]
@@ -51,17 +57,27 @@ extension WireTests {
       #expect(WireMemory.heldBytes == 0)
     }
 
-    @Test("of many jobs the newest 200 are listed, in their order")
+    @Test("a list of jobs that isn't one page is cut, and what asks for more is refused")
     func jobList() throws {
-      let jobs = (0..<1_000).map { index in
+      let jobs = (0..<300).map { index in
         var job = Samples.summary(.queued)
-        job.ageSeconds = Double((index * 7) % 1_000)
+        job.ageSeconds = Double(index)
         return job
       }
+      let page = JobPage(jobs: jobs, next: 7, total: 300)
       let frame = try decodeControl(
-        ControlFrame.reply(Samples.request, .success(.jobs(jobs))).encode())
-      #expect(
-        frame == .reply(Samples.request, .success(.jobs(jobs.filter { $0.ageSeconds < 200 }))))
+        ControlFrame.reply(Samples.request, .success(.jobs(page))).encode())
+      let first = JobPage(jobs: Array(jobs.prefix(100)), next: 7, total: 300)
+      #expect(frame == .reply(Samples.request, .success(.jobs(first))))
+      for request in [ListRequest(limit: 101), ListRequest(prefix: "xy")] {
+        let header = Samples.header(.list)
+        let frame = try decodeControl(ControlFrame.call(header, .success(.list(request))).encode())
+        guard case .call(_, .failure(let failure)) = frame else {
+          Issue.record("\(frame)")
+          continue
+        }
+        #expect(failure.code == .invalidArgument)
+      }
     }
 
     @Test("other lists are cut to 256")

@@ -7,8 +7,15 @@ extension Samples {
   static func summary(_ state: JobState, reason: String = "waits for workers") -> JobSummary {
     JobSummary(
       job: job, client: "bob@host", state: state, reason: reason, spec: largestSpec, folded: 3,
-      total: 16_777_216, ageSeconds: 3.25, wallSeconds: 0)
+      total: 16_777_216, ageSeconds: 3.25, wallSeconds: 0, name: "nächtlich 7",
+      submittedAt: 1_796_063_280.25, deadlineAt: state == .running ? 253_402_300_799 : nil,
+      result: results[Int(state.rawValue) % results.count])
   }
+
+  static let results =
+    ResultStatus.State.allCases.map { ResultStatus($0) } + [
+      ResultStatus(.kept, at: 1_796_063_280.5), ResultStatus(.discarded, at: 1, client: "bob@höst"),
+    ]
 
   static func status(
     ranks: Int, name: String = "w1", recoveries: [Recovery] = recoveries(3),
@@ -59,25 +66,31 @@ extension Samples {
   static func workerStatus(_ index: Int, name: String, endpoint: String, vranks: Int)
     -> WorkerStatus
   {
-    WorkerStatus(
+    let standing = WorkerStanding.allCases[index % WorkerStanding.allCases.count]
+    let reason = String(repeating: "no heartbeat, ", count: 18)
+    return WorkerStatus(
       worker: WorkerID(incarnation: UInt64(index) + 1), name: name, processID: Int(Int32.max),
       numerics: name, level: name, threads: 65_535, memoryBytes: 1 << 60, residentBytes: 1 << 60,
       endpoint: endpoint, silentSeconds: 0.125, job: vranks == 0 ? nil : job,
       vranks: (0..<vranks).map { VRank($0) },
-      standing: WorkerStanding.allCases[index % WorkerStanding.allCases.count])
+      standing: standing,
+      loss: standing == .lost ? WorkerLoss(at: 1_796_063_280.5, reason: reason) : nil)
   }
 
   static func events(_ count: Int, detail: String) -> EventsReply {
     let kinds = Observation.Kind.allCases
     let events = (0..<count).map { index in
       RecordedEvent(
-        sequence: .max - UInt64(index), seconds: Double(index),
+        sequence: .max - UInt64(index), seconds: Double(index - 3),
+        wallSeconds: 1e9 + Double(index),
         observation: Observation(
           kinds[index % kinds.count], job: index % 2 == 0 ? job : nil,
           worker: index % 3 == 0 ? nil : index % 3 == 1 ? "" : "w0123456789",
           vrank: index % 4 == 0 ? nil : VRank(index % 256), detail: detail))
     }
-    return EventsReply(events: events, next: .max, missed: 3)
+    var reply = EventsReply(events: events, next: .max, missed: 3, term: .max)
+    reply.wallSeconds = 253_402_300_799
+    return reply
   }
 
   static var replies: [CallReply] {
@@ -85,8 +98,10 @@ extension Samples {
       .submitted(
         SubmitReply(
           job: job, storeEndpoint: "ipc:///tmp/x", workerBytes: 1 << 60, diskBytes: 0)),
-      .status(status(ranks: 3)), .status(emptyStatus), .jobs([]),
-      .jobs(JobState.allCases.map { summary($0) }),
+      .status(status(ranks: 3)), .status(emptyStatus),
+      .jobs(JobPage(jobs: [], next: 0, total: 0)),
+      .jobs(
+        JobPage(jobs: JobState.allCases.map { summary($0) }, next: 1 << 60, total: Int(Int32.max))),
       .result(ResultReply(status: status(ranks: 1), storeEndpoint: "tcp://10.0.0.1:7000")),
       .workers([]),
       .workers([

@@ -97,12 +97,18 @@ enum Samples {
   static var requests: [CallRequest] {
     specs.map { .submit(SubmitRequest(spec: $0, deadlineSeconds: 1e9)) } + [
       .submit(SubmitRequest(spec: spec, deadlineSeconds: 0, isProtected: false)), .start(job),
-      .status(jobs[0]), .list,
+      .status(jobs[0]), .list(), .remove(job),
+      .list(
+        ListRequest(
+          before: 1 << 60, limit: 1, states: JobState.allCases,
+          prefix: String(repeating: "aF", count: 16))),
+
       .cancel(jobs[1]), .result(job), .discard(job), .workers,
       .drain("worker-ä"), .drain(""), .mesh,
       .cordon("worker-ä", isLifted: false), .cordon("", isLifted: true),
       .events(EventsRequest(after: 0, job: nil)),
-      .events(EventsRequest(after: .max, job: job)),
+      .events(EventsRequest(after: .max, job: job, term: .max)),
+      .submit(SubmitRequest(spec: spec, deadlineSeconds: 0, name: "nächtlich 7")),
     ]
   }
 }

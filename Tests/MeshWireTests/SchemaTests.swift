@@ -48,6 +48,9 @@ extension WireTests {
       for protection in Protection.allCases {
         check("PROTECTION_\(constant("\(protection)"))", protection.rawValue)
       }
+      for state in ResultStatus.State.allCases {
+        check("RESULT_STATE_\(constant(state.name))", state.rawValue)
+      }
       for standing in WorkerStanding.allCases {
         check("WORKER_STANDING_\(constant("\(standing)"))", standing.rawValue)
       }

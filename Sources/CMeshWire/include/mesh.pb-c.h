@@ -24,6 +24,7 @@ typedef struct Mesh__V1__JobReference Mesh__V1__JobReference;
 typedef struct Mesh__V1__SubmitRequest Mesh__V1__SubmitRequest;
 typedef struct Mesh__V1__SubmitReply Mesh__V1__SubmitReply;
 typedef struct Mesh__V1__ResultReply Mesh__V1__ResultReply;
+typedef struct Mesh__V1__ListRequest Mesh__V1__ListRequest;
 typedef struct Mesh__V1__JobList Mesh__V1__JobList;
 typedef struct Mesh__V1__WorkerList Mesh__V1__WorkerList;
 typedef struct Mesh__V1__DrainRequest Mesh__V1__DrainRequest;
@@ -58,11 +59,13 @@ typedef struct Mesh__V1__Drain Mesh__V1__Drain;
 typedef struct Mesh__V1__Cordon Mesh__V1__Cordon;
 typedef struct Mesh__V1__Leave Mesh__V1__Leave;
 typedef struct Mesh__V1__JobSummary Mesh__V1__JobSummary;
+typedef struct Mesh__V1__ResultStatus Mesh__V1__ResultStatus;
 typedef struct Mesh__V1__JobStatus Mesh__V1__JobStatus;
 typedef struct Mesh__V1__Recovery Mesh__V1__Recovery;
 typedef struct Mesh__V1__RankStatus Mesh__V1__RankStatus;
 typedef struct Mesh__V1__JobWorker Mesh__V1__JobWorker;
 typedef struct Mesh__V1__WorkerStatus Mesh__V1__WorkerStatus;
+typedef struct Mesh__V1__WorkerLoss Mesh__V1__WorkerLoss;
 typedef struct Mesh__V1__MeshStatus Mesh__V1__MeshStatus;
 typedef struct Mesh__V1__MeshStatus__WorkerCount Mesh__V1__MeshStatus__WorkerCount;
 typedef struct Mesh__V1__MeshStatus__JobCount Mesh__V1__MeshStatus__JobCount;
@@ -239,6 +242,30 @@ typedef enum _Mesh__V1__JobState {
   MESH__V1__JOB_STATE__JOB_STATE_CANCELLED = 8
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(MESH__V1__JOB_STATE)
 } Mesh__V1__JobState;
+typedef enum _Mesh__V1__ResultState {
+  MESH__V1__RESULT_STATE__RESULT_STATE_UNSPECIFIED = 0,
+  /*
+   * The job has none, or none yet.
+   */
+  MESH__V1__RESULT_STATE__RESULT_STATE_NONE = 1,
+  /*
+   * In the store, to be fetched.
+   */
+  MESH__V1__RESULT_STATE__RESULT_STATE_KEPT = 2,
+  /*
+   * Somebody said that it isn't needed any more.
+   */
+  MESH__V1__RESULT_STATE__RESULT_STATE_DISCARDED = 3,
+  /*
+   * It was kept for as long as the coordinator keeps results.
+   */
+  MESH__V1__RESULT_STATE__RESULT_STATE_EXPIRED = 4,
+  /*
+   * It should be in the store and isn't.
+   */
+  MESH__V1__RESULT_STATE__RESULT_STATE_MISSING = 5
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(MESH__V1__RESULT_STATE)
+} Mesh__V1__ResultState;
 /*
  * What protects the work that a job has done, by its least protected virtual rank.
  */
@@ -277,7 +304,11 @@ typedef enum _Mesh__V1__WorkerStanding {
   /*
    * Keeps what it has and is given nothing new.
    */
-  MESH__V1__WORKER_STANDING__WORKER_STANDING_CORDONED = 4
+  MESH__V1__WORKER_STANDING__WORKER_STANDING_CORDONED = 4,
+  /*
+   * Isn't here any more: it was lost, and hasn't come back.
+   */
+  MESH__V1__WORKER_STANDING__WORKER_STANDING_LOST = 5
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(MESH__V1__WORKER_STANDING)
 } Mesh__V1__WorkerStanding;
 typedef enum _Mesh__V1__EventKind {
@@ -315,7 +346,10 @@ typedef enum _Mesh__V1__EventKind {
   MESH__V1__EVENT_KIND__EVENT_KIND_WORKER_CORDONED = 38,
   MESH__V1__EVENT_KIND__EVENT_KIND_WORKER_UNCORDONED = 39,
   MESH__V1__EVENT_KIND__EVENT_KIND_STARTED = 40,
-  MESH__V1__EVENT_KIND__EVENT_KIND_KEYS_UNREADABLE = 41
+  MESH__V1__EVENT_KIND__EVENT_KIND_KEYS_UNREADABLE = 41,
+  MESH__V1__EVENT_KIND__EVENT_KIND_JOB_REMOVED = 50,
+  MESH__V1__EVENT_KIND__EVENT_KIND_RESULT_MISSING = 51,
+  MESH__V1__EVENT_KIND__EVENT_KIND_RESULT_FOUND = 52
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(MESH__V1__EVENT_KIND)
 } Mesh__V1__EventKind;
 typedef enum _Mesh__V1__TileTensor {
@@ -523,7 +557,8 @@ typedef enum {
   MESH__V1__CALL__ARGUMENTS_UPLOAD = 13,
   MESH__V1__CALL__ARGUMENTS_READ = 14,
   MESH__V1__CALL__ARGUMENTS_DRAIN = 15,
-  MESH__V1__CALL__ARGUMENTS_CORDON = 16
+  MESH__V1__CALL__ARGUMENTS_CORDON = 16,
+  MESH__V1__CALL__ARGUMENTS_LIST = 17
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(MESH__V1__CALL__ARGUMENTS__CASE)
 } Mesh__V1__Call__ArgumentsCase;
 
@@ -557,6 +592,7 @@ struct  Mesh__V1__Call
     Mesh__V1__ReadRequest *read;
     Mesh__V1__DrainRequest *drain;
     Mesh__V1__CordonRequest *cordon;
+    Mesh__V1__ListRequest *list;
   };
 };
 #define MESH__V1__CALL__INIT \
@@ -641,10 +677,14 @@ struct  Mesh__V1__SubmitRequest
    * so that a request which doesn't say is for a protected job.
    */
   protobuf_c_boolean is_unprotected;
+  /*
+   * What people call it, a name; empty for none.
+   */
+  char *name;
 };
 #define MESH__V1__SUBMIT_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&mesh__v1__submit_request__descriptor) \
-    , NULL, 0, 0 }
+    , NULL, 0, 0, (char *)protobuf_c_empty_string }
 
 
 struct  Mesh__V1__SubmitReply
@@ -680,19 +720,54 @@ struct  Mesh__V1__ResultReply
     , NULL, (char *)protobuf_c_empty_string }
 
 
+struct  Mesh__V1__ListRequest
+{
+  ProtobufCMessage base;
+  /*
+   * Only jobs before the one of this number in the order of submit: `next` of the page before; 0 for
+   * the first page.
+   */
+  uint64_t before;
+  /*
+   * Jobs on the page, at most 100, so that a reply with the longest texts fits one control frame; 0 for
+   * as many.
+   */
+  uint32_t limit;
+  /*
+   * Only jobs in one of these states, at most 8; none for all.
+   */
+  size_t n_states;
+  Mesh__V1__JobState *states;
+  /*
+   * Only jobs whose id begins with these hexadecimal digits, at most 32.
+   */
+  char *prefix;
+};
+#define MESH__V1__LIST_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&mesh__v1__list_request__descriptor) \
+    , 0, 0, 0,NULL, (char *)protobuf_c_empty_string }
+
+
 struct  Mesh__V1__JobList
 {
   ProtobufCMessage base;
   /*
-   * At most 256 are accepted; a coordinator sends the newest 200, so that a reply with the longest
-   * texts fits one control frame.
+   * At most 100, the newest first.
    */
   size_t n_jobs;
   Mesh__V1__JobSummary **jobs;
+  /*
+   * Where the next page begins; 0 for the last page.
+   */
+  uint64_t next;
+  /*
+   * Jobs that were asked for, on all pages.
+   */
+  uint32_t total;
 };
 #define MESH__V1__JOB_LIST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&mesh__v1__job_list__descriptor) \
-    , 0,NULL }
+    , 0,NULL, 0, 0 }
 
 
 struct  Mesh__V1__WorkerList
@@ -747,13 +822,17 @@ struct  Mesh__V1__EventsRequest
    */
   uint64_t after;
   /*
-   * Only events of this job; absent for all.
+   * Only events of this job; absent for all that the caller may see: a client those of its own jobs.
    */
   Mesh__V1__JobId *job;
+  /*
+   * Term of the coordinator that numbered `after`, as its reply said; 0 for the one that is asked.
+   */
+  uint64_t term;
 };
 #define MESH__V1__EVENTS_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&mesh__v1__events_request__descriptor) \
-    , 0, NULL }
+    , 0, NULL, 0 }
 
 
 struct  Mesh__V1__EventsReply
@@ -772,10 +851,19 @@ struct  Mesh__V1__EventsReply
    * Events that were dropped before they could be read.
    */
   uint64_t missed;
+  /*
+   * Of the coordinator. When it changes, events of the former one that were not kept are lost, and
+   * their numbers are given again.
+   */
+  uint64_t term;
+  /*
+   * When it answered, in seconds since 1970 by its clock.
+   */
+  double wall_seconds;
 };
 #define MESH__V1__EVENTS_REPLY__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&mesh__v1__events_reply__descriptor) \
-    , 0,NULL, 0, 0 }
+    , 0,NULL, 0, 0, 0, 0 }
 
 
 struct  Mesh__V1__UploadRequest
@@ -1429,10 +1517,42 @@ struct  Mesh__V1__JobSummary
    */
   double age_seconds;
   double wall_seconds;
+  /*
+   * What people call it, a name; empty for none.
+   */
+  char *name;
+  /*
+   * Seconds since 1970, by the coordinator's clock: of submit, and when it fails; 0 without a deadline.
+   */
+  double submitted_at;
+  double deadline_at;
+  Mesh__V1__ResultStatus *result;
 };
 #define MESH__V1__JOB_SUMMARY__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&mesh__v1__job_summary__descriptor) \
-    , NULL, (char *)protobuf_c_empty_string, MESH__V1__JOB_STATE__JOB_STATE_UNSPECIFIED, (char *)protobuf_c_empty_string, NULL, 0, 0, 0, 0 }
+    , NULL, (char *)protobuf_c_empty_string, MESH__V1__JOB_STATE__JOB_STATE_UNSPECIFIED, (char *)protobuf_c_empty_string, NULL, 0, 0, 0, 0, (char *)protobuf_c_empty_string, 0, 0, NULL }
+
+
+/*
+ * What has become of a job's result.
+ */
+struct  Mesh__V1__ResultStatus
+{
+  ProtobufCMessage base;
+  Mesh__V1__ResultState state;
+  /*
+   * Seconds since 1970: when it expires while it is kept, when it went otherwise; 0 where that isn't
+   * known.
+   */
+  double at;
+  /*
+   * Who let it go, a name; empty for nobody.
+   */
+  char *client;
+};
+#define MESH__V1__RESULT_STATUS__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&mesh__v1__result_status__descriptor) \
+    , MESH__V1__RESULT_STATE__RESULT_STATE_UNSPECIFIED, 0, (char *)protobuf_c_empty_string }
 
 
 struct  Mesh__V1__JobStatus
@@ -1622,10 +1742,31 @@ struct  Mesh__V1__WorkerStatus
   size_t n_vranks;
   uint32_t *vranks;
   Mesh__V1__WorkerStanding standing;
+  /*
+   * When and why it was lost; absent for one that is here.
+   */
+  Mesh__V1__WorkerLoss *loss;
 };
 #define MESH__V1__WORKER_STATUS__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&mesh__v1__worker_status__descriptor) \
-    , 0, (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, 0, 0, (char *)protobuf_c_empty_string, 0, NULL, 0,NULL, MESH__V1__WORKER_STANDING__WORKER_STANDING_UNSPECIFIED }
+    , 0, (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, 0, 0, (char *)protobuf_c_empty_string, 0, NULL, 0,NULL, MESH__V1__WORKER_STANDING__WORKER_STANDING_UNSPECIFIED, NULL }
+
+
+struct  Mesh__V1__WorkerLoss
+{
+  ProtobufCMessage base;
+  /*
+   * Seconds since 1970, by the coordinator's clock.
+   */
+  double at;
+  /*
+   * One line for a person, at most 256 bytes.
+   */
+  char *reason;
+};
+#define MESH__V1__WORKER_LOSS__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&mesh__v1__worker_loss__descriptor) \
+    , 0, (char *)protobuf_c_empty_string }
 
 
 struct  Mesh__V1__MeshStatus__WorkerCount
@@ -1725,9 +1866,12 @@ struct  Mesh__V1__Event
 {
   ProtobufCMessage base;
   /*
-   * 1 for the first since the coordinator started, and the time since then.
+   * Goes up by 1. A coordinator with a store goes on from the last event that it finds there.
    */
   uint64_t sequence;
+  /*
+   * Since the coordinator started; below 0 for what an earlier one saw.
+   */
   double seconds;
   Mesh__V1__EventKind kind;
   Mesh__V1__JobId *job;
@@ -1735,6 +1879,10 @@ struct  Mesh__V1__Event
    * One line for a person, at most 512 bytes, so that 256 events fit one control frame.
    */
   char *detail;
+  /*
+   * Seconds since 1970, by the coordinator's clock.
+   */
+  double wall_seconds;
   Mesh__V1__Event__HasWorkerCase has_worker_case;
   union {
     /*
@@ -1749,7 +1897,7 @@ struct  Mesh__V1__Event
 };
 #define MESH__V1__EVENT__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&mesh__v1__event__descriptor) \
-    , 0, 0, MESH__V1__EVENT_KIND__EVENT_KIND_UNSPECIFIED, NULL, (char *)protobuf_c_empty_string, MESH__V1__EVENT__HAS_WORKER__NOT_SET, {0}, MESH__V1__EVENT__HAS_VRANK__NOT_SET, {0} }
+    , 0, 0, MESH__V1__EVENT_KIND__EVENT_KIND_UNSPECIFIED, NULL, (char *)protobuf_c_empty_string, 0, MESH__V1__EVENT__HAS_WORKER__NOT_SET, {0}, MESH__V1__EVENT__HAS_VRANK__NOT_SET, {0} }
 
 
 /*
@@ -2304,6 +2452,25 @@ Mesh__V1__ResultReply *
                       const uint8_t       *data);
 void   mesh__v1__result_reply__free_unpacked
                      (Mesh__V1__ResultReply *message,
+                      ProtobufCAllocator *allocator);
+/* Mesh__V1__ListRequest methods */
+void   mesh__v1__list_request__init
+                     (Mesh__V1__ListRequest         *message);
+size_t mesh__v1__list_request__get_packed_size
+                     (const Mesh__V1__ListRequest   *message);
+size_t mesh__v1__list_request__pack
+                     (const Mesh__V1__ListRequest   *message,
+                      uint8_t             *out);
+size_t mesh__v1__list_request__pack_to_buffer
+                     (const Mesh__V1__ListRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Mesh__V1__ListRequest *
+       mesh__v1__list_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   mesh__v1__list_request__free_unpacked
+                     (Mesh__V1__ListRequest *message,
                       ProtobufCAllocator *allocator);
 /* Mesh__V1__JobList methods */
 void   mesh__v1__job_list__init
@@ -2919,6 +3086,25 @@ Mesh__V1__JobSummary *
 void   mesh__v1__job_summary__free_unpacked
                      (Mesh__V1__JobSummary *message,
                       ProtobufCAllocator *allocator);
+/* Mesh__V1__ResultStatus methods */
+void   mesh__v1__result_status__init
+                     (Mesh__V1__ResultStatus         *message);
+size_t mesh__v1__result_status__get_packed_size
+                     (const Mesh__V1__ResultStatus   *message);
+size_t mesh__v1__result_status__pack
+                     (const Mesh__V1__ResultStatus   *message,
+                      uint8_t             *out);
+size_t mesh__v1__result_status__pack_to_buffer
+                     (const Mesh__V1__ResultStatus   *message,
+                      ProtobufCBuffer     *buffer);
+Mesh__V1__ResultStatus *
+       mesh__v1__result_status__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   mesh__v1__result_status__free_unpacked
+                     (Mesh__V1__ResultStatus *message,
+                      ProtobufCAllocator *allocator);
 /* Mesh__V1__JobStatus methods */
 void   mesh__v1__job_status__init
                      (Mesh__V1__JobStatus         *message);
@@ -3013,6 +3199,25 @@ Mesh__V1__WorkerStatus *
                       const uint8_t       *data);
 void   mesh__v1__worker_status__free_unpacked
                      (Mesh__V1__WorkerStatus *message,
+                      ProtobufCAllocator *allocator);
+/* Mesh__V1__WorkerLoss methods */
+void   mesh__v1__worker_loss__init
+                     (Mesh__V1__WorkerLoss         *message);
+size_t mesh__v1__worker_loss__get_packed_size
+                     (const Mesh__V1__WorkerLoss   *message);
+size_t mesh__v1__worker_loss__pack
+                     (const Mesh__V1__WorkerLoss   *message,
+                      uint8_t             *out);
+size_t mesh__v1__worker_loss__pack_to_buffer
+                     (const Mesh__V1__WorkerLoss   *message,
+                      ProtobufCBuffer     *buffer);
+Mesh__V1__WorkerLoss *
+       mesh__v1__worker_loss__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   mesh__v1__worker_loss__free_unpacked
+                     (Mesh__V1__WorkerLoss *message,
                       ProtobufCAllocator *allocator);
 /* Mesh__V1__MeshStatus__WorkerCount methods */
 void   mesh__v1__mesh_status__worker_count__init
@@ -3337,6 +3542,9 @@ typedef void (*Mesh__V1__SubmitReply_Closure)
 typedef void (*Mesh__V1__ResultReply_Closure)
                  (const Mesh__V1__ResultReply *message,
                   void *closure_data);
+typedef void (*Mesh__V1__ListRequest_Closure)
+                 (const Mesh__V1__ListRequest *message,
+                  void *closure_data);
 typedef void (*Mesh__V1__JobList_Closure)
                  (const Mesh__V1__JobList *message,
                   void *closure_data);
@@ -3439,6 +3647,9 @@ typedef void (*Mesh__V1__Leave_Closure)
 typedef void (*Mesh__V1__JobSummary_Closure)
                  (const Mesh__V1__JobSummary *message,
                   void *closure_data);
+typedef void (*Mesh__V1__ResultStatus_Closure)
+                 (const Mesh__V1__ResultStatus *message,
+                  void *closure_data);
 typedef void (*Mesh__V1__JobStatus_Closure)
                  (const Mesh__V1__JobStatus *message,
                   void *closure_data);
@@ -3453,6 +3664,9 @@ typedef void (*Mesh__V1__JobWorker_Closure)
                   void *closure_data);
 typedef void (*Mesh__V1__WorkerStatus_Closure)
                  (const Mesh__V1__WorkerStatus *message,
+                  void *closure_data);
+typedef void (*Mesh__V1__WorkerLoss_Closure)
+                 (const Mesh__V1__WorkerLoss *message,
                   void *closure_data);
 typedef void (*Mesh__V1__MeshStatus__WorkerCount_Closure)
                  (const Mesh__V1__MeshStatus__WorkerCount *message,
@@ -3528,7 +3742,7 @@ struct Mesh__V1__Jobs_Service
                  Mesh__V1__JobStatus_Closure closure,
                  void *closure_data);
   void (*list)(Mesh__V1__Jobs_Service *service,
-               const Mesh__V1__Empty *input,
+               const Mesh__V1__ListRequest *input,
                Mesh__V1__JobList_Closure closure,
                void *closure_data);
   void (*cancel)(Mesh__V1__Jobs_Service *service,
@@ -3543,6 +3757,10 @@ struct Mesh__V1__Jobs_Service
                   const Mesh__V1__JobReference *input,
                   Mesh__V1__JobStatus_Closure closure,
                   void *closure_data);
+  void (*remove)(Mesh__V1__Jobs_Service *service,
+                 const Mesh__V1__JobReference *input,
+                 Mesh__V1__JobStatus_Closure closure,
+                 void *closure_data);
 };
 typedef void (*Mesh__V1__Jobs_ServiceDestroy)(Mesh__V1__Jobs_Service *);
 void mesh__v1__jobs__init (Mesh__V1__Jobs_Service *service,
@@ -3557,7 +3775,8 @@ void mesh__v1__jobs__init (Mesh__V1__Jobs_Service *service,
       function_prefix__ ## list,\
       function_prefix__ ## cancel,\
       function_prefix__ ## result,\
-      function_prefix__ ## discard  }
+      function_prefix__ ## discard,\
+      function_prefix__ ## remove  }
 void mesh__v1__jobs__submit(ProtobufCService *service,
                             const Mesh__V1__SubmitRequest *input,
                             Mesh__V1__SubmitReply_Closure closure,
@@ -3571,7 +3790,7 @@ void mesh__v1__jobs__status(ProtobufCService *service,
                             Mesh__V1__JobStatus_Closure closure,
                             void *closure_data);
 void mesh__v1__jobs__list(ProtobufCService *service,
-                          const Mesh__V1__Empty *input,
+                          const Mesh__V1__ListRequest *input,
                           Mesh__V1__JobList_Closure closure,
                           void *closure_data);
 void mesh__v1__jobs__cancel(ProtobufCService *service,
@@ -3586,6 +3805,10 @@ void mesh__v1__jobs__discard(ProtobufCService *service,
                              const Mesh__V1__JobReference *input,
                              Mesh__V1__JobStatus_Closure closure,
                              void *closure_data);
+void mesh__v1__jobs__remove(ProtobufCService *service,
+                            const Mesh__V1__JobReference *input,
+                            Mesh__V1__JobStatus_Closure closure,
+                            void *closure_data);
 typedef struct Mesh__V1__Mesh_Service Mesh__V1__Mesh_Service;
 struct Mesh__V1__Mesh_Service
 {
@@ -3685,6 +3908,7 @@ extern const ProtobufCEnumDescriptor    mesh__v1__mask__descriptor;
 extern const ProtobufCEnumDescriptor    mesh__v1__layout__descriptor;
 extern const ProtobufCEnumDescriptor    mesh__v1__restore_tier__descriptor;
 extern const ProtobufCEnumDescriptor    mesh__v1__job_state__descriptor;
+extern const ProtobufCEnumDescriptor    mesh__v1__result_state__descriptor;
 extern const ProtobufCEnumDescriptor    mesh__v1__protection__descriptor;
 extern const ProtobufCEnumDescriptor    mesh__v1__worker_standing__descriptor;
 extern const ProtobufCEnumDescriptor    mesh__v1__event_kind__descriptor;
@@ -3701,6 +3925,7 @@ extern const ProtobufCMessageDescriptor mesh__v1__job_reference__descriptor;
 extern const ProtobufCMessageDescriptor mesh__v1__submit_request__descriptor;
 extern const ProtobufCMessageDescriptor mesh__v1__submit_reply__descriptor;
 extern const ProtobufCMessageDescriptor mesh__v1__result_reply__descriptor;
+extern const ProtobufCMessageDescriptor mesh__v1__list_request__descriptor;
 extern const ProtobufCMessageDescriptor mesh__v1__job_list__descriptor;
 extern const ProtobufCMessageDescriptor mesh__v1__worker_list__descriptor;
 extern const ProtobufCMessageDescriptor mesh__v1__drain_request__descriptor;
@@ -3736,11 +3961,13 @@ extern const ProtobufCMessageDescriptor mesh__v1__drain__descriptor;
 extern const ProtobufCMessageDescriptor mesh__v1__cordon__descriptor;
 extern const ProtobufCMessageDescriptor mesh__v1__leave__descriptor;
 extern const ProtobufCMessageDescriptor mesh__v1__job_summary__descriptor;
+extern const ProtobufCMessageDescriptor mesh__v1__result_status__descriptor;
 extern const ProtobufCMessageDescriptor mesh__v1__job_status__descriptor;
 extern const ProtobufCMessageDescriptor mesh__v1__recovery__descriptor;
 extern const ProtobufCMessageDescriptor mesh__v1__rank_status__descriptor;
 extern const ProtobufCMessageDescriptor mesh__v1__job_worker__descriptor;
 extern const ProtobufCMessageDescriptor mesh__v1__worker_status__descriptor;
+extern const ProtobufCMessageDescriptor mesh__v1__worker_loss__descriptor;
 extern const ProtobufCMessageDescriptor mesh__v1__mesh_status__descriptor;
 extern const ProtobufCMessageDescriptor mesh__v1__mesh_status__worker_count__descriptor;
 extern const ProtobufCMessageDescriptor mesh__v1__mesh_status__job_count__descriptor;

@@ -80,7 +80,8 @@ extension Mesh {
   /// Names of the workers that are there.
   func workerNames() throws -> [String] {
     let workers = try json(output(["workers", "--json"])) as? [[String: Any]] ?? []
-    return workers.compactMap { $0["name"] as? String }
+    return workers.filter { $0["standing"] as? String != "lost" }
+      .compactMap { $0["name"] as? String }
   }
 }
 

@@ -1,0 +1,106 @@
+internal import Foundation
+internal import GRDB
+
+/// The last events that coordinators of a store saw, for people. Nothing that must be right depends on
+/// it: what was appended outlives the process, and may be lost when the machine loses its power.
+///
+/// An SQLite database of its own, so that no commit of the coordinator's state waits for it.
+package final class EventJournal: Sendable {
+  /// One event.
+  package struct Entry: Hashable, Sendable {
+    /// Goes up by 1.
+    package var sequence: UInt64
+    /// A document that the journal doesn't look into.
+    package var body: [UInt8]
+
+    package init(sequence: UInt64, body: [UInt8]) {
+      self.sequence = sequence
+      self.body = body
+    }
+  }
+
+  /// "ame1": tells the file from any other SQLite database.
+  private static let applicationID = 0x616d_6531
+  private let queue: DatabaseQueue
+  private let keeping: Int
+
+  /// Opens `events.sqlite` in an existing directory, or creates it.
+  ///
+  /// - Parameter keeping: entries at most; older ones are removed.
+  package init(directory: String, keeping: Int) throws(JournalError) {
+    self.keeping = keeping
+    let path = directory + "/" + Self.name
+    try JournalFile.prepare(path)
+    queue = try journaled {
+      var configuration = Configuration()
+      configuration.busyMode = .timeout(2)
+      configuration.label = "events"
+      let queue = try DatabaseQueue(path: path, configuration: configuration)
+      try queue.inDatabase(Self.prepare)
+      return queue
+    }
+  }
+
+  package static let name = "events.sqlite"
+
+  /// Every entry without a gap before the last one, in order.
+  package func load() throws(JournalError) -> [Entry] {
+    try journaled {
+      try queue.read { db in
+        var entries: [Entry] = []
+        let rows = try Row.fetchCursor(
+          db, sql: "SELECT sequence, body FROM event ORDER BY sequence DESC LIMIT ?",
+          arguments: [keeping])
+        while let row = try rows.next() {
+          guard case .int64(let sequence) = (row[0] as DatabaseValue).storage, sequence > 0,
+            case .blob(let body) = (row[1] as DatabaseValue).storage
+          else { throw JournalError.damaged("an event isn't what was written") }
+          if let last = entries.last, UInt64(sequence) + 1 != last.sequence { break }
+          entries.append(Entry(sequence: UInt64(sequence), body: [UInt8](body)))
+        }
+        return entries.reversed()
+      }
+    }
+  }
+
+  /// Appends entries, and removes those that are too old.
+  package func append(_ entries: [Entry]) throws(JournalError) {
+    guard let last = entries.last else { return }
+    try journaled {
+      try queue.write { db in
+        let insert = try db.cachedStatement(
+          sql: "INSERT OR REPLACE INTO event (sequence, body) VALUES (?, ?)")
+        for entry in entries {
+          try insert.execute(arguments: [Int64(clamping: entry.sequence), Data(entry.body)])
+        }
+        let oldest = Int64(clamping: last.sequence) - Int64(keeping)
+        try db.execute(sql: "DELETE FROM event WHERE sequence <= ?", arguments: [oldest])
+      }
+    }
+  }
+
+  /// Lets go of the file; the log goes into it.
+  package func close() throws(JournalError) { try journaled { try queue.close() } }
+
+  private static func prepare(_ db: Database) throws {
+    try db.execute(sql: "PRAGMA cell_size_check = ON; PRAGMA trusted_schema = OFF")
+    let tables = try Int.fetchOne(db, sql: "SELECT count(*) FROM sqlite_schema") ?? 0
+    if tables > 0 {
+      guard try Int.fetchOne(db, sql: "PRAGMA application_id") == applicationID else {
+        throw JournalError.damaged("\(name) is something else's database")
+      }
+      let finding = try String.fetchOne(db, sql: "PRAGMA integrity_check(1)") ?? "no answer"
+      guard finding == "ok" else { throw JournalError.damaged(JournalError.line(finding)) }
+    }
+    // A commit goes to the system and not to the disk: a crash of this process loses none.
+    try db.execute(
+      sql: """
+        PRAGMA journal_mode = WAL;
+        PRAGMA journal_size_limit = 1048576;
+        PRAGMA synchronous = NORMAL;
+        PRAGMA application_id = \(applicationID);
+        CREATE TABLE IF NOT EXISTS event (
+          sequence INTEGER PRIMARY KEY, body BLOB NOT NULL) STRICT
+        """)
+  }
+}
