@@ -222,9 +222,9 @@ extension Coordinator {
     let own = parked.count { $0.client == call.client }
     var waiting: String?
     if own >= Limits.parkedCallsPerClientMaximum {
-      waiting = "\(own) calls of \(call.client)"
+      waiting = "\(counted(own, "call")) of \(call.client)"
     } else if parked.count >= Limits.parkedCallsMaximum {
-      waiting = "\(parked.count) calls"
+      waiting = counted(parked.count, "call")
     }
     if let waiting {
       let failure = CallFailure(

@@ -43,7 +43,7 @@ extension Coordinator {
     observe(
       Observation(
         .jobStarted, job: table.job,
-        detail: "\(plan.vrankCount) virtual ranks on \(used.count) workers"),
+        detail: "\(counted(plan.vrankCount, "virtual rank")) on \(counted(used.count, "worker"))"),
       at: now, into: &effects)
     effects.append(
       .store(

@@ -115,7 +115,9 @@ extension Coordinator {
       observe(
         Observation(
           .workerJoined, worker: hello.name,
-          detail: "process \(hello.processID), \(hello.threads) threads, \(hello.level)\(cordon)"),
+          detail:
+            "process \(hello.processID), \(counted(hello.threads, "thread")), \(hello.level)\(cordon)"
+        ),
         at: now, into: &effects)
       noteGathering(at: now)
       noteReturn(of: hello, at: now, into: &effects)
@@ -239,7 +241,15 @@ extension Coordinator {
       }
       return
     }
-    guard (0...rank.needed).contains(progress.next), !rank.isFinal else { return }
+    guard (0...rank.needed).contains(progress.next) else { return }
+    guard !rank.isFinal else {
+      // Its result was faster than the word of where it went on.
+      if let found = rank.foundAt, let restored = progress.restored {
+        tellStory(progress, restored, since: found, of: &rank, in: &run, at: now, into: &effects)
+        run.ranks[vrank.index] = rank
+      }
+      return
+    }
     rank.heardUnder = progress.epoch
     let isSought = progress.restored == nil && !run.table.hosts[vrank.index].isFresh
     // While its state is looked for, what it had is what is told.
@@ -275,7 +285,7 @@ extension Coordinator {
           .restored, job: run.table.job, worker: run.recoveries[place].host,
           vrank: progress.vrank,
           detail: "from \(restored.tier.name), at K/V tile \(restored.next);"
-            + " \(run.recoveries[place].refolded ?? 0) tiles are folded again"),
+            + " folded again: \(counted(run.recoveries[place].refolded ?? 0, "tile"))"),
         at: now, into: &effects)
     }
     if progress.next >= run.recoveries[place].lostAt {

@@ -30,7 +30,8 @@ extension Coordinator {
     observe(
       Observation(
         .coordinatorRestarted,
-        detail: "term \(configuration.term): \(jobs.count) jobs known, \(open) not ended"),
+        detail: "term \(configuration.term): \(counted(jobs.count, "job")) known, \(open) not ended"
+      ),
       at: now, into: &effects)
     for index in jobs.indices { takeUp(index, at: now, into: &effects) }
   }

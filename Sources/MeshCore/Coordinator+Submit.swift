@@ -44,7 +44,7 @@ extension Coordinator {
     let mine = jobs.count { $0.client == client && !$0.state.isTerminal }
     if mine >= Limits.queuedJobsPerClientMaximum {
       return CallFailure(
-        .resourceExhausted, "\(client) has \(mine) jobs waiting or running already")
+        .resourceExhausted, "\(client) has \(counted(mine, "job")) waiting or running already")
     }
     return nil
   }
@@ -84,7 +84,7 @@ extension Coordinator {
     return CallFailure(
       .resourceExhausted,
       "the job needs up to \(bytes(estimate.workerBytes)) of memory per worker with"
-        + " \(workers.count) workers; \(least.name) has \(bytes(least.memoryBytes)): add workers, or"
+        + " \(counted(workers.count, "worker")); \(least.name) has \(bytes(least.memoryBytes)): add workers, or"
         + " give them more --memory")
   }
 

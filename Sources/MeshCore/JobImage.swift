@@ -44,6 +44,10 @@ package struct JobImage: Sendable, Codable, Hashable {
     package var participants: [Participant]
     /// Since the job started, when this was written.
     package var ageSeconds: Double
+    /// What each participant had sent and how large it was, as far as it had told; missing in what an
+    /// earlier version wrote.
+    package var traffic: [Traffic]?
+    package var residentBytes: [Int]?
   }
 
   /// A worker that took part, for people.

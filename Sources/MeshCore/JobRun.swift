@@ -153,7 +153,8 @@ extension JobRun {
   func image(ageSeconds: Double) -> JobImage.Run {
     JobImage.Run(
       table: table, isFinal: ranks.map(\.isFinal), recoveries: recoveries,
-      participants: participants.map(\.identity), ageSeconds: ageSeconds)
+      participants: participants.map(\.identity), ageSeconds: ageSeconds,
+      traffic: participants.map(\.traffic), residentBytes: participants.map(\.residentBytes))
   }
 
   /// The run as it was when the image was written; how far it is will be told by its workers, who
@@ -161,6 +162,12 @@ extension JobRun {
   init(_ image: JobImage.Run, plan: Plan, at now: Duration) {
     self.init(plan: plan, table: image.table, workers: [])
     participants = image.participants.map { Participant(identity: $0) }
+    for (index, traffic) in zip(participants.indices, image.traffic ?? []) {
+      participants[index].traffic = traffic
+    }
+    for (index, bytes) in zip(participants.indices, image.residentBytes ?? []) {
+      participants[index].residentBytes = bytes
+    }
     recoveries = image.recoveries
     for index in ranks.indices where image.isFinal.indices.contains(index) {
       ranks[index].isFinal = image.isFinal[index]

@@ -77,7 +77,7 @@ extension Method {
       return CallFailure(.deadlineExceeded, "\(name) arrived after its deadline")
     }
     if !roles.contains(header.role) {
-      return CallFailure(.permissionDenied, "a \(header.role) may not call \(name)")
+      return CallFailure(.permissionDenied, "\(withArticle("\(header.role)")) may not call \(name)")
     }
     return nil
   }

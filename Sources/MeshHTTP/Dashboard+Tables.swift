@@ -191,8 +191,11 @@ extension Dashboard {
           make(line, 'span', { class: 'ok-text' },
             `recovered after ${span(group.caught)}, ${group.again} tiles folded again.`);
         } else {
+          const missing = group.ranks.filter((one) => !one.source).map((one) => one.outcome);
           make(line, 'span', { class: 'restore-text' }, group.restore !== undefined
-            ? `state back after ${span(group.restore)}, catching up.` : 'looking for their state.');
+            ? `state back after ${span(group.restore)}, catching up.`
+            : missing.length === 0 || missing.includes('looking') ? 'looking for their state.'
+            : `${[...new Set(missing)].join(', ')}.`);
         }
       }
       for (const one of other.slice(0, 10)) {

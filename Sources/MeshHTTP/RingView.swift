@@ -136,7 +136,9 @@ extension RingView {
       unprotectedTiles = status.unprotectedTiles
       ring = status.workers.map(\.name)
       ranks = status.ranks.map { Rank($0) }
-      recoveries = status.recoveries.map { RecoveryLine($0, startedAt: startedAt) }
+      recoveries = status.recoveries.enumerated().map {
+        RecoveryLine($1, outcome: status.source(ofRecovery: $0), startedAt: startedAt)
+      }
     }
   }
 
@@ -171,12 +173,14 @@ extension RingView {
     var seconds: Double
     var detectionSeconds: Double
     var source: String?
+    /// The source, or why there is none: "looking", "lost again", "finished", "job ended".
+    var outcome: String
     var lostAtTile: Int
     var restoredAtTile: Int?
     var restoreSeconds: Double?
     var caughtUpSeconds: Double?
 
-    init(_ recovery: Recovery, startedAt: Double) {
+    init(_ recovery: Recovery, outcome: String, startedAt: Double) {
       vrank = recovery.vrank.index
       from = recovery.worker
       to = recovery.host
@@ -184,6 +188,7 @@ extension RingView {
       seconds = startedAt + recovery.atSeconds
       detectionSeconds = recovery.detectionSeconds
       source = recovery.restored?.tier.name
+      self.outcome = outcome
       lostAtTile = recovery.lostAt
       restoredAtTile = recovery.restored?.next
       restoreSeconds = recovery.restoreSeconds

@@ -26,7 +26,7 @@ extension CoordinatorLoop {
     let reason =
       sender.role == .worker
       ? "its key isn't the one that its connection proved"
-      : "its key is a \(sender.role)'s; a worker needs a worker's"
+      : "its key is \(withArticle("\(sender.role)"))'s; a worker needs a worker's"
     send(.coordinator(.refused(.permissionDenied, reason: reason)), to: link)
   }
 
@@ -41,9 +41,10 @@ extension CoordinatorLoop {
     // Strangers can't fill the events: what they try is told once a minute, added up.
     guard MonotonicClock.now >= nextRefusalReport, let refused = gate.takeRefusals() else { return }
     nextRefusalReport = MonotonicClock.now + .seconds(60)
-    let keys = refused.keys.joined(separator: " ")
+    let keys = (refused.keys.count == 1 ? "key " : "keys ") + refused.keys.joined(separator: " ")
     perform(
-      .noted(Observation(.accessRefused, detail: "\(refused.count) connections, keys \(keys)")))
+      .noted(
+        Observation(.accessRefused, detail: "\(counted(refused.count, "connection")), \(keys)")))
   }
 
   func receive(_ change: AllowGate.Change) {
@@ -51,7 +52,7 @@ extension CoordinatorLoop {
     switch change {
     case .none: break
     case .reread(let count):
-      perform(.noted(Observation(.keysChanged, detail: "\(count) keys are admitted now")))
+      perform(.noted(Observation(.keysChanged, detail: "admitted now: \(counted(count, "key"))")))
     case .unreadable(let reason):
       perform(
         .noted(

@@ -107,7 +107,11 @@ package struct JobReport: Encodable, Sendable {
     }
   }
 
+  /// The path that means standard output.
+  package static let standardOutput = "-"
+
   package func write(to path: String) throws(MeshError) {
+    if path == Self.standardOutput { return print(try json()) }
     let text = Array((try json() + "\n").utf8)
     do throws(TensorFileError) {
       let file = try OutputFile(path: path)
@@ -124,8 +128,7 @@ package struct JobReport: Encodable, Sendable {
     var lines = [
       "done in \(seconds(wallSeconds)): "
         + String(format: "%.1f GFLOP, %.1f GFLOP/s", flops / 1e9, gflopsPerSecond)
-        + " on \(workers) \(workers == 1 ? "worker" : "workers") × \(threadsPerWorker)"
-        + " \(threadsPerWorker == 1 ? "thread" : "threads") (\(cpuLevel))"
+        + " on \(counted(workers, "worker")) × \(counted(threadsPerWorker, "thread")) (\(cpuLevel))"
     ]
     if let sent = bytesSent["tiles"] {
       var line = "tiles: \(bytes(sent)) sent, \(bytes(bytesNeeded)) needed"
@@ -142,7 +145,8 @@ package struct JobReport: Encodable, Sendable {
       let refolded = recoveries.reduce(0) { $0 + ($1.tilesRefolded ?? 0) }
       let causes = failures.isEmpty ? Recovery.handedOver : failures.joined(separator: "; ")
       lines.append(
-        "moved: \(recoveries.count) virtual ranks; \(causes); \(refolded) tiles folded again")
+        "moved: \(counted(recoveries.count, "virtual rank")); \(causes);"
+          + " \(counted(refolded, "tile")) folded again")
     }
     lines.append("output sha256: \(outputDigest)")
     return lines.joined(separator: "\n")

@@ -7,7 +7,7 @@ extension MeshStatus {
       "coordinator  \(endpoint), attnmesh \(version), protocol version \(protocolVersion),"
         + " term \(term)",
       "up           \(age(uptimeSeconds)); its loop was late by at most"
-        + " \(decimals(loopLagSeconds * 1_000, 0)) ms of late",
+        + " \(decimals(loopLagSeconds * 1_000, 0)) ms in the last 20 s",
       "store        \(bytes(storeBytes)) of \(bytes(storeQuotaBytes));"
         + (isPersistent ? " jobs outlive the coordinator" : " jobs end with the coordinator"),
       "workers      " + counts(workers.map { ($0.standing.name, $0.count) }, none: "none"),

@@ -125,9 +125,11 @@ extension RingPicture {
   }
 
   private var recoveries: [String] {
-    (look.job?.recoveries ?? []).map { recovery in
+    guard let job = look.job else { return [] }
+    return job.recoveries.enumerated().map { index, recovery in
       let host = recovery.host.isEmpty ? "nobody yet" : recovery.host
-      let from = recovery.restored.map { "from \($0.tier.name)" } ?? "looking for its state"
+      let source = job.source(ofRecovery: index)
+      let from = recovery.restored == nil ? source : "from \(source)"
       let back = recovery.caughtUpSeconds.map { ", back in \(decimals($0, 2)) s" } ?? ""
       return "  at \(age(recovery.atSeconds))  rank \(recovery.vrank): \(recovery.worker) → \(host)"
         + "  \(from)\(back)  (\(recovery.cause))"

@@ -11,7 +11,7 @@ struct Attend: ParsableCommand {
     discussion: """
       Without --workers and --coordinator it computes in this process, on all cores. The output
       appears under its name when it is whole. The bits are the same whichever way it is computed.
-      """)
+      """.prose)
 
   @OptionGroup(title: "Job") var job: JobOptions
   @OptionGroup(title: "Job") var name: NameOption

@@ -19,7 +19,7 @@ struct Attnmesh: ParsableCommand {
 
       Exit codes: 0 done, 1 the job failed, 2 bad input or wrong flags, 3 mesh unreachable or lost,
       124 the time of `wait --timeout` has passed, 130 interrupted.
-      """,
+      """.prose,
     version: programVersion,
     subcommands: [
       Attend.self, Check.self, Submit.self, ResultCommand.self, Jobs.self, Job.self, Wait.self,

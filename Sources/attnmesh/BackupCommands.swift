@@ -18,7 +18,7 @@ struct CoordinatorBackup: ParsableCommand {
       Example, in this order:
         attnmesh coordinator backup /backup/journal-$(date +%F) --store /var/lib/attnmesh
         rsync -a --exclude '*.sqlite*' --exclude lock /var/lib/attnmesh/ /backup/jobs/
-      """)
+      """.prose)
 
   @Argument(help: "The file to write. It appears when it is whole and has been read through.")
   var file: String
@@ -29,7 +29,9 @@ struct CoordinatorBackup: ParsableCommand {
   func run() throws {
     let summary = try StoreBackup.make(of: try store.path(), to: file, replaces: force)
     if json { return printJSON(BackupView(summary, file: file)) }
-    print("\(file): \(summary.jobs) jobs, term \(summary.term), \(summary.bytes) bytes, verified")
+    print(
+      "\(file): \(counted(summary.jobs, "job")), term \(summary.term),"
+        + " \(counted(summary.bytes, "byte")), verified")
     let store = try store.path()
     print("now copy the directories of jobs: inputs and results are in \(store)/JOB")
   }
@@ -56,7 +58,7 @@ struct CoordinatorRestore: ParsableCommand {
       The coordinator starts under a term above that of the backup and above its clock in milliseconds.
       A worker that has followed a higher one refuses to go back: it is refused at hello, ends with exit
       code 2, and joins when it is started again.
-      """)
+      """.prose)
 
   @Argument(help: "The file that `attnmesh coordinator backup` wrote.")
   var file: String
@@ -76,7 +78,8 @@ struct CoordinatorRestore: ParsableCommand {
     }
     let first = summary.withoutInputs.isEmpty ? "" : "put the directories of jobs back, then "
     print(
-      "\(path): \(summary.jobs) jobs, restored; \(first)start the coordinator with --store \(path)")
+      "\(path): \(counted(summary.jobs, "job")), restored;"
+        + " \(first)start the coordinator with --store \(path)")
   }
 }
 

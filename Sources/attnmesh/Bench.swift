@@ -17,7 +17,7 @@ struct Bench: ParsableCommand {
         attnmesh bench kernel
         attnmesh bench ring --workers 4 --mask causal --json
         attnmesh bench bytes --query q.npy --key k.npy --value v.npy
-      """,
+      """.prose,
     subcommands: [
       BenchKernel.self, BenchRing.self, BenchScaling.self, BenchMemory.self, BenchBytes.self,
       BenchRecovery.self, BenchProtection.self, BenchFailover.self, BenchWire.self,
@@ -59,7 +59,7 @@ struct BenchOptions: ParsableArguments {
     }
     let missed = findings.goals.count { !$0.isMet }
     if strict, missed > 0 {
-      throw MeshError(.jobFailed, "\(missed) of \(findings.goals.count) goals missed")
+      throw MeshError(.jobFailed, "\(missed) of \(counted(findings.goals.count, "goal")) missed")
     }
   }
 }

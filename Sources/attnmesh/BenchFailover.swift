@@ -15,7 +15,7 @@ struct BenchFailover: ParsableCommand {
 
       With --oversubscribe it computes real jobs beside threads that spin, four for each core, and
       stops workers for 0.3 s now and then: none of them may be taken for lost.
-      """)
+      """.prose)
 
   @Option(help: "Workers, with one thread each.")
   var workers = 4
@@ -113,15 +113,16 @@ struct BenchFailover: ParsableCommand {
       printJSON(result)
     } else {
       print(
-        "\(result.workers) workers × 1 thread beside \(result.spinners) spinning threads for"
+        "\(counted(result.workers, "worker")) × 1 thread beside"
+          + " \(counted(result.spinners, "spinning thread")) for"
           + " \(decimal(result.seconds, 1)) s; digests equal to one process's")
       printTable(
         ["", "COUNT", "P50 ms", "P95 ms", "P99 ms", "HIGHEST ms"],
         [["probe: wakes late by"] + cells(result.probeSeconds)])
       print(
-        "\n\(result.jobs) jobs; workers stopped \(result.pauses) times for"
+        "\n\(counted(result.jobs, "job")); workers stopped \(counted(result.pauses, "time")) for"
           + " \(decimal(bench.pauseSeconds, 1)) s; the coordinator doubted itself"
-          + " \(result.selfDoubts) times")
+          + " \(counted(result.selfDoubts, "time"))")
       tell(result.falseLosses)
     }
     return result.findings

@@ -18,7 +18,7 @@ struct BenchKernel: ParsableCommand {
       clock. TRAFFIC: what folds move between the first cache and those behind it, modelled. × torch:
       whole passes with packing, by the wall clock, against scaled_dot_product_attention and its
       gradients, a head for each thread.
-      """)
+      """.prose)
 
   @Option(name: .customLong("head-dim"), help: "Head dimensions, such as 64,128.")
   var headDimension: [String] = []

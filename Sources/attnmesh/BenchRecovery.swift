@@ -12,7 +12,7 @@ struct BenchRecovery: ParsableCommand {
       Each killed run loses one worker to SIGKILL between 30 and 70 % of the way; undisturbed runs
       take turns with them. All have the bits of one process, or nothing counts. A rank is copied at
       least every ninth of its tiles: that is the interval of which refolded tiles are told.
-      """)
+      """.prose)
 
   @OptionGroup var files: BenchTensorOptions
 
@@ -53,7 +53,7 @@ struct BenchRecovery: ParsableCommand {
 
   private func show(_ result: RecoveryBench.Result) {
     print(
-      "\(result.tokens) tokens, \(result.shape); \(result.workers) workers × 1 thread,"
+      "\(result.tokens) tokens, \(result.shape); \(counted(result.workers, "worker")) × 1 thread,"
         + " \(result.vranks) virtual ranks; digests equal to one process's")
     printTable(
       ["KILLED", "AT s", "WALL s", "RANK", "LOST: TILES", "OF", "FOUND IN", "RESTORED AFTER s"],
@@ -94,7 +94,7 @@ struct BenchProtection: ParsableCommand {
     discussion: """
       Runs with copies, checkpoints and heartbeats, in turn with runs under --protection off. CPU
       time is that of the coordinator and of all workers.
-      """)
+      """.prose)
 
   @OptionGroup var files: BenchTensorOptions
 
@@ -125,7 +125,7 @@ struct BenchProtection: ParsableCommand {
       printJSON(result)
     } else {
       print(
-        "\(result.tokens) tokens, \(result.shape); \(result.workers) workers × 1 thread; digests"
+        "\(result.tokens) tokens, \(result.shape); \(counted(result.workers, "worker")) × 1 thread; digests"
           + " equal to one process's")
       printTable(
         ["", "PROTECTED", "NOT", "RATIO OF PAIRS"],

@@ -14,7 +14,7 @@ struct BenchRing: ParsableCommand {
       is one tile on a worker's outgoing link. Under a causal mask the rates are those of the full
       one. Busy is the modelled time of a worker's folds over the time from the assignment to its
       last fold.
-      """)
+      """.prose)
 
   @Option(help: "Numbers of workers, such as 4,8.")
   var workers: [String] = []

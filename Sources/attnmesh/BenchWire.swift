@@ -13,7 +13,7 @@ struct BenchWire: ParsableCommand {
       layout that the kernel reads. ZeroMQ alone sends messages of the same sizes over the same kinds
       of sockets with the same water marks, and nobody looks at them. Runs take turns. In the end two
       workers compute a job together, which shows how long they wait for tiles.
-      """)
+      """.prose)
 
   @Option(help: "Triples of runs: ZeroMQ alone, tiles, encrypted tiles.")
   var pairs = 11

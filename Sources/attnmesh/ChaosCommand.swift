@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import Foundation
 internal import MeshChaos
+internal import MeshCore
 internal import MeshRuntime
 
 /// `attnmesh chaos`.
@@ -18,7 +19,7 @@ struct ChaosCommand: ParsableCommand {
         attnmesh chaos
         attnmesh chaos --only C6 --only 'C1-*'
         attnmesh chaos --minutes 60 --seed 7
-      """)
+      """.prose)
 
   @Option(help: "A matrix id such as C6, or a pattern of names. (may be repeated)")
   var only: [String] = []
@@ -102,7 +103,9 @@ struct ChaosCommand: ParsableCommand {
           scenario.requirements.map(\.rawValue).sorted().joined(separator: ", "),
         ]
       })
-    print("\(scenarios.count) scenarios, \(scenarios.reduce(0) { $0 + $1.faultCount }) faults")
+    print(
+      "\(counted(scenarios.count, "scenario")),"
+        + " \(counted(scenarios.reduce(0) { $0 + $1.faultCount }, "fault"))")
   }
 
   private func show(_ results: [ChaosResult]) {
@@ -121,8 +124,8 @@ struct ChaosCommand: ParsableCommand {
       })
     let compared = results.count { $0.bytesEqual == true }
     print(
-      "\(results.count) jobs, \(results.reduce(0) { $0 + $1.faults }) faults; the bytes of"
-        + " \(compared) results equal those of an undisturbed run")
+      "\(counted(results.count, "job")), \(counted(results.reduce(0) { $0 + $1.faults }, "fault"));"
+        + " the bytes of \(counted(compared, "result")) equal those of an undisturbed run")
   }
 
   private func conclude(_ results: [ChaosResult]) throws(MeshError) {
@@ -130,7 +133,7 @@ struct ChaosCommand: ParsableCommand {
     guard missed.isEmpty else {
       throw MeshError(
         .jobFailed,
-        "\(missed.count) of \(results.count) scenarios did not end as they had to: "
+        "\(missed.count) of \(counted(results.count, "scenario")) did not end as they had to: "
           + missed.prefix(5).map(\.scenario).joined(separator: ", ")
           + (missed.count > 5 ? ", …" : ""))
     }

@@ -12,7 +12,7 @@ struct Check: ParsableCommand {
 
       Example:
         attnmesh check --query q.npy --key k.npy --value v.npy --mask causal --output o.npy
-      """)
+      """.prose)
 
   @OptionGroup(title: "Job") var job: JobOptions
   @Option(help: "The output to check, float32.") var output: String

@@ -17,7 +17,7 @@ struct CoordinatorCommand: ParsableCommand {
 
       Example:
         attnmesh coordinator --store /var/lib/attnmesh
-      """,
+      """.prose,
     subcommands: [CoordinatorRun.self, CoordinatorBackup.self, CoordinatorRestore.self],
     defaultSubcommand: CoordinatorRun.self)
 }
@@ -60,7 +60,7 @@ struct CoordinatorRun: ParsableCommand {
     help: """
       Where to serve health, metrics and the live page: ADDR:PORT, or off. (or ATTNMESH_HTTP; default: \
       on loopback, two ports above --listen)
-      """)
+      """.prose)
   var http: String?
 
   @OptionGroup var insecurity: InsecureFlag

@@ -10,7 +10,7 @@ struct Cordon: ParsableCommand {
       A cordoned worker goes on with the virtual ranks and copies that it has, and is given no others:
       neither by new jobs nor after a loss. It takes copies only where no other worker could keep them.
       It stays cordoned until `attnmesh uncordon`, also when it or the coordinator is started again.
-      """)
+      """.prose)
 
   @OptionGroup var target: WorkerArgument
   @OptionGroup(title: "Mesh") var mesh: MeshOptions

@@ -14,7 +14,7 @@ struct Drain: ParsableCommand {
       Example, a rolling restart:
         attnmesh drain worker-1 --yes     # its supervisor starts it again
         attnmesh drain worker-2 --yes
-      """)
+      """.prose)
 
   @OptionGroup var target: WorkerArgument
   @OptionGroup var confirmation: ConfirmationOptions

@@ -22,7 +22,7 @@ struct Events: ParsableCommand {
     help: """
       Only since then: a time in UTC such as 2026-11-30 or 2026-11-30T18:00, or how long ago: 90s, 30m, \
       2h, 7d.
-      """)
+      """.prose)
   var since: String?
   @Option(help: "Only of this kind, such as worker-lost; several with commas.") var kind: String?
   @Flag(help: "Go on as things happen.") var follow = false
@@ -47,7 +47,7 @@ struct Events: ParsableCommand {
       let first = begin ?? since?.seconds(at: reply.wallSeconds) ?? 0
       begin = first
       if reply.missed > 0, (reply.events.first?.wallSeconds ?? .infinity) > first {
-        Attnmesh.complain("\(reply.missed) older events are no longer kept")
+        Attnmesh.complain("no longer kept: \(counted(Int(clamping: reply.missed), "older event"))")
       }
       for event in reply.events
       where event.wallSeconds >= first && kinds?.contains(event.observation.kind) != false {

@@ -15,7 +15,7 @@ struct Health: ParsableCommand {
         attnmesh health --http 127.0.0.1:7702
 
       Exit codes: 0 healthy, 1 not healthy, 3 nobody answers.
-      """)
+      """.prose)
 
   @Option(help: "The address that was given to it as --http. (or ATTNMESH_HTTP)")
   var http: String?

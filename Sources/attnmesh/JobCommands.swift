@@ -74,7 +74,7 @@ struct ResultCommand: ParsableCommand {
     discussion: """
       The result is checked against the coordinator's digest and appears whole. It stays in the store
       unless --discard is given; fetching again is fine.
-      """)
+      """.prose)
 
   @OptionGroup var argument: JobArgument
   @OptionGroup(title: "Result") var result: OutputOptions

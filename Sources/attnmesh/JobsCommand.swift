@@ -14,7 +14,7 @@ struct Jobs: ParsableCommand {
       Examples:
         attnmesh jobs --state queued,running
         attnmesh jobs --limit 20 --watch
-      """)
+      """.prose)
 
   @Option(help: "Only so many, the newest. (default: all)")
   var limit: Int?

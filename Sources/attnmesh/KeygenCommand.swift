@@ -19,7 +19,7 @@ struct Keygen: ParsableCommand {
         attnmesh coordinator --listen tcp://0.0.0.0:7700 --identity hub.key --allow allow
         attnmesh worker --listen tcp://10.0.0.2:7710 --coordinator tcp://10.0.0.1:7700 \\
           --identity w1.key --coordinator-key hub.key.pub
-      """)
+      """.prose)
 
   @Option(help: "File for the pair; it must not exist.")
   var output: String

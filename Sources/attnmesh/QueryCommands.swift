@@ -78,12 +78,12 @@ struct Job: ParsableCommand {
     print("")
     printTable(
       ["AT", "LOST", "HOW", "FOUND IN", "RANK", "NEW HOST", "FROM", "REFOLDED", "BACK IN", "COST"],
-      status.recoveries.map { recovery in
+      status.recoveries.enumerated().map { index, recovery in
         [
           seconds(recovery.atSeconds), recovery.worker, recovery.cause,
           seconds(recovery.detectionSeconds), "\(recovery.vrank)",
           recovery.host.isEmpty ? "nobody yet" : recovery.host,
-          recovery.restored?.tier.name ?? "looking", recovery.refolded.map { "\($0)" } ?? "",
+          status.source(ofRecovery: index), recovery.refolded.map { "\($0)" } ?? "",
           recovery.restoreSeconds.map(seconds) ?? "", recovery.caughtUpSeconds.map(seconds) ?? "",
         ]
       })

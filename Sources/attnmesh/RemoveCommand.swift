@@ -14,7 +14,7 @@ struct Remove: ParsableCommand {
       Examples:
         attnmesh remove 3f2a91c4
         attnmesh remove --older-than 7d --state failed,cancelled --yes
-      """)
+      """.prose)
 
   @Argument(help: "Ids of jobs, or their first digits.")
   var jobs: [String] = []

@@ -21,7 +21,7 @@ struct SimulateCommand: ParsableCommand {
         attnmesh simulate --crash-points
 
       Exit code 1 when something that must hold did not.
-      """)
+      """.prose)
 
   @Option(help: "How many seeds, from --seed on.")
   var seeds = 1_000

@@ -15,7 +15,7 @@ struct Top: ParsableCommand {
 
       OUT and IN are bytes a second on the worker's data sockets; COMPUTE and WAIT are the shares of
       the time in which its compute threads had work, and had none.
-      """)
+      """.prose)
 
   @OptionGroup(title: "Mesh") var mesh: MeshOptions
   @Option(help: "Seconds between two looks: 0.2 to 60.") var interval = 1.0

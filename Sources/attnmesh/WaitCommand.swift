@@ -13,7 +13,7 @@ struct Wait: ParsableCommand {
 
       Example:
         attnmesh wait $job --timeout 600 && attnmesh result $job --output o.npy
-      """)
+      """.prose)
 
   @OptionGroup var argument: JobArgument
   @Option(help: "Seconds to wait at most; 0 only looks. (default: without end)")

@@ -17,7 +17,7 @@ struct WorkerCommand: ParsableCommand {
 
       Example:
         attnmesh worker --coordinator tcp://127.0.0.1:7700 --threads 8
-      """)
+      """.prose)
 
   @OptionGroup var mesh: MeshOptions
 
@@ -46,7 +46,7 @@ struct WorkerCommand: ParsableCommand {
   @Option(help: "Machine it runs on: copies are kept on another one. (default: the host's name)")
   var machine: String?
 
-  @Option(help: "Where to serve health and metrics: ADDR:PORT, or off. (default: off)")
+  @Option(help: "Where to serve health and metrics: ADDR:PORT, or off.")
   var http = "off"
 
   @Flag(help: "Take part only in place of a worker that was lost.")

@@ -47,7 +47,7 @@ import Testing
     mesh.beat(1, job: job, progress: [mesh.progress(rank, next: 11, restored: restored)])
     #expect(abs((try recovery().caughtUpSeconds ?? 0) - 0.5) < 1e-9)
     let told = try #require(mesh.observed(.restored).first)
-    #expect(told.detail == "from peer memory, at K/V tile 7; 2 tiles are folded again")
+    #expect(told.detail == "from peer memory, at K/V tile 7; folded again: 2 tiles")
     #expect(told.worker == "worker-1" && mesh.observed(.restored).count == 1)
   }
 
@@ -97,6 +97,31 @@ import Testing
     let recovery = try #require(mesh.status(job)?.recoveries.first { $0.vrank.index == rank })
     #expect(recovery.restoreSeconds == 0.25)
     #expect(abs((recovery.caughtUpSeconds ?? 0) - 0.5) < 0.002)
+  }
+
+  @Test("nobody is said to look for a state any more once its host was lost, too, or it is final")
+  func noLongerLooking() throws {
+    let (mesh, job, table) = try #require(CoordinatorHarness.running(on: [1, 2, 3], spec))
+    let rank = table.ranks(of: 2)[0]
+    mesh.report(2, job: job, next: 9)
+    mesh.cut(2)
+    func sources() throws -> [String] {
+      let status = try #require(mesh.status(job))
+      return status.recoveries.indices.filter { status.recoveries[$0].vrank.index == rank }
+        .map { status.source(ofRecovery: $0) }
+    }
+    #expect(try sources() == ["looking"])
+    let next = try #require(mesh.table?.worker(mesh.table?.hosts[rank].peer))
+    mesh.cut(next.incarnation)
+    #expect(try sources() == ["lost again", "looking"])
+    mesh.storeAll(try #require(mesh.table))
+    #expect(try sources() == ["lost again", "finished"])
+    // The word of where it went on may come after the result.
+    let host = try #require(mesh.table?.worker(mesh.table?.hosts[rank].peer))
+    let restored = WorkerMessage.Restored(tier: .otherSlot, next: 5)
+    mesh.beat(
+      host.incarnation, job: job, progress: [mesh.progress(rank, next: 12, restored: restored)])
+    #expect(try sources() == ["lost again", RestoreTier.otherSlot.name])
   }
 
   @Test("each tier is told", arguments: RestoreTier.allCases)

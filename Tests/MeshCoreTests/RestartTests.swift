@@ -10,13 +10,29 @@ import Testing
     try #require(CoordinatorHarness.running(on: workers))
   }
 
+  @Test("what workers had sent is told after a restart, too")
+  func traffic() throws {
+    let (mesh, job, _) = try #require(CoordinatorHarness.running())
+    mesh.storeAll(try #require(mesh.table))
+    mesh.send(.store(.finished(job, output: sampleDigest(4), logSumExp: sampleDigest(5))))
+    for worker: UInt64 in [1, 2] {
+      mesh.beat(worker, job: job, computeSeconds: 6.5, isLast: true)
+    }
+    #expect(mesh.state(job) == .done)
+    let before = try #require(mesh.status(job)?.workers)
+    mesh.restart(after: .seconds(1))
+    #expect(mesh.status(job)?.workers == before)
+    #expect(before.map(\.traffic.computeSeconds) == [6.5, 6.5])
+    #expect(before.map(\.residentBytes) == [1, 1])
+  }
+
   @Test("it announces the same table under the same epochs to whoever lacks it")
   func sameTable() throws {
     let (mesh, job, table) = try running()
     mesh.restart()
     mesh.send(.tick)
     let restarted = try #require(mesh.observed(.coordinatorRestarted).first)
-    #expect(restarted.detail == "term 4: 1 jobs known, 1 not ended")
+    #expect(restarted.detail == "term 4: 1 job known, 1 not ended")
     // A worker that goes on is asked who it is; it keeps what it has.
     mesh.beat(1, job: job)
     #expect(mesh.sent(to: 1) == [.introduce(term: 4)])

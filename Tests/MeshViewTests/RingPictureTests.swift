@@ -154,7 +154,7 @@ import Testing
     #expect(
       mesh.lines(endpoint: "tcp://h:7700") == [
         "coordinator  tcp://h:7700, attnmesh 0.1.0, protocol version 4, term 17",
-        "up           70.0 s; its loop was late by at most 3 ms of late",
+        "up           70.0 s; its loop was late by at most 3 ms in the last 20 s",
         "store        1.00 KiB of 1.00 GiB; jobs outlive the coordinator",
         "workers      2 active",
         "jobs         1 running",
