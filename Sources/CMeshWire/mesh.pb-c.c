@@ -4819,7 +4819,7 @@ const ProtobufCMessageDescriptor mesh__v1__epoch__descriptor =
   (ProtobufCMessageInit) mesh__v1__epoch__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor mesh__v1__job_spec__field_descriptors[12] =
+static const ProtobufCFieldDescriptor mesh__v1__job_spec__field_descriptors[13] =
 {
   {
     "batch",
@@ -4965,6 +4965,18 @@ static const ProtobufCFieldDescriptor mesh__v1__job_spec__field_descriptors[12] 
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "tokens_first",
+    13,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__JobSpec, tokens_first),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned mesh__v1__job_spec__field_indices_by_name[] = {
   0,   /* field[0] = batch */
@@ -4978,12 +4990,13 @@ static const unsigned mesh__v1__job_spec__field_indices_by_name[] = {
   1,   /* field[1] = query_heads */
   3,   /* field[3] = query_tokens */
   8,   /* field[8] = scale */
+  12,   /* field[12] = tokens_first */
   10,   /* field[10] = vranks */
 };
 static const ProtobufCIntRange mesh__v1__job_spec__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 12 }
+  { 0, 13 }
 };
 const ProtobufCMessageDescriptor mesh__v1__job_spec__descriptor =
 {
@@ -4993,7 +5006,7 @@ const ProtobufCMessageDescriptor mesh__v1__job_spec__descriptor =
   "Mesh__V1__JobSpec",
   "mesh.v1",
   sizeof(Mesh__V1__JobSpec),
-  12,
+  13,
   mesh__v1__job_spec__field_descriptors,
   mesh__v1__job_spec__field_indices_by_name,
   1,  mesh__v1__job_spec__number_ranges,

@@ -21,6 +21,14 @@ package enum Layout: UInt8, Sendable, CaseIterable, Codable {
   package var name: String { self == .contiguous ? "contiguous" : "zigzag" }
 }
 
+/// Which of a tensor's axes files have first, after any batch.
+package enum AxisOrder: Sendable, CaseIterable {
+  case headsFirst
+  case tokensFirst
+
+  package var name: String { self == .headsFirst ? "heads,tokens,dim" : "tokens,heads,dim" }
+}
+
 /// What an attention job computes: shapes, types, mask and options. Two jobs with equal values and
 /// equal input digests have bit-equal outputs.
 package struct AttentionJob: Hashable, Sendable, Codable {
@@ -41,11 +49,20 @@ package struct AttentionJob: Hashable, Sendable, Codable {
   package var vranks: Int
   /// Whether the tensors have a batch dimension, even of one: the result has the query's shape.
   package var hasBatchDimension: Bool
+  /// Set where files have the tokens before the heads. Optional, so that it can be missing in what an
+  /// earlier version wrote.
+  private var isTokensFirst: Bool?
+  /// The order of the axes in the tensors' files, and in the result's; what is computed and what
+  /// travels has the heads first.
+  package var axes: AxisOrder {
+    get { isTokensFirst == true ? .tokensFirst : .headsFirst }
+    set { isTokensFirst = newValue == .tokensFirst ? true : nil }
+  }
 
   package init(
     batch: Int, queryHeads: Int, keyValueHeads: Int, queryTokens: Int, keyTokens: Int,
     headDimension: Int, element: ElementType, mask: Mask, scale: Float, layout: Layout,
-    vranks: Int = 0, hasBatchDimension: Bool = false
+    vranks: Int = 0, hasBatchDimension: Bool = false, axes: AxisOrder = .headsFirst
   ) {
     self.batch = batch
     self.queryHeads = queryHeads
@@ -59,9 +76,10 @@ package struct AttentionJob: Hashable, Sendable, Codable {
     self.layout = layout
     self.vranks = vranks
     self.hasBatchDimension = hasBatchDimension
+    self.axes = axes
   }
 
-  /// The shape of query and output as files have it.
+  /// The shape of query and output with the heads first.
   package var queryShape: [Int] {
     (hasBatchDimension ? [batch] : []) + [queryHeads, queryTokens, headDimension]
   }

@@ -5,8 +5,10 @@ internal import TensorFiles
 /// The three input tensors of a job, open, checked against each other, and read in pieces.
 package struct JobInputs: Sendable {
   package let spec: AttentionJob
-  /// The query's shape, which is the output's: three or four dimensions.
+  /// The query's shape, which is the output's, with the heads first: three or four dimensions.
   package let shape: [Int]
+  /// One line about tensors whose axes seem to be in the other order; nil for all others.
+  package let doubt: String?
   private let files: [InputTensor: TensorFile]
 
   /// What the user asks of the tensors.
@@ -19,22 +21,40 @@ package struct JobInputs: Sendable {
     /// bfloat16 rounds float32 inputs once, before anything is computed or sent.
     package var precision: ElementType
     package var vranks: Int
+    /// How the files have heads and tokens.
+    package var axes: AxisOrder
+    /// Whether float64, big-endian and Fortran-ordered tensors are converted.
+    package var converts: Bool
 
     package init(
-      mask: Mask, scale: Float?, layout: Layout?, precision: ElementType, vranks: Int
+      mask: Mask, scale: Float?, layout: Layout?, precision: ElementType, vranks: Int,
+      axes: AxisOrder = .headsFirst, converts: Bool = false
     ) {
       self.mask = mask
       self.scale = scale
       self.layout = layout
       self.precision = precision
       self.vranks = vranks
+      self.axes = axes
+      self.converts = converts
+    }
+
+    /// How their tensors are read.
+    var reading: TensorReading {
+      TensorReading(converts: converts, swappedAxis: axes.swappedAxis(of: .output))
     }
   }
 
+  /// - Parameter waiting: told when nothing comes through a pipe.
   package init(
-    query: String, key: String, value: String, options: Options
+    query: String, key: String, value: String, options: Options,
+    waiting: @escaping (String) -> Void = { _ in }
   ) throws(MeshError) {
-    let (q, k, v) = (try Self.open(query), try Self.open(key), try Self.open(value))
+    try Self.checkReadOnce([("--query", query), ("--key", key), ("--value", value)])
+    func open(_ text: String) throws(MeshError) -> TensorFile {
+      try Self.open(text, reading: options.reading, waiting: waiting)
+    }
+    let (q, k, v) = (try open(query), try open(key), try open(value))
     try Self.checkOneVersion([q, k, v])
     for (file, text) in [(q, query), (k, key), (v, value)] where ![3, 4].contains(file.shape.count)
     {
@@ -72,15 +92,41 @@ package struct JobInputs: Sendable {
       element: options.precision == .bfloat16 ? .bfloat16 : q.element,
       mask: options.mask, scale: options.scale ?? 1 / Float(queries[3]).squareRoot(),
       layout: options.layout ?? (options.mask == .causal ? .zigzag : .contiguous),
-      vranks: options.vranks, hasBatchDimension: q.shape.count == 4)
-    if let problem = spec.problem { throw MeshError(.badInput, problem) }
+      vranks: options.vranks, hasBatchDimension: q.shape.count == 4, axes: options.axes)
+    if let problem = spec.problem {
+      throw MeshError(.badInput, problem + (spec.axesAdvice.map { "; \($0)" } ?? ""))
+    }
+    doubt = spec.axesDoubt
   }
 
-  static func open(_ text: String) throws(MeshError) -> TensorFile {
+  static func open(
+    _ text: String, reading: TensorReading = TensorReading(),
+    waiting: @escaping (String) -> Void = { _ in }
+  ) throws(MeshError) -> TensorFile {
     do throws(TensorFileError) {
-      return try TensorFile(TensorLocation.parse(text))
+      return try TensorFile(TensorLocation.parse(text), reading: reading, waiting: waiting)
     } catch {
       throw MeshError(.badInput, error.description)
+    }
+  }
+
+  /// What comes through a pipe comes once: two tensors can't be read from it.
+  private static func checkReadOnce(
+    _ tensors: [(flag: String, text: String)]
+  ) throws(MeshError) {
+    let pipes = tensors.compactMap { tensor -> (flag: String, location: TensorLocation)? in
+      guard let location = try? TensorLocation.parse(tensor.text), location.isReadOnce else {
+        return nil
+      }
+      return (tensor.flag, location)
+    }
+    for (index, pipe) in pipes.enumerated() {
+      for other in pipes[..<index] where other.location.isSameFile(as: pipe.location) {
+        throw MeshError(
+          .badInput,
+          "\(other.flag) and \(pipe.flag) come from the same pipe, which can be read once: give one"
+            + " of them as a file")
+      }
     }
   }
 

@@ -35,8 +35,13 @@ package struct ResultCheck {
           + " this process may have \(room.text): give it more")
     }
     self.inputs = inputs
-    self.output = try JobInputs.open(output)
-    self.logSumExp = try logSumExp.map { text throws(MeshError) in try JobInputs.open(text) }
+    let axes = inputs.spec.axes
+    self.output = try JobInputs.open(
+      output, reading: TensorReading(swappedAxis: axes.swappedAxis(of: .output)))
+    self.logSumExp = try logSumExp.map { text throws(MeshError) in
+      try JobInputs.open(
+        text, reading: TensorReading(swappedAxis: axes.swappedAxis(of: .logSumExp)))
+    }
     guard self.output.element == .float32 else {
       throw MeshError(
         .badInput, "\(output) is \(self.output.element.name); only float32 results can be checked")

@@ -12,13 +12,16 @@ package struct ResultFiles: ~Copyable {
   /// - Parameters:
   ///   - output: path of O, with `shape`.
   ///   - logSumExp: path of the log-sum-exp, with `shape` less its last dimension; or nil.
+  ///   - axes: of the files; `shape` and what is written have the heads first.
   package init(
-    output: String, element: ElementType, logSumExp: String?, shape: [Int]
+    output: String, element: ElementType, logSumExp: String?, shape: [Int],
+    axes: AxisOrder = .headsFirst
   ) throws(MeshError) {
-    let outputWriter = try Self.writer(output, element, shape)
+    let outputWriter = try Self.writer(output, element, shape, axes.swappedAxis(of: .output))
     var logSumExpWriter: TensorWriter?
     if let logSumExp {
-      logSumExpWriter = try Self.writer(logSumExp, .float32, Array(shape.dropLast()))
+      logSumExpWriter = try Self.writer(
+        logSumExp, .float32, Array(shape.dropLast()), axes.swappedAxis(of: .logSumExp))
     }
     self.element = element
     self.output = outputWriter
@@ -26,10 +29,11 @@ package struct ResultFiles: ~Copyable {
   }
 
   private static func writer(
-    _ text: String, _ element: ElementType, _ shape: [Int]
+    _ text: String, _ element: ElementType, _ shape: [Int], _ swappedAxis: Int?
   ) throws(MeshError) -> TensorWriter {
     do throws(TensorFileError) {
-      return try TensorWriter(TensorLocation.parse(text), element: element, shape: shape)
+      return try TensorWriter(
+        TensorLocation.parse(text), element: element, shape: shape, swappedAxis: swappedAxis)
     } catch {
       throw MeshError(.badInput, error.description)
     }
@@ -53,7 +57,7 @@ package struct ResultFiles: ~Copyable {
     } catch {
       throw MeshError(.badInput, error.description)
     }
-    if let report {
+    if let report, report != JobReport.standardOutput {
       let target = OutputTarget(flag: "--report", path: report)
       try target.checkWritable()
       targets.append(target)

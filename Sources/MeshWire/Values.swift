@@ -34,6 +34,7 @@ extension Arena {
     message.pointee.layout = Mesh__V1__Layout(UInt32(spec.layout.rawValue))
     message.pointee.vranks = wire32(spec.vranks)
     message.pointee.has_batch_dimension = spec.hasBatchDimension ? 1 : 0
+    message.pointee.tokens_first = spec.axes == .tokensFirst ? 1 : 0
     return message
   }
 
@@ -97,7 +98,8 @@ extension AttentionJob {
       element: try enumeration(message.element.rawValue, "element type"),
       mask: try enumeration(message.mask.rawValue, "mask"), scale: message.scale,
       layout: try enumeration(message.layout.rawValue, "layout"), vranks: Int(message.vranks),
-      hasBatchDimension: message.has_batch_dimension != 0)
+      hasBatchDimension: message.has_batch_dimension != 0,
+      axes: message.tokens_first != 0 ? .tokensFirst : .headsFirst)
     if let problem = spec.problem { throw .outOfRange(problem) }
     self = spec
   }

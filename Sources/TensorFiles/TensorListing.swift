@@ -6,7 +6,7 @@ package final class TensorListing: Sendable {
   /// What has to be done to read a tensor.
   package enum Readiness: String, Sendable {
     case yes
-    case converted
+    case convert
     case no
   }
 
@@ -85,7 +85,7 @@ package final class TensorListing: Sendable {
 
   private func readiness(_ tensor: StoredTensor) -> Readiness {
     guard let type = tensor.type, type.element != nil, tensor.byteCount > 0 else { return .no }
-    return type.needsConversion || tensor.isOutOfOrder ? .converted : .yes
+    return type.needsConversion || tensor.isOutOfOrder ? .convert : .yes
   }
 
   private func firstValues(

@@ -41,7 +41,8 @@ struct Attend: ParsableCommand {
   @Option(help: "Seconds after which the job fails, whatever its state.")
   var deadline: Double?
 
-  @Option(help: "Write a report to this file, as JSON.")
+  @Option(
+    help: "Write a report to this file, as JSON; - is standard output, instead of the summary.")
   var report: String?
 
   @Flag(help: "No progress and no summary; errors still show.")
@@ -80,7 +81,7 @@ struct Attend: ParsableCommand {
       report = try runInProcess(inputs)
     }
     if let path = self.report { try report.write(to: path) }
-    if !quiet { print(report.summary) }
+    if !quiet, self.report != JobReport.standardOutput { print(report.summary) }
   }
 
   private func runInProcess(_ inputs: JobInputs) throws -> JobReport {
@@ -110,7 +111,7 @@ struct Attend: ParsableCommand {
   private func resultFiles(_ inputs: JobInputs) throws(MeshError) -> ResultFiles {
     try ResultFiles(
       output: result.output, element: try result.element(), logSumExp: result.lse,
-      shape: inputs.shape)
+      shape: inputs.shape, axes: inputs.spec.axes)
   }
 
   private func runLocally(

@@ -22,9 +22,9 @@ struct Attnmesh: ParsableCommand {
       """.prose,
     version: programVersion,
     subcommands: [
-      Attend.self, Check.self, Submit.self, ResultCommand.self, Jobs.self, Job.self, Wait.self,
-      Cancel.self, Remove.self, Status.self, Top.self, Workers.self, Drain.self, Cordon.self,
-      Uncordon.self, Events.self,
+      Attend.self, Check.self, Inspect.self, Submit.self, ResultCommand.self, Jobs.self, Job.self,
+      Wait.self, Cancel.self, Remove.self, Status.self, Top.self, Workers.self, Drain.self,
+      Cordon.self, Uncordon.self, Events.self,
       LimitsCommand.self, Health.self, CoordinatorCommand.self, WorkerCommand.self, Keygen.self,
       Bench.self, ChaosCommand.self, SimulateCommand.self,
     ])

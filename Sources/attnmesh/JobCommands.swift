@@ -12,7 +12,7 @@ struct Submit: ParsableCommand {
       Example:
         job=$(attnmesh submit --query q.npy --key k.npy --value v.npy --mask causal)
         attnmesh result $job --output o.npy
-      """)
+      """.prose)
 
   @OptionGroup(title: "Job") var job: JobOptions
   @OptionGroup(title: "Job") var name: NameOption
@@ -84,7 +84,8 @@ struct ResultCommand: ParsableCommand {
   @Flag(help: "Let the coordinator forget the result once it is here.")
   var discard = false
 
-  @Option(help: "Write a report to this file, as JSON.")
+  @Option(
+    help: "Write a report to this file, as JSON; - is standard output, instead of the summary.")
   var report: String?
 
   @Flag(help: "No progress and no summary; errors still show.")
@@ -102,7 +103,7 @@ struct ResultCommand: ParsableCommand {
     let spec = done.summary.spec
     let files = try ResultFiles(
       output: result.output, element: try result.element(), logSumExp: result.lse,
-      shape: spec.queryShape)
+      shape: spec.queryShape, axes: spec.axes)
     let status = try remote.fetch(into: files, withLogSumExp: result.lse != nil) {
       bar.show(sent: $0, of: $1)
     }
@@ -111,7 +112,7 @@ struct ResultCommand: ParsableCommand {
     if discard { remote.discard() }
     let report = JobReport(status)
     if let path = self.report { try report.write(to: path) }
-    if !quiet { print(report.summary) }
+    if !quiet, self.report != JobReport.standardOutput { print(report.summary) }
   }
 }
 

@@ -5,7 +5,8 @@ internal import MeshRuntime
 
 /// Tensors in, and what to compute of them: the same flags on `attend`, `submit` and `plan`.
 struct JobOptions: ParsableArguments {
-  @Option(help: "Query tensor: file.npy or file.safetensors:name.")
+  @Option(
+    help: "Query tensor: file.npy, file.safetensors:name, a pipe, or - for standard input.")
   var query: String
 
   @Option(help: "Key tensor; it may have fewer heads than the query.")
@@ -32,6 +33,18 @@ struct JobOptions: ParsableArguments {
   @Option(help: "Virtual ranks. (default: about three a worker)")
   var vranks: Int?
 
+  @Option(
+    help: """
+      Order of the axes in the tensors' files, after any batch: heads,tokens,dim or tokens,heads,dim. \
+      The result's files have the query's.
+      """)
+  var axes = AxisOrder.headsFirst.name
+
+  @Flag(
+    help:
+      "Read float64 rounded to float32, and big-endian and Fortran-ordered tensors put in order.")
+  var convert = false
+
   @Flag(help: "Refuse inputs that hold a NaN or an infinity.")
   var rejectNonfinite = false
 
@@ -50,7 +63,7 @@ struct JobOptions: ParsableArguments {
     if let vranks, !(1...Limits.vranksMaximum).contains(vranks) {
       throw MeshError(.badInput, "--vranks \(vranks): it must be 1 to \(Limits.vranksMaximum)")
     }
-    return try JobInputs(
+    let inputs = try JobInputs(
       query: query, key: key, value: value,
       options: JobInputs.Options(
         mask: try choice(mask, "--mask", of: Mask.allCases, named: \.name), scale: scale,
@@ -59,7 +72,11 @@ struct JobOptions: ParsableArguments {
         },
         precision: try choice(
           precision, "--precision", of: [.float32, .bfloat16], named: \ElementType.name),
-        vranks: vranks ?? 0))
+        vranks: vranks ?? 0,
+        axes: try choice(axes, "--axes", of: AxisOrder.allCases, named: \.name),
+        converts: convert), waiting: { Attnmesh.complain($0) })
+    if let doubt = inputs.doubt { Attnmesh.complain("warning: \(doubt)") }
+    return inputs
   }
 
   /// Searches the tensors for NaN and infinities where that is asked for: a pass over all of them.
@@ -97,7 +114,7 @@ struct OutputOptions: ParsableArguments {
   @Option(help: "Output tensor, with the query's shape: .npy or .safetensors.")
   var output: String
 
-  @Option(help: "Natural-log log-sum-exp, [heads, tokens] float32.")
+  @Option(help: "Natural-log log-sum-exp, float32, with the query's shape less its last dimension.")
   var lse: String?
 
   @Option(help: "float32, float16 or bfloat16 (bfloat16 needs a .safetensors path).")

@@ -50,6 +50,6 @@ extension ProgressBar {
 
   /// Bytes moved.
   func show(sent: Int, of total: Int) {
-    show([], heading: "\(bytes(sent)) of \(bytes(total))")
+    show([], heading: "\(bytes(sent)) of \(bytes(total))", of: (sent, total))
   }
 }

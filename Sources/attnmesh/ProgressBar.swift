@@ -1,4 +1,5 @@
 internal import Foundation
+internal import MeshView
 
 /// Progress on standard error: one line a rank, redrawn in place. Shown on a terminal only.
 final class ProgressBar {
@@ -12,17 +13,28 @@ final class ProgressBar {
   private let isShown: Bool
   private var lines = 0
   private var lastDrawn = Date.distantPast
+  private var pace = Pace()
 
   init(isShown: Bool) { self.isShown = isShown && isatty(STDERR_FILENO) == 1 }
 
-  /// Redraws, at most ten times a second.
-  func show(_ ranks: [Rank], heading: String? = nil) {
+  /// Redraws, at most ten times a second, and says how long the rest will take.
+  ///
+  /// - Parameter of: what is done of all, where the ranks don't tell.
+  func show(_ ranks: [Rank], heading: String? = nil, of whole: (done: Int, total: Int)? = nil) {
     guard isShown, Date.now.timeIntervalSince(lastDrawn) > 0.1 else { return }
     lastDrawn = .now
+    let whole =
+      whole ?? (ranks.reduce(0) { $0 + $1.done }, ranks.reduce(0) { $0 + $1.total })
+    let rest = pace.remaining(
+      done: whole.done, total: whole.total, at: ProcessInfo.processInfo.systemUptime)
+    let left = rest.map { "about \(age($0.rounded())) left" }
     var text = lines > 0 ? "\u{1B}[\(lines)A" : ""
     let shown = ranks.prefix(24)
     let width = shown.map(\.name.count).max() ?? 0
-    if let heading { text += "\u{1B}[2K\(heading)\n" }
+    let top = [heading, left].compactMap { $0 }.joined(separator: "; ")
+    // Its place is kept, so that what is below doesn't jump.
+    let hasTop = heading != nil || !ranks.isEmpty
+    if hasTop { text += "\u{1B}[2K\(top)\n" }
     for rank in shown {
       let filled = rank.total == 0 ? 40 : 40 * rank.done / rank.total
       let bar = String(repeating: "█", count: filled) + String(repeating: "░", count: 40 - filled)
@@ -30,7 +42,7 @@ final class ProgressBar {
       text += "\u{1B}[2K\(name) \(bar) \(rank.done)/\(rank.total) tiles\n"
     }
     if ranks.count > shown.count { text += "\u{1B}[2K… \(ranks.count - shown.count) more\n" }
-    lines = shown.count + (heading == nil ? 0 : 1) + (ranks.count > shown.count ? 1 : 0)
+    lines = shown.count + (hasTop ? 1 : 0) + (ranks.count > shown.count ? 1 : 0)
     FileHandle.standardError.write(Data(text.utf8))
   }
 

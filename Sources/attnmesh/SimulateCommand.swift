@@ -91,7 +91,9 @@ struct SimulateCommand: ParsableCommand {
     }
     let interruption = Interruption()
     while campaign.done < campaign.total, !interruption.isRequested {
-      bar.show([], heading: "\(campaign.done) of \(campaign.total) runs")
+      bar.show(
+        [], heading: "\(campaign.done) of \(counted(campaign.total, "run"))",
+        of: (campaign.done, campaign.total))
       Thread.sleep(forTimeInterval: 0.05)
       if campaign.isStopped { break }
     }
@@ -142,7 +144,7 @@ extension SimulateCommand {
         ["WHERE RUNS WENT", "TIMES"],
         Coverage.Item.all.map { [$0.name, "\(result.coverage[$0])"] })
       print(
-        "\(summary.runs) runs, \(summary.events) events, \(summary.medianEvents) in the median;"
+        "\(counted(summary.runs, "run")), \(counted(summary.events, "event")), \(summary.medianEvents) in the median;"
           + " \(percent(summary.faultShare)) with a fault, \(percent(summary.restoreShare)) with a"
           + " restored rank, \(percent(summary.poisonedShare)) failed for too many lost workers")
     }
@@ -153,7 +155,7 @@ extension SimulateCommand {
     }
     throw MeshError(
       .jobFailed,
-      "\(summary.violations.count) of \(summary.runs) runs broke an invariant"
+      "\(summary.violations.count) of \(counted(summary.runs, "run")) broke an invariant"
         + (replay.map { "; replay with: \($0)\(first.seed)" } ?? ""))
   }
 

@@ -20,7 +20,9 @@ extension Integration {
     static let files: [Case] = [
       Case("missing.npy", "No such file") { _ in },
       Case("directory.npy", "is a directory") { mkdir($0, 0o700) },
-      Case("fifo.npy", "not a regular file") { mkfifo($0, 0o600) },
+      Case("lfs.npy", "Git LFS pointer", "git lfs pull") {
+        NpyFile.write($0, Array("version https://git-lfs.github.com/spec/v1\nsize 9\n".utf8))
+      },
       Case("empty.npy") { NpyFile.write($0, []) },
       Case("text.npy") { NpyFile.write($0, Array("1 2 3\n4 5 6\n".utf8)) },
       Case("tensor.txt", ".npy") { NpyFile.write($0, shape: [2, 8, 4]) },

@@ -28,7 +28,7 @@ enum Samples {
     scale: -.greatestFiniteMagnitude, layout: .contiguous, vranks: Limits.vranksMaximum)
   static let smallestSpec = AttentionJob(
     batch: 1, queryHeads: 1, keyValueHeads: 1, queryTokens: 1, keyTokens: 1, headDimension: 1,
-    element: .float16, mask: .full, scale: 0, layout: .contiguous)
+    element: .float16, mask: .full, scale: 0, layout: .contiguous, axes: .tokensFirst)
   static let specs = [spec, largestSpec, smallestSpec]
 
   static func digest(_ seed: UInt8) -> Digest { SHA256.hash([seed]) }

@@ -25,7 +25,7 @@ struct TensorListingTests {
     #expect(item.firstValues == [0, -1.5, 2, 3.25])
     // Stored 0, -1.5, 2, 3.25, …, the first axis fastest.
     let fortran = try listing(Fixture.fortran, "x.npy").item(0, values: 3)
-    #expect(fortran.readiness == .converted && fortran.isFortranOrdered)
+    #expect(fortran.readiness == .convert && fortran.isFortranOrdered)
     #expect(fortran.firstValues == [0, 2, .infinity])
     #expect(try listing(Fixture.float64, "x.npy").item(0, values: 0).type == "float64")
     #expect(try listing(Fixture.bigEndian, "x.npy").item(0, values: 0).type == "big-endian float32")

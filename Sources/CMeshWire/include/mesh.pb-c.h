@@ -997,10 +997,15 @@ struct  Mesh__V1__JobSpec
    * have as many; nothing that is computed depends on it.
    */
   protobuf_c_boolean has_batch_dimension;
+  /*
+   * Whether the tensors' files have the tokens before the heads. The result's files do, too; nothing
+   * that is computed or travels depends on it.
+   */
+  protobuf_c_boolean tokens_first;
 };
 #define MESH__V1__JOB_SPEC__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&mesh__v1__job_spec__descriptor) \
-    , 0, 0, 0, 0, 0, 0, MESH__V1__ELEMENT_TYPE__ELEMENT_TYPE_UNSPECIFIED, MESH__V1__MASK__MASK_UNSPECIFIED, 0, MESH__V1__LAYOUT__LAYOUT_UNSPECIFIED, 0, 0 }
+    , 0, 0, 0, 0, 0, 0, MESH__V1__ELEMENT_TYPE__ELEMENT_TYPE_UNSPECIFIED, MESH__V1__MASK__MASK_UNSPECIFIED, 0, MESH__V1__LAYOUT__LAYOUT_UNSPECIFIED, 0, 0, 0 }
 
 
 /*
