@@ -38,7 +38,7 @@ test: lint setup browser
 CHAOS = C1-kill-in-the-middle C1-kill-three-in-turn C1-die-of-copies C2-kill-three-of-four \
   C2-kill-host-and-holder C2-kill-one-and-who-has-restored-it C3-kill-all C4-pause-2-s \
   C4-pause-too-short-to-be-missed C5-zombies-take-turns C6-pair C6-worker-to-coordinator-one-way \
-  C6-flapping C7-slices C7-resets C7-close-at-byte C8-corrupt-tiles C9-checkpoints-fill-the-disk \
+  C6-flapping C7-slices C7-resets C7-resets-of-all C7-close-at-byte C8-corrupt-tiles C9-checkpoints-fill-the-disk \
   C10-flipBit-of-checkpoints C10-truncate-of-checkpoints C10-swap-of-checkpoints \
   C11-die-before-and-after-writing C12-wall-clocks-differ C14-kill-with-a-worker \
   C14-die-before-a-commit C14-die-after-a-commit C15-worker-lost-meanwhile C18-poison \
@@ -56,6 +56,7 @@ soak: build
 	$(BINARY) simulate --seeds 100000
 	$(BINARY) chaos
 	$(BINARY) chaos --minutes 60
+	Scripts/same-name.sh $(BINARY) 500
 	$(BINARY) bench failover --oversubscribe --seconds 600
 
 # A cluster of containers: a job on it, and all that happens to containers. Docker is installed where it

@@ -60,6 +60,20 @@ extension ChaosScenario {
     ChaosScenario(
       "C7", "resets-of-control",
       [0.2, 0.6].map { ChaosStep(.folded($0), [.reset([.everyWorker], [.coordinator])]) }),
+    // What a firewall that forgets, or an address that moves, does: nobody dies.
+    ChaosScenario(
+      "C7", "resets-of-all",
+      (0..<33).map {
+        ChaosStep(
+          $0 == 0 ? .folded(0.1) : .after(.milliseconds(300)),
+          [.reset([.everyWorker], [.everyWorker, .coordinator])])
+      }
+    ) {
+      $0.job = .long
+      $0.expectation.mayMissFaults = true
+      $0.expectation.seen = ["connection-reset"]
+      $0.expectation.unseen = ["worker-lost"]
+    },
     ChaosScenario(
       "C7", "close-at-byte",
       [(0.1, 1), (0.25, 700), (0.4, 5_000), (0.6, 70_001)].flatMap { part, bytes in

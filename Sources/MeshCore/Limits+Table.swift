@@ -165,6 +165,8 @@ extension Limits {
       Bound("slowTileMaximum", slowTileMaximum, "that a tile is believed to take"),
       Bound("rejoinTimeout", rejoinTimeout, "for workers to come back to a restarted coordinator"),
       Bound("quietRejoinTimeout", quietRejoinTimeout, "the same, without protection"),
+      Bound("reconnectTimeout", reconnectTimeout, "to make a worker's broken connection again"),
+      Bound("handshakeTimeout", handshakeTimeout, "the same, once it is reached"),
       Bound("returnTimeout", returnTimeout, "until a worker whose connection broke counts as dead"),
       Bound("settlingTime", settlingTime, "that an empty mesh waits after each worker that joins"),
       Bound("settlingMaximum", settlingMaximum, "the same, at most"),

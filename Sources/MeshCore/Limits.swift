@@ -116,6 +116,10 @@ package enum Limits {
   package static let rejoinTimeout: Duration = .seconds(3)
   /// The same for workers that say a word only every `quietBeatInterval`.
   package static let quietRejoinTimeout: Duration = quietBeatInterval + rejoinTimeout
+  /// A worker whose connection broke and can't be made again within so long is lost.
+  package static let reconnectTimeout: Duration = .milliseconds(50)
+  /// The same where the connection is there, and the worker hasn't said yet what it speaks.
+  package static let handshakeTimeout: Duration = .milliseconds(500)
   /// A worker whose connection broke and that doesn't come back for so long is taken for dead.
   package static let returnTimeout: Duration = .seconds(5)
   /// A mesh that was empty waits so long for more workers, after each that joins, before a job is cut

@@ -33,7 +33,8 @@ extension Observation.Kind {
       .checkpointAlarm, .accessRefused, .resultMissing:
       .warning
     case .jobCancelled, .rehosted, .restored, .staleRefused, .coordinatorRestarted,
-      .workerDraining, .workerCordoned, .workerUncordoned, .keysChanged, .resultFound:
+      .workerDraining, .workerCordoned, .workerUncordoned, .keysChanged, .resultFound,
+      .connectionReset:
       .notice
     case .started, .workerJoined, .workerLeft, .jobSubmitted, .jobQueued, .jobStarted, .jobDone,
       .jobDiscarded, .jobRemoved, .vrankFinal, .assigned, .released, .handOver:

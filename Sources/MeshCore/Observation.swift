@@ -64,12 +64,14 @@ package struct Observation: Hashable, Sendable {
     case resultMissing = 51
     /// It is there again.
     case resultFound = 52
+    /// A worker's connection broke and was made again before the worker was missed.
+    case connectionReset = 53
 
     /// Whether it belongs to the ordinary course of a job, or comes in great number.
     var isMinor: Bool {
       switch self {
       case .vrankFinal, .assigned, .released, .sourceChanged, .tileRefused, .copyRefused,
-        .staleRefused, .messageDropped:
+        .staleRefused, .messageDropped, .connectionReset:
         true
       default: false
       }
@@ -114,6 +116,7 @@ package struct Observation: Hashable, Sendable {
       case .jobRemoved: "job-removed"
       case .resultMissing: "result-missing"
       case .resultFound: "result-found"
+      case .connectionReset: "connection-reset"
       }
     }
   }

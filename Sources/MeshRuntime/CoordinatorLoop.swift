@@ -54,7 +54,11 @@ final class CoordinatorLoop {
     var name: String
     /// The key that its connection proved.
     var user: String?
+    let endpoint: String
+    let security: SocketSecurity
     var watch: WatchLink?
+    /// Since when its connection is broken and another is tried.
+    var doubtedSince: Duration?
   }
 
   init(
@@ -131,11 +135,53 @@ final class CoordinatorLoop {
 
   private func noticeBrokenLinks() {
     // By id, so that the one that is named for a job's end isn't drawn by lot.
-    let broken = workers.filter { $0.value.watch?.isBroken() == true }.keys.sorted()
-    for worker in broken {
+    let doubtful = workers.filter {
+      $0.value.doubtedSince != nil || $0.value.watch?.isBroken() == true
+    }
+    for worker in doubtful.keys.sorted() where isGone(worker) {
       forget(worker)
       perform(.workerGone(worker, reason: "its connection broke"))
     }
+  }
+
+  /// A connection that broke is made again at once. A process that lives answers within a few round trips,
+  /// and nothing has happened; where one died, nobody listens any more.
+  private func isGone(_ worker: WorkerID) -> Bool {
+    guard let peer = workers[worker], let watch = peer.watch else { return false }
+    let now = MonotonicClock.now
+    guard let since = peer.doubtedSince else {
+      workers[worker]?.doubtedSince = now
+      return !watchAnew(worker)
+    }
+    let state = watch.look()
+    if state == .connected {
+      workers[worker]?.doubtedSince = nil
+      perform(
+        .noted(
+          Observation(
+            .connectionReset, worker: peer.name, detail: "it broke, and was made again at once")))
+      return false
+    }
+    // Where somebody listens the machine may only be busy.
+    let patience = state == .reached ? Limits.handshakeTimeout : Limits.reconnectTimeout
+    if state == .refused || now - since >= patience { return true }
+    return state == .broken || state == .dropped ? !watchAnew(worker) : false
+  }
+
+  /// - Returns: false if there can be no other connection.
+  private func watchAnew(_ worker: WorkerID) -> Bool {
+    guard let peer = workers[worker] else { return false }
+    if let watch = peer.watch { poller.forget(watch.monitor.socket) }
+    let watch = self.watch(peer.endpoint, peer.security)
+    workers[worker]?.watch = watch
+    return watch != nil
+  }
+
+  private func watch(_ endpoint: String, _ security: SocketSecurity) -> WatchLink? {
+    let watch = try? WatchLink(
+      endpoint: endpoint, options: Sockets.control(security), context: context)
+    if let watch { poller.watch(watch.monitor.socket) }
+    return watch
   }
 
   private func processEnded(_ name: String, _ reason: String) {
@@ -194,11 +240,10 @@ final class CoordinatorLoop {
   /// A worker that comes anew gets a link of its own, so that its loss is noticed at once.
   private func greet(_ hello: WorkerMessage.Hello, link: [UInt8]) {
     if workers[hello.worker]?.watch == nil {
-      let watch = try? WatchLink(
-        endpoint: hello.endpoint, options: Sockets.control(security(of: hello)), context: context)
+      let security = security(of: hello)
       workers[hello.worker] = Peer(
-        link: link, name: hello.name, user: hello.publicKey?.text, watch: watch)
-      if let watch { poller.watch(watch.monitor.socket) }
+        link: link, name: hello.name, user: hello.publicKey?.text, endpoint: hello.endpoint,
+        security: security, watch: watch(hello.endpoint, security))
     } else {
       workers[hello.worker]?.link = link
     }

@@ -22,6 +22,8 @@ package final class CoordinatorService: Sendable {
     package var stragglers: StragglerPolicy
     /// Whether nobody joins once a job was submitted.
     package var isClosed: Bool
+    /// Jobs wait for so many workers.
+    package var workersMinimum: Int
     /// Keys, and who is admitted; nil for everybody.
     package var gate: AllowGate?
     package var log: ObservationLog
@@ -31,7 +33,7 @@ package final class CoordinatorService: Sendable {
     package init(
       controlEndpoint: String, dataEndpoint: String, advertisedData: String?, store: String?,
       diskQuotaBytes: Int, retention: Duration, stragglers: StragglerPolicy = .report,
-      isClosed: Bool = false, gate: AllowGate? = nil, log: ObservationLog,
+      isClosed: Bool = false, workersMinimum: Int = 0, gate: AllowGate? = nil, log: ObservationLog,
       board: StatusBoard<CoordinatorReport>? = nil
     ) {
       self.controlEndpoint = controlEndpoint
@@ -42,6 +44,7 @@ package final class CoordinatorService: Sendable {
       self.retention = retention
       self.stragglers = stragglers
       self.isClosed = isClosed
+      self.workersMinimum = workersMinimum
       self.gate = gate
       self.log = log
       self.board = board
@@ -92,6 +95,9 @@ package final class CoordinatorService: Sendable {
         stragglers: configuration.stragglers, seed: generator.next(),
         wallSeconds: WallClock.seconds)
       rules.isClosed = configuration.isClosed
+      rules.workersMinimum = configuration.workersMinimum
+      // Where nobody joins any more, all are here before a job is.
+      rules.settling = configuration.isClosed ? .zero : Limits.settlingTime
       rules.isPersistent = directory.journal != nil
       let now = MonotonicClock.now
       let start = rules.wallSeconds - now.seconds

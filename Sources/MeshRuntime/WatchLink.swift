@@ -3,9 +3,23 @@ internal import ZeroMQ
 /// A connection to one peer with a monitor of its own, so that its loss is told at once and names the
 /// peer. The coordinator keeps one to each worker for nothing else; workers pull over theirs.
 final class WatchLink {
+  /// What is known of the connection.
+  enum State {
+    case waiting
+    /// Somebody listens at the address.
+    case reached
+    case connected
+    /// It was there and broke.
+    case broken
+    /// Nobody listens at the address, or it can't be reached.
+    case refused
+    /// Somebody took the connection and didn't get as far as a handshake.
+    case dropped
+  }
+
   let socket: OwnedSocket
   let monitor: SocketMonitor
-  private var wasConnected = false
+  private var state = State.waiting
 
   init(endpoint: String, options: SocketOptions, context: Context) throws(ZeroMQError) {
     socket = try OwnedSocket(.dealer, context: context, options: options)
@@ -13,12 +27,20 @@ final class WatchLink {
     try socket.socket.connect(endpoint)
   }
 
-  /// Whether the connection was there and broke.
-  func isBroken() -> Bool {
-    while let event = try? monitor.next() {
-      if event.kind == .handshakeSucceeded { wasConnected = true }
-      if event.kind == .disconnected, wasConnected { return true }
+  /// Once it broke it is of no more use; until then libzmq tries again, and may succeed.
+  func look() -> State {
+    while state != .broken, let event = try? monitor.next() {
+      switch event.kind {
+      case .connected: state = .reached
+      case .handshakeSucceeded: state = .connected
+      case .disconnected: state = state == .connected ? .broken : .dropped
+      case .closed where state != .connected: state = .refused
+      default: break
+      }
     }
-    return false
+    return state
   }
+
+  /// Whether the connection was there and broke.
+  func isBroken() -> Bool { look() == .broken }
 }

@@ -44,6 +44,12 @@ struct CoordinatorRun: ParsableCommand {
   @Option(help: "Hours for which a result is kept that nobody fetches.")
   var retention = 24.0
 
+  @Option(
+    help: ArgumentHelp(
+      "Workers that jobs wait for, a minute at most: a job is cut for those who are here when it begins."
+    ))
+  var minWorkers = 0
+
   @Option(help: "What to do about a worker that takes twice as long as others: report or rehost.")
   var stragglers = "report"
 
@@ -74,6 +80,10 @@ struct CoordinatorRun: ParsableCommand {
     guard retention > 0, retention <= 24 * 365 else {
       throw MeshError(.badInput, "--retention \(retention): it must be 0 to 8760 hours")
     }
+    guard (0...Limits.workersMaximum).contains(minWorkers) else {
+      throw MeshError(
+        .badInput, "--min-workers \(minWorkers): it must be 0 to \(Limits.workersMaximum)")
+    }
     let log = try logging.log()
     let interruption = Interruption()
     ProcessLimits.raiseOpenFiles()
@@ -89,7 +99,7 @@ struct CoordinatorRun: ParsableCommand {
         retention: .milliseconds(Int64(retention * 3_600_000)),
         stragglers: try choice(
           stragglers, "--stragglers", of: StragglerPolicy.allCases, named: \.rawValue),
-        gate: gate, log: log, board: web.map { _ in board }))
+        workersMinimum: minWorkers, gate: gate, log: log, board: web.map { _ in board }))
     log.write(Observation(.started, detail: "coordinator, limits: \(Limits.summary)"))
     if !logging.quiet {
       Attnmesh.complain(

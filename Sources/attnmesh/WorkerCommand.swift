@@ -30,7 +30,7 @@ struct WorkerCommand: ParsableCommand {
   )
   var advertise: String?
 
-  @Option(help: "Name in tables, logs and errors. (default: host and process id)")
+  @Option(help: "Name in tables, logs and errors. (default: host, process id and something random)")
   var name: String?
 
   @Option(help: "Compute threads. (default: all processors, or its container's share)")
@@ -70,9 +70,8 @@ struct WorkerCommand: ParsableCommand {
     ProcessMemory.keepNoLargeBlocks()
     let interruption = Interruption()
     if let lifeline { try watchLifeline(directory: lifeline) }
-    let process = ProcessInfo.processInfo
-    let name = name ?? "\(process.hostName)-\(process.processIdentifier)"
-    try checkName(name, "--name")
+    if let name { try checkName(name, "--name") }
+    let name = name ?? OwnName.worker()
     if let machine { try checkName(machine, "--machine") }
     let threads = threads ?? ProcessLimits.processors
     guard (1...1_024).contains(threads) else {
@@ -93,7 +92,7 @@ struct WorkerCommand: ParsableCommand {
         kernel: AttentionKernel(level: try KernelLevel.chosen()),
         checkpoints: try checkpoints.map { path throws(MeshError) in
           try CheckpointDirectory.open(path)
-        }, machine: String((machine ?? process.hostName).prefix(Limits.nameBytesMaximum)),
+        }, machine: machine ?? OwnName.machine(),
         isSpare: spare, credentials: credentials, model: model, log: log,
         board: web.map { _ in board }))
     log.write(

@@ -85,6 +85,19 @@ extension Integration {
       }
     }
 
+    /// Killed right after it joined, and started again under its name at once: a supervisor does no less.
+    @Test func sameNameAfterAKill() throws {
+      try withScratch { scratch in
+        let mesh = try Mesh(scratch, workers: 1)
+        for _ in 0..<6 {
+          mesh.workers["w1"]?.signal(SIGKILL)
+          try mesh.startWorker("w1")
+        }
+        _ = try mesh.result(mesh.submit(inputs(scratch)))
+        #expect(mesh.observed("worker-refused").isEmpty)
+      }
+    }
+
     @Test func addressesThatOthersReach() throws {
       try withScratch { scratch in
         for address in ["tcp://0.0.0.0:*", "tcp://*:*", "tcp://[::]:*", "tcp://eth0:*"] {
