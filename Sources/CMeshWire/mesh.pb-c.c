@@ -10019,7 +10019,7 @@ const ProtobufCEnumDescriptor mesh__v1__worker_standing__descriptor =
   mesh__v1__worker_standing__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
-static const ProtobufCEnumValue mesh__v1__event_kind__enum_values_by_number[38] =
+static const ProtobufCEnumValue mesh__v1__event_kind__enum_values_by_number[39] =
 {
   { "EVENT_KIND_UNSPECIFIED", "MESH__V1__EVENT_KIND__EVENT_KIND_UNSPECIFIED", 0 },
   { "EVENT_KIND_WORKER_JOINED", "MESH__V1__EVENT_KIND__EVENT_KIND_WORKER_JOINED", 1 },
@@ -10059,15 +10059,17 @@ static const ProtobufCEnumValue mesh__v1__event_kind__enum_values_by_number[38] 
   { "EVENT_KIND_JOB_REMOVED", "MESH__V1__EVENT_KIND__EVENT_KIND_JOB_REMOVED", 50 },
   { "EVENT_KIND_RESULT_MISSING", "MESH__V1__EVENT_KIND__EVENT_KIND_RESULT_MISSING", 51 },
   { "EVENT_KIND_RESULT_FOUND", "MESH__V1__EVENT_KIND__EVENT_KIND_RESULT_FOUND", 52 },
+  { "EVENT_KIND_CONNECTION_RESET", "MESH__V1__EVENT_KIND__EVENT_KIND_CONNECTION_RESET", 53 },
 };
 static const ProtobufCIntRange mesh__v1__event_kind__value_ranges[] = {
-{0, 0},{10, 5},{20, 13},{50, 35},{0, 38}
+{0, 0},{10, 5},{20, 13},{50, 35},{0, 39}
 };
-static const ProtobufCEnumValueIndex mesh__v1__event_kind__enum_values_by_name[38] =
+static const ProtobufCEnumValueIndex mesh__v1__event_kind__enum_values_by_name[39] =
 {
   { "EVENT_KIND_ACCESS_REFUSED", 29 },
   { "EVENT_KIND_ASSIGNED", 13 },
   { "EVENT_KIND_CHECKPOINT_ALARM", 26 },
+  { "EVENT_KIND_CONNECTION_RESET", 38 },
   { "EVENT_KIND_COORDINATOR_LATE", 23 },
   { "EVENT_KIND_COORDINATOR_RESTARTED", 27 },
   { "EVENT_KIND_COPY_REFUSED", 20 },
@@ -10111,9 +10113,9 @@ const ProtobufCEnumDescriptor mesh__v1__event_kind__descriptor =
   "EventKind",
   "Mesh__V1__EventKind",
   "mesh.v1",
-  38,
+  39,
   mesh__v1__event_kind__enum_values_by_number,
-  38,
+  39,
   mesh__v1__event_kind__enum_values_by_name,
   4,
   mesh__v1__event_kind__value_ranges,

@@ -349,7 +349,11 @@ typedef enum _Mesh__V1__EventKind {
   MESH__V1__EVENT_KIND__EVENT_KIND_KEYS_UNREADABLE = 41,
   MESH__V1__EVENT_KIND__EVENT_KIND_JOB_REMOVED = 50,
   MESH__V1__EVENT_KIND__EVENT_KIND_RESULT_MISSING = 51,
-  MESH__V1__EVENT_KIND__EVENT_KIND_RESULT_FOUND = 52
+  MESH__V1__EVENT_KIND__EVENT_KIND_RESULT_FOUND = 52,
+  /*
+   * A worker's connection broke and was made again before the worker was missed.
+   */
+  MESH__V1__EVENT_KIND__EVENT_KIND_CONNECTION_RESET = 53
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(MESH__V1__EVENT_KIND)
 } Mesh__V1__EventKind;
 typedef enum _Mesh__V1__TileTensor {
