@@ -5194,7 +5194,7 @@ const ProtobufCMessageDescriptor mesh__v1__hello__descriptor =
   (ProtobufCMessageInit) mesh__v1__hello__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor mesh__v1__heartbeat__field_descriptors[10] =
+static const ProtobufCFieldDescriptor mesh__v1__heartbeat__field_descriptors[11] =
 {
   {
     "job",
@@ -5316,6 +5316,18 @@ static const ProtobufCFieldDescriptor mesh__v1__heartbeat__field_descriptors[10]
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "unreachable",
+    12,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_UINT64,
+    offsetof(Mesh__V1__Heartbeat, n_unreachable),
+    offsetof(Mesh__V1__Heartbeat, unreachable),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned mesh__v1__heartbeat__field_indices_by_name[] = {
   8,   /* field[8] = computation */
@@ -5328,12 +5340,13 @@ static const unsigned mesh__v1__heartbeat__field_indices_by_name[] = {
   6,   /* field[6] = revision */
   1,   /* field[1] = term */
   3,   /* field[3] = traffic */
+  10,   /* field[10] = unreachable */
 };
 static const ProtobufCIntRange mesh__v1__heartbeat__number_ranges[2 + 1] =
 {
   { 1, 0 },
   { 11, 9 },
-  { 0, 10 }
+  { 0, 11 }
 };
 const ProtobufCMessageDescriptor mesh__v1__heartbeat__descriptor =
 {
@@ -5343,7 +5356,7 @@ const ProtobufCMessageDescriptor mesh__v1__heartbeat__descriptor =
   "Mesh__V1__Heartbeat",
   "mesh.v1",
   sizeof(Mesh__V1__Heartbeat),
-  10,
+  11,
   mesh__v1__heartbeat__field_descriptors,
   mesh__v1__heartbeat__field_indices_by_name,
   2,  mesh__v1__heartbeat__number_ranges,
@@ -9983,7 +9996,7 @@ const ProtobufCEnumDescriptor mesh__v1__protection__descriptor =
   mesh__v1__protection__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
-static const ProtobufCEnumValue mesh__v1__worker_standing__enum_values_by_number[6] =
+static const ProtobufCEnumValue mesh__v1__worker_standing__enum_values_by_number[7] =
 {
   { "WORKER_STANDING_UNSPECIFIED", "MESH__V1__WORKER_STANDING__WORKER_STANDING_UNSPECIFIED", 0 },
   { "WORKER_STANDING_ACTIVE", "MESH__V1__WORKER_STANDING__WORKER_STANDING_ACTIVE", 1 },
@@ -9991,17 +10004,19 @@ static const ProtobufCEnumValue mesh__v1__worker_standing__enum_values_by_number
   { "WORKER_STANDING_DRAINING", "MESH__V1__WORKER_STANDING__WORKER_STANDING_DRAINING", 3 },
   { "WORKER_STANDING_CORDONED", "MESH__V1__WORKER_STANDING__WORKER_STANDING_CORDONED", 4 },
   { "WORKER_STANDING_LOST", "MESH__V1__WORKER_STANDING__WORKER_STANDING_LOST", 5 },
+  { "WORKER_STANDING_TOO_SMALL", "MESH__V1__WORKER_STANDING__WORKER_STANDING_TOO_SMALL", 6 },
 };
 static const ProtobufCIntRange mesh__v1__worker_standing__value_ranges[] = {
-{0, 0},{0, 6}
+{0, 0},{0, 7}
 };
-static const ProtobufCEnumValueIndex mesh__v1__worker_standing__enum_values_by_name[6] =
+static const ProtobufCEnumValueIndex mesh__v1__worker_standing__enum_values_by_name[7] =
 {
   { "WORKER_STANDING_ACTIVE", 1 },
   { "WORKER_STANDING_CORDONED", 4 },
   { "WORKER_STANDING_DRAINING", 3 },
   { "WORKER_STANDING_LOST", 5 },
   { "WORKER_STANDING_SPARE", 2 },
+  { "WORKER_STANDING_TOO_SMALL", 6 },
   { "WORKER_STANDING_UNSPECIFIED", 0 },
 };
 const ProtobufCEnumDescriptor mesh__v1__worker_standing__descriptor =
@@ -10011,15 +10026,15 @@ const ProtobufCEnumDescriptor mesh__v1__worker_standing__descriptor =
   "WorkerStanding",
   "Mesh__V1__WorkerStanding",
   "mesh.v1",
-  6,
+  7,
   mesh__v1__worker_standing__enum_values_by_number,
-  6,
+  7,
   mesh__v1__worker_standing__enum_values_by_name,
   1,
   mesh__v1__worker_standing__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
-static const ProtobufCEnumValue mesh__v1__event_kind__enum_values_by_number[39] =
+static const ProtobufCEnumValue mesh__v1__event_kind__enum_values_by_number[41] =
 {
   { "EVENT_KIND_UNSPECIFIED", "MESH__V1__EVENT_KIND__EVENT_KIND_UNSPECIFIED", 0 },
   { "EVENT_KIND_WORKER_JOINED", "MESH__V1__EVENT_KIND__EVENT_KIND_WORKER_JOINED", 1 },
@@ -10060,11 +10075,13 @@ static const ProtobufCEnumValue mesh__v1__event_kind__enum_values_by_number[39] 
   { "EVENT_KIND_RESULT_MISSING", "MESH__V1__EVENT_KIND__EVENT_KIND_RESULT_MISSING", 51 },
   { "EVENT_KIND_RESULT_FOUND", "MESH__V1__EVENT_KIND__EVENT_KIND_RESULT_FOUND", 52 },
   { "EVENT_KIND_CONNECTION_RESET", "MESH__V1__EVENT_KIND__EVENT_KIND_CONNECTION_RESET", 53 },
+  { "EVENT_KIND_PEER_UNREACHABLE", "MESH__V1__EVENT_KIND__EVENT_KIND_PEER_UNREACHABLE", 60 },
+  { "EVENT_KIND_PEER_REACHED", "MESH__V1__EVENT_KIND__EVENT_KIND_PEER_REACHED", 61 },
 };
 static const ProtobufCIntRange mesh__v1__event_kind__value_ranges[] = {
-{0, 0},{10, 5},{20, 13},{50, 35},{0, 39}
+{0, 0},{10, 5},{20, 13},{50, 35},{60, 39},{0, 41}
 };
-static const ProtobufCEnumValueIndex mesh__v1__event_kind__enum_values_by_name[39] =
+static const ProtobufCEnumValueIndex mesh__v1__event_kind__enum_values_by_name[41] =
 {
   { "EVENT_KIND_ACCESS_REFUSED", 29 },
   { "EVENT_KIND_ASSIGNED", 13 },
@@ -10085,6 +10102,8 @@ static const ProtobufCEnumValueIndex mesh__v1__event_kind__enum_values_by_name[3
   { "EVENT_KIND_KEYS_CHANGED", 30 },
   { "EVENT_KIND_KEYS_UNREADABLE", 34 },
   { "EVENT_KIND_MESSAGE_DROPPED", 24 },
+  { "EVENT_KIND_PEER_REACHED", 40 },
+  { "EVENT_KIND_PEER_UNREACHABLE", 39 },
   { "EVENT_KIND_REHOSTED", 17 },
   { "EVENT_KIND_RELEASED", 14 },
   { "EVENT_KIND_RESTORED", 18 },
@@ -10113,11 +10132,11 @@ const ProtobufCEnumDescriptor mesh__v1__event_kind__descriptor =
   "EventKind",
   "Mesh__V1__EventKind",
   "mesh.v1",
-  39,
+  41,
   mesh__v1__event_kind__enum_values_by_number,
-  39,
+  41,
   mesh__v1__event_kind__enum_values_by_name,
-  4,
+  5,
   mesh__v1__event_kind__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };

@@ -8,10 +8,17 @@ package final class FoldEngine {
   package let kernel: AttentionKernel
   private let layout: PackedLayout
   private var ranks: [VRank: RankBuffers] = [:]
+  private let packsAhead: Bool
   private var tiles: [Int: PackedKeyTile] = [:]
+  private var partedTiles: [Int: PartedKeyTile] = [:]
 
-  /// - Parameter operands: what products multiply; bfloat16 is for tensors that are.
-  package init(plan: Plan, kernel: AttentionKernel, operands: Operands = .float32) {
+  /// - Parameters:
+  ///   - operands: what products multiply; bfloat16 is for tensors that are.
+  ///   - packsAhead: whether K/V tiles are packed when they are given, or by those who fold them.
+  package init(
+    plan: Plan, kernel: AttentionKernel, operands: Operands = .float32, packsAhead: Bool = true
+  ) {
+    self.packsAhead = packsAhead
     self.plan = plan
     self.kernel = kernel
     layout = PackedLayout(headDimension: plan.job.headDimension, operands: operands)
@@ -42,10 +49,20 @@ package final class FoldEngine {
     }
   }
 
-  /// Packs one part of a K/V tile: keys [heads][tokens][d] of its heads, then values.
-  package func packKeys(tile: Int, part: Int, payload: UnsafeRawBufferPointer) {
+  /// Takes the next part of a K/V tile: keys [heads][tokens][d] of its heads, then values.
+  ///
+  /// - Parameter owner: of the payload, which doesn't change while it lives; nil to have it copied
+  ///   where it is needed for longer.
+  package func packKeys(
+    tile: Int, part: Int, payload: UnsafeRawBufferPointer,
+    owner: (any AnyObject & Sendable)? = nil
+  ) {
     guard let base = payload.baseAddress else { return }
     precondition(payload.count == plan.payloadBytes(of: .keyValue(tile), part: part))
+    guard packsAhead else {
+      return partedTiles[tile, default: PartedKeyTile(plan: plan, tile: tile)]
+        .add(payload, owner: owner)
+    }
     let packed = tiles[tile] ?? PackedKeyTile(plan: plan, tile: tile, layout: layout)
     tiles[tile] = packed
     let headBytes = packed.keys.count * plan.job.headDimension * plan.job.element.byteCount
@@ -64,16 +81,23 @@ package final class FoldEngine {
   }
 
   /// Frees a packed K/V tile.
-  package func unpack(_ tile: Int) { tiles[tile] = nil }
+  package func unpack(_ tile: Int) {
+    tiles[tile] = nil
+    partedTiles[tile] = nil
+  }
 
   /// The work of folding packed tiles into a rank.
   package func fold(_ vrank: VRank, tiles range: Range<Int>) -> FoldWork {
     guard let rank = ranks[vrank] else { preconditionFailure("rank \(vrank) isn't hosted") }
-    let packed = range.map { tile in
-      guard let packed = tiles[tile] else { preconditionFailure("tile \(tile) isn't packed") }
-      return packed
+    func all<Tile>(_ tiles: [Int: Tile]) -> [Tile] {
+      range.map { tile in
+        guard let tile = tiles[tile] else { preconditionFailure("tile \(tile) isn't packed") }
+        return tile
+      }
     }
-    return FoldWork(vrank: vrank, tiles: range, kernel: kernel, rank: rank, packed: packed)
+    return FoldWork(
+      vrank: vrank, tiles: range, kernel: kernel, rank: rank,
+      keys: packsAhead ? .packed(all(tiles)) : .parted(all(partedTiles)))
   }
 
   /// The running state of a hosted rank: for copies at tile boundaries, and to go on from one.

@@ -4,8 +4,15 @@ package import MeshCore
 /// One thread's scratch memory for folds.
 package struct FoldScratch: Sendable {
   let buffer = AlignedBuffer(count: PackedLayout.scratchFloats)
+  /// One head of each tile of a fold, for tiles that aren't packed: untouched, it takes no memory.
+  let heads = AlignedBuffer(count: Limits.tilesPerFold * Self.headFloats)
+
+  static let headFloats = PackedLayout(headDimension: PackedLayout.headDimensionMaximum)
+    .tileFloats(keyCount: PackedLayout.keyCountMaximum)
 
   package init() {}
+
+  func head(_ place: Int) -> UnsafeMutablePointer<Float> { heads.floats + place * Self.headFloats }
 }
 
 /// A fold of consecutive K/V tiles into all rows of a virtual rank, as independent items: threads
@@ -15,37 +22,89 @@ package struct FoldWork: Sendable {
   package let tiles: Range<Int>
   let kernel: AttentionKernel
   let rank: RankBuffers
-  let packed: [PackedKeyTile]
+  let keys: Keys
 
-  package var itemCount: Int { rank.itemCount }
+  /// The tiles: packed, with an item for each query tile of each head; or as they came, with items
+  /// of several query tiles that see the same head of K and V, which is packed for each of them anew.
+  enum Keys: Sendable {
+    case packed([PackedKeyTile])
+    case parted([PartedKeyTile])
+  }
+
+  /// A K/V tile of one head.
+  private struct Head {
+    let tile: Int
+    let keys: Range<Int>
+    let floats: UnsafeMutablePointer<Float>
+  }
+
+  /// Query tiles for which a head is packed once: enough to make that cheap, few enough to tell soon
+  /// that a thread gets on.
+  private static let queryTilesPerItem = 32
+
+  /// Query tiles, of all query heads, that see one head of K and V.
+  private var queryTilesPerKeyHead: Int {
+    rank.queryTiles.count * rank.plan.job.queriesPerKeyHead
+  }
+
+  private var itemsPerKeyHead: Int {
+    (queryTilesPerKeyHead + Self.queryTilesPerItem - 1) / Self.queryTilesPerItem
+  }
+
+  package var itemCount: Int {
+    switch keys {
+    case .packed: rank.itemCount
+    case .parted: rank.plan.job.flatKeyValueHeads * itemsPerKeyHead
+    }
+  }
 
   /// (query, key) pairs that the items compute, over all heads: what a model of a worker takes time
   /// by.
   package var visiblePairs: Int {
-    rank.queryTiles.reduce(0) { total, tile in
-      let rows = rank.plan.queryRows(of: tile)
-      return packed.reduce(total) { total, packed in
-        total + visibility(rows, packed.keys).pairCount(rowCount: rows.count)
+    let plan = rank.plan
+    return rank.queryTiles.reduce(0) { total, tile in
+      let rows = plan.queryRows(of: tile)
+      return tiles.reduce(total) { total, key in
+        total + visibility(rows, plan.keys(of: key)).pairCount(rowCount: rows.count)
       }
-    } * rank.plan.job.flatQueryHeads
+    } * plan.job.flatQueryHeads
   }
 
   /// Folds the tiles, ascending, into the rows of one item while they are in cache.
   package func perform(_ item: Int, scratch: FoldScratch) {
+    switch keys {
+    case .packed(let tiles):
+      let head = rank.head(of: item) / rank.plan.job.queriesPerKeyHead
+      fold(
+        tiles.map { Head(tile: $0.tile, keys: $0.keys, floats: $0.head(head)) }, into: item,
+        scratch)
+    case .parted(let tiles):
+      let (head, part) = item.quotientAndRemainder(dividingBy: itemsPerKeyHead)
+      let first = part * Self.queryTilesPerItem
+      let last = min(first + Self.queryTilesPerItem, queryTilesPerKeyHead)
+      let heads = tiles.enumerated().map { place, tile in
+        tile.pack(head: head, kernel: kernel, layout: rank.layout, into: scratch.head(place))
+        return Head(tile: tile.tile, keys: tile.keys, floats: scratch.head(place))
+      }
+      for place in first..<last { fold(heads, into: head * queryTilesPerKeyHead + place, scratch) }
+    }
+  }
+
+  /// - Parameter item: a query tile of one query head.
+  private func fold(_ heads: [Head], into item: Int, _ scratch: FoldScratch) {
     let plan = rank.plan
     let tile = rank.queryTile(of: item)
     let rows = plan.queryRows(of: tile)
-    let keyHead = rank.head(of: item) / plan.job.queriesPerKeyHead
     if tiles.lowerBound == 0 {
-      kernel.resetState(rank.state(item), rowCount: Plan.queryTileRows, layout: rank.layout)
+      kernel.resetState(rank.state(item), rowCount: plan.queryTileRoom, layout: rank.layout)
     }
     // Skipping goes by canonical tiles only, so it is the same on every worker.
     let needed = plan.neededKeyTiles(ofQueryTile: tile)
-    for key in packed where key.tile < needed {
+    for head in heads where head.tile < needed {
       kernel.fold(
-        queries: rank.queries(item), scale: Double(plan.job.scale), tile: key.head(keyHead),
-        layout: rank.layout, rowCount: rows.count, keyCount: key.keys.count,
-        visibility: visibility(rows, key.keys), state: rank.state(item),
+        queries: rank.queries(item), scale: Double(plan.job.scale), tile: head.floats,
+        layout: rank.layout, rowCount: rows.count, keyCount: head.keys.count,
+        visibility: visibility(rows, head.keys), state: rank.state(item),
         scratch: scratch.buffer.floats)
     }
   }

@@ -23,7 +23,7 @@ struct RankBuffers: Sendable {
     self.vrank = vrank
     self.layout = layout
     queryTiles = plan.queryTiles(of: vrank)
-    let rows = Plan.queryTileRows
+    let rows = plan.queryTileRoom
     queryStride = (layout.queryFloats(rowCount: rows) + 15) & ~15
     accumulatorStride = layout.accumulatorFloats(rowCount: rows)
     let items = queryTiles.count * plan.job.flatQueryHeads
@@ -66,9 +66,10 @@ struct RankBuffers: Sendable {
   }
 
   func state(_ item: Int) -> StatePointers {
-    let statistics = statistics.floats + item * 2 * Plan.queryTileRows
+    let rows = plan.queryTileRoom
+    let statistics = statistics.floats + item * 2 * rows
     return StatePointers(
       accumulator: accumulator.floats + item * accumulatorStride, maximum: statistics,
-      sum: statistics + Plan.queryTileRows)
+      sum: statistics + rows)
   }
 }

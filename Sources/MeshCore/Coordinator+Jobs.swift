@@ -23,9 +23,9 @@ extension Coordinator {
     let ids = workers.map(\.id)
     guard let inputs = jobs[index].inputs, jobs[index].unfitWorkers != ids else { return false }
     let isProtected = jobs[index].isProtected
-    guard let (plan, used) = fit(jobs[index].spec, isProtected: isProtected, on: workers) else {
-      let shape = shape(jobs[index].spec, isProtected: isProtected, on: workers)
-      let lack = memoryRefusal(shape.estimate, workers: shape.used.map(\.hello))?.message ?? ""
+    let fit = fit(jobs[index].spec, isProtected: isProtected, on: workers)
+    guard fit.isPossible else {
+      let lack = memoryLack(fit)
       if configuration.isClosed {
         fail(index, lack, at: now, into: &effects)
       } else {
@@ -33,6 +33,8 @@ extension Coordinator {
       }
       return false
     }
+    let (plan, used) = (fit.plan, fit.used)
+    jobs[index].estimate = fit.estimate
     let table = firstTable(jobs[index].id, plan, inputs, used, isProtected: isProtected)
     jobs[index].run = JobRun(plan: plan, table: table, workers: used.map(\.hello))
     jobs[index].advance(to: .running)
@@ -40,10 +42,12 @@ extension Coordinator {
     for member in members.indices { members[member].pace = TilePace() }
     save(index)
     serve(jobs[index].client)
+    let without = memoryNote(fit.small, needed: fit.estimate.workerBytes)
     observe(
       Observation(
         .jobStarted, job: table.job,
-        detail: "\(counted(plan.vrankCount, "virtual rank")) on \(counted(used.count, "worker"))"),
+        detail: "\(counted(plan.vrankCount, "virtual rank")) on \(counted(used.count, "worker"))"
+          + (without.isEmpty ? "" : ", \(without)")),
       at: now, into: &effects)
     effects.append(
       .store(
@@ -51,32 +55,6 @@ extension Coordinator {
           table, plan: plan, isFinal: [Bool](repeating: false, count: plan.vrankCount))))
     announce(index, into: &effects)
     return true
-  }
-
-  /// How a job would be cut for these workers, and what it would take of each that is used.
-  private func shape(
-    _ spec: AttentionJob, isProtected: Bool, on workers: [Member]
-  ) -> (plan: Plan, used: [Member], estimate: MemoryEstimate) {
-    let plan = Plan(job: spec, vrankCount: vrankCount(spec, workers: workers.count))
-    let used = Array(workers.prefix(plan.vrankCount))
-    return (
-      plan, used, MemoryEstimate(plan: plan, workers: used.count, isProtected: isProtected)
-    )
-  }
-
-  /// The workers that have the memory for their share. Without those that haven't the others' shares
-  /// are larger; nil when nobody is left.
-  private func fit(
-    _ spec: AttentionJob, isProtected: Bool, on workers: [Member]
-  ) -> (plan: Plan, used: [Member])? {
-    var able = workers
-    while !able.isEmpty {
-      let (plan, used, estimate) = shape(spec, isProtected: isProtected, on: able)
-      func fits(_ member: Member) -> Bool { member.hello.memoryBytes >= estimate.workerBytes }
-      if used.allSatisfy(fits) { return (plan, used) }
-      able = able.filter(fits)
-    }
-    return nil
   }
 
   /// Tells everybody in a job's table who hosts what.
@@ -108,14 +86,6 @@ extension Coordinator {
     servedClients.removeAll { $0 == client }
     servedClients.append(client)
     if servedClients.count > Limits.jobsMaximum { servedClients.removeFirst() }
-  }
-
-  /// Workers that a job may be given, in the order of the ring. Spares are left out, unless there are
-  /// only spares; so are workers that are about to go, and those that are cordoned.
-  private var workersForJobs: [Member] {
-    let able = members.filter(\.isOpen)
-    let ready = able.contains { !$0.hello.isSpare } ? able.filter { !$0.hello.isSpare } : able
-    return ready.sorted { naturalOrder($0.name, $1.name) }
   }
 
   /// What a job waits for that nobody can be given.

@@ -28,6 +28,7 @@ extension Coordinator {
       members[member].held = beat.held
       note(beat.computation, of: member, at: now)
       record(beat, from: worker, at: now, into: &effects)
+      noteReach(beat, of: worker, at: now, into: &effects)
       effects.append(.send(.beat(term: configuration.term), to: worker))
       assignAgain(to: worker, unless: beat, into: &effects)
       cordonAgain(worker, unless: beat, into: &effects)
@@ -315,7 +316,8 @@ extension Coordinator {
   func standing(of member: Member) -> WorkerStanding {
     if member.isDraining { return .draining }
     if member.isCordoned { return .cordoned }
-    return member.hello.isSpare ? .spare : .active
+    if member.hello.isSpare { return .spare }
+    return isTooSmall(member.id) ? .tooSmall : .active
   }
 }
 

@@ -273,8 +273,10 @@ extension Coordinator {
   ) -> WorkerID? {
     // The rank may have moved to where its copies are.
     if defect == .copyOnSameWorker, let current { return current }
+    let worker = places[host].worker
     return Placement.holder(
-      of: vrank, host: host, among: places, keeping: current, isFull: isFull)
+      of: vrank, host: host, among: places, keeping: current, isFull: isFull,
+      isReachable: { reaches(worker, $0) })
   }
 
   /// Who is named in the table: those that were and are still here, in the same order, and then those

@@ -5,7 +5,8 @@ extension Coordinator {
     of record: JobRecord, at now: Duration, isAsked: Bool = false
   ) -> JobSummary {
     let end = record.foldedAt ?? record.endedAt ?? now
-    let (state, reason) = isAsked ? onDisk(record) : (record.state, record.reason)
+    var (state, reason) = isAsked ? onDisk(record) : (record.state, record.reason)
+    if state == .running, reason.isEmpty { reason = memoryNote(record) }
     return JobSummary(
       job: record.id, client: record.client, state: state, reason: reason,
       spec: record.spec, folded: record.run?.folded ?? 0, total: record.run?.total ?? 0,

@@ -12,16 +12,15 @@ extension Coordinator {
     if let failure = refusal(of: spec, client: client) {
       return reply(.failure(failure), to: ticket, into: &effects)
     }
-    let estimate = estimate(spec, isProtected: request.isProtected)
-    let active = members.filter { !$0.hello.isSpare }
-    let workers = active.isEmpty ? members : active
-    if let failure = refusal(of: estimate, workers: workers.map(\.hello)) {
+    // Where nobody may be given anything just now, the job waits for somebody who may.
+    let fit = fit(spec, isProtected: request.isProtected, on: workersForJobs)
+    if let failure = refusal(of: fit) {
       return reply(.failure(failure), to: ticket, into: &effects)
     }
     let job = JobID(high: random.next(), low: random.next())
     var record = JobRecord(
       id: job, number: nextNumber, client: client, request: ticket.request, submit: request,
-      estimate: estimate, at: now, wallSeconds: wallSeconds(at: now))
+      estimate: fit.estimate, at: now, wallSeconds: wallSeconds(at: now))
     nextNumber += 1
     record.waiting = [ticket]
     jobs.append(record)
@@ -49,43 +48,21 @@ extension Coordinator {
     return nil
   }
 
-  private func estimate(_ spec: AttentionJob, isProtected: Bool) -> MemoryEstimate {
-    let workers = max(1, members.count { !$0.hello.isSpare })
-    let plan = Plan(job: spec, vrankCount: vrankCount(spec, workers: workers))
-    return MemoryEstimate(
-      plan: plan, workers: min(workers, plan.vrankCount), isProtected: isProtected)
-  }
-
   func vrankCount(_ spec: AttentionJob, workers: Int) -> Int {
     spec.vranks > 0 ? spec.vranks : Plan.defaultVrankCount(workers: workers)
   }
 
   /// Refuses with the numbers, before anything is sent.
-  private func refusal(
-    of estimate: MemoryEstimate, workers: [WorkerMessage.Hello]
-  ) -> CallFailure? {
+  private func refusal(of fit: Fit) -> CallFailure? {
     let used = jobs.reduce(0) { $0 + $1.diskBytes }
-    if used + estimate.diskBytes > configuration.diskQuotaBytes {
+    if used + fit.estimate.diskBytes > configuration.diskQuotaBytes {
       return CallFailure(
         .resourceExhausted,
-        "the job needs \(bytes(estimate.diskBytes)) in the coordinator's store, where"
+        "the job needs \(bytes(fit.estimate.diskBytes)) in the coordinator's store, where"
           + " \(bytes(used)) of a quota of \(bytes(configuration.diskQuotaBytes)) are taken; fetch or"
           + " discard results, or start the coordinator with a larger --quota")
     }
-    return memoryRefusal(estimate, workers: workers)
-  }
-
-  func memoryRefusal(
-    _ estimate: MemoryEstimate, workers: [WorkerMessage.Hello]
-  ) -> CallFailure? {
-    guard let least = workers.min(by: { $0.memoryBytes < $1.memoryBytes }),
-      estimate.workerBytes > least.memoryBytes
-    else { return nil }
-    return CallFailure(
-      .resourceExhausted,
-      "the job needs up to \(bytes(estimate.workerBytes)) of memory per worker with"
-        + " \(counted(workers.count, "worker")); \(least.name) has \(bytes(least.memoryBytes)): add workers, or"
-        + " give them more --memory")
+    return fit.isPossible ? nil : CallFailure(.resourceExhausted, memoryLack(fit))
   }
 
   mutating func start(

@@ -23,6 +23,8 @@ package struct Coordinator: Sendable {
     case workerExpelled(WorkerID, reason: String)
     /// The process of the worker of this name ended, says who watches it.
     case processEnded(name: String, reason: String)
+    /// Whether a worker can be connected to where it serves tiles: told as `Worker.Event.reach` is.
+    case workerReach(WorkerID, Bool)
     case store(StoreEvent)
     /// A commit is on disk, and so are all before it.
     case committed(UInt64)
@@ -160,6 +162,8 @@ package struct Coordinator: Sendable {
       lose(worker, .expelled, reason: reason, at: now, into: &effects)
     case .processEnded(let name, let reason):
       processEnded(name, reason: reason, at: now, into: &effects)
+    case .workerReach(let worker, let isReachable):
+      noteReach(of: worker, isReachable, at: now, into: &effects)
     case .store(let event):
       receive(event, at: now, into: &effects)
     case .committed(let number):

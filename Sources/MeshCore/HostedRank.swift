@@ -7,6 +7,8 @@ package struct HostedRank: Sendable {
   package let vrank: VRank
   package let epoch: Epoch
   package let needed: Int
+  /// K/V tiles above `next` to have at hand.
+  let ahead: Int
   /// The next K/V tile to fold: all before it are in (O, m, l).
   package internal(set) var next = 0
   /// The next K/V tile to give to the compute threads.
@@ -33,7 +35,7 @@ package struct HostedRank: Sendable {
     guard isFolding, next < needed else { return next..<next }
     // Stopped, it still needs what the compute threads are folding.
     if duty == .handOver { return next..<dispatched }
-    return next..<min(next + Limits.windowTiles, needed)
+    return next..<min(next + ahead, needed)
   }
 
   /// Nothing of it would be lost with this worker.
@@ -46,7 +48,7 @@ package struct HostedRank: Sendable {
     }
     if next == 0 || copies.isUnprotected || copies.copied == next { return true }
     // A checkpoint is the second best: the next host may not reach this worker's disk.
-    return (holder == nil || copies.isGivenUp) && copies.durable == next
+    return (holder == nil || copies.isGivenUp || copies.isUnreachable) && copies.durable == next
   }
 
   var progress: WorkerMessage.Progress {
@@ -107,6 +109,8 @@ struct CopyRecord: Sendable {
   var lastDue = 0
   /// The copy has to be made anew without waiting for the interval: its holder changed.
   var isDue = false
+  /// There is no connection to the holder.
+  var isUnreachable = false
   /// The holder took nothing of the last copy.
   var isGivenUp = false
   /// Times in a row that the connection to the holder broke before it had a copy.

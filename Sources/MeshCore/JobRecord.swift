@@ -11,7 +11,8 @@ struct JobRecord: Sendable {
   let spec: AttentionJob
   let isProtected: Bool
   let deadlineSeconds: Double
-  let estimate: MemoryEstimate
+  /// At submit for the workers of then, and anew for those that it begins on.
+  var estimate: MemoryEstimate
   let submittedAt: Duration
   /// What people call it; empty for nothing.
   let name: String

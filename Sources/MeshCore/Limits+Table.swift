@@ -43,6 +43,8 @@ extension Limits {
       Bound("headsMaximum", headsMaximum, "heads", "of a tensor, times its batch"),
       Bound("vranksMaximum", vranksMaximum, "virtual ranks", "of a job"),
       Bound("workersMaximum", workersMaximum, "workers", "of a mesh"),
+      Bound("workerMemoryMinimum", workerMemoryMinimum, "bytes", "that a worker is to have"),
+      Bound("quotaMinimum", quotaMinimum, "bytes", "that a store is to have"),
     ]
   }
 
@@ -120,6 +122,11 @@ extension Limits {
   private static var windows: [Bound] {
     [
       Bound("windowTiles", windowTiles, "K/V tiles", "fetched ahead of a virtual rank"),
+      Bound(
+        "windowBytes", windowBytes, "bytes",
+        "of packed tiles in it; of larger tiles it has one, packed a head at a time"),
+      Bound("pullBytesMaximum", pullBytesMaximum, "bytes", "of a tile asked for at once"),
+      Bound("pullPartsMaximum", pullPartsMaximum, "messages", "of a tile asked for at once"),
       Bound("tilesPerFold", tilesPerFold, "K/V tiles", "given to compute threads at once"),
       Bound(
         "foldsOutstanding", foldsOutstanding, "folds", "given to compute threads, not yet done"),
@@ -181,6 +188,7 @@ extension Limits {
         "copyRepeatsMaximum", copyRepeatsMaximum, "times", "that the last holder is asked again"),
       Bound("holderRetryInterval", holderRetryInterval, "until a broken holder is tried again"),
       Bound("holderRetryIntervalMaximum", holderRetryIntervalMaximum, "the same, at last"),
+      Bound("reachTimeout", reachTimeout, "to connect to a peer, after which it is unreachable"),
       Bound("slotRetryInterval", slotRetryInterval, "until a disk that failed is tried again"),
       Bound("slotTimeout", slotTimeout, "that a checkpoint is waited for, beside its bytes"),
       Bound("slotRateMinimum", slotRateMinimum, "bytes/s", "of a disk that is waited for"),

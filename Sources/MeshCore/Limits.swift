@@ -8,6 +8,10 @@ package enum Limits {
   package static let headsMaximum = 65_536
   package static let vranksMaximum = 256
   package static let workersMaximum = 256
+  /// What a worker needs at the least to take part in the smallest of jobs.
+  package static let workerMemoryMinimum = 128 << 20
+  /// The least quota of a store.
+  package static let quotaMinimum = 1 << 20
 
   // Frames, in bytes.
   package static let controlFrameBytesMaximum = 256 << 10
@@ -66,6 +70,11 @@ package enum Limits {
   // Windows.
   /// K/V tiles above a virtual rank's `next` that its worker fetches ahead.
   package static let windowTiles = 4
+  /// Bytes of packed K/V tiles in the window of one virtual rank; of a larger tile it holds one.
+  package static let windowBytes = 32 << 20
+  /// Bytes of a tile asked of a source at once, and parts: what comes has to fit the source's socket.
+  package static let pullBytesMaximum = 8 << 20
+  package static let pullPartsMaximum = 32
   /// Tiles of one fold given to the compute threads at once.
   package static let tilesPerFold = 2
   /// Folds given to the compute threads and not yet reported.
@@ -145,6 +154,8 @@ package enum Limits {
   /// twice as long each further time.
   package static let holderRetryInterval: Duration = .milliseconds(250)
   package static let holderRetryIntervalMaximum: Duration = .seconds(4)
+  /// A peer to which a connection isn't there after so long counts as unreachable.
+  package static let reachTimeout: Duration = .seconds(2)
   /// A disk that failed is tried again after so long.
   package static let slotRetryInterval: Duration = .seconds(10)
   /// A checkpoint that a disk hasn't written or read after so long, and what its bytes take at

@@ -6,6 +6,10 @@ struct Member: Sendable {
   var residentBytes = 0
   /// Copies in its memory, of the job it works for.
   var held: [WorkerMessage.HeldCopy] = []
+  /// Workers of its job that it can't connect to.
+  var unreachable: [WorkerID] = []
+  /// This coordinator can't connect to where it serves tiles.
+  var isUnreachable = false
   /// Keeps what it has, and is given nothing new.
   var isCordoned = false
   /// Is to be relieved of what it hosts, and to go.

@@ -15,16 +15,21 @@ package struct MemoryEstimate: Hashable, Sendable {
   ///   - workers: workers that share the virtual ranks of `plan`.
   ///   - isProtected: whether they keep copies of each other's states.
   package init(plan: Plan, workers: Int, isProtected: Bool = true) {
-    let job = plan.job
     let hosts = Plan.hosts(vranks: plan.vrankCount, workers: workers)
-    var shard = [Int](repeating: 0, count: workers)
+    var states = [Int](repeating: 0, count: workers)
+    var shards = [Int](repeating: 0, count: workers)
+    let most = Self.mostKept(plan, workers: workers)
     for vrank in plan.vranks {
-      shard[hosts[vrank.index]] += Self.vrankBytes(plan: plan, vrank: vrank)
+      states[hosts[vrank.index]] += Self.vrankBytes(plan: plan, vrank: vrank)
+      shards[hosts[vrank.index]] += plan.keyTiles(of: vrank).count
+    }
+    let own = (0..<workers).map {
+      states[$0] + Self.frameBytes(plan: plan, shard: shards[$0], kept: most)
     }
     let copies = isProtected && workers > 1 ? Self.copyBytes(plan: plan, workers: workers) : 0
     workerBytes =
-      (shard.max() ?? 0) + copies + Self.windowBytes(plan: plan) + Self.processBytes
-    diskBytes = job.storeBytes
+      (own.max() ?? 0) + copies + Self.windowBytes(plan: plan, kept: most) + Self.processBytes
+    diskBytes = plan.job.storeBytes
   }
 
   /// A process that hosts nothing: code, runtime libraries, sockets' buffers, thread stacks.
@@ -34,16 +39,24 @@ package struct MemoryEstimate: Hashable, Sendable {
   static func padded(_ dimension: Int) -> Int { (dimension + 15) / 16 * 16 }
 
   /// What one hosted virtual rank takes: its packed queries (their room is the result's in the end),
-  /// O, m, l, and its K/V shard as frames.
+  /// O, m, l.
   static func vrankBytes(plan: Plan, vrank: VRank) -> Int {
     let job = plan.job
-    // A query tile is padded to whole blocks of rows.
-    let rows = plan.queryTiles(of: vrank).count * Plan.queryTileRows * job.flatQueryHeads
-    let state = rows * (2 * padded(job.headDimension) + 3) * 4
-    let frames = plan.keyTiles(of: vrank).reduce(0) {
-      $0 + plan.payloadBytes(of: .keyValue($1)) + 256 * plan.partCount(.keyValue)
-    }
-    return state + frames
+    let rows = plan.queryTiles(of: vrank).count * plan.queryTileRoom * job.flatQueryHeads
+    return rows * (2 * padded(job.headDimension) + 3) * 4
+  }
+
+  /// K/V tiles as frames: a shard and the foreign tiles of the windows, of which there are no more
+  /// than the job has.
+  static func frameBytes(plan: Plan, shard: Int, kept: Int) -> Int {
+    let tiles = min(plan.keyTileCount, shard + kept)
+    return tiles * (plan.payloadBytes(of: .keyValue(0)) + 256 * plan.partCount(.keyValue))
+  }
+
+  /// Foreign tiles, or packed ones, that a worker has at the most.
+  private static func mostKept(_ plan: Plan, workers: Int) -> Int {
+    let hosted = (plan.vrankCount + workers - 1) / max(1, workers)
+    return min(plan.keyTileCount, TileWindow(plan: plan).most(hosted: hosted))
   }
 
   /// Copies of others' ranks that a worker keeps: as many as one hosts itself, and one more.
@@ -57,18 +70,23 @@ package struct MemoryEstimate: Hashable, Sendable {
     return (copies(vranks: plan.vrankCount, workers: workers) + 2) * (states.max() ?? 0)
   }
 
-  /// Packed tiles and frames of the windows, and messages in flight: independent of the sequence.
-  static func windowBytes(plan: Plan) -> Int {
-    let job = plan.job
-    let packed = 2 * Plan.keyTileKeys * padded(job.headDimension) * 4 * job.flatKeyValueHeads
-    let frames = plan.payloadBytes(of: .keyValue(0))
-    let tiles = 3 * Limits.windowTiles + 2
-    // The store's credit lets the tile pass that uses it up.
-    let queries = plan.payloadBytes(of: .query(0))
+  /// Compute threads for which there is room to pack heads of large tiles.
+  static let packingThreads = 64
+
+  /// Packed tiles of the windows, and messages in flight: independent of the sequence.
+  static func windowBytes(plan: Plan, kept: Int) -> Int {
+    let packed =
+      TileWindow(plan: plan).packsAhead
+      ? kept * plan.packedTileBytes
+      : packingThreads * Limits.tilesPerFold * plan.packedHeadBytes
+    // Of each tile of a window what one pull brings may wait in the sockets of both sides.
+    let pull = min(plan.payloadBytes(of: .keyValue(0)), Limits.pullBytesMaximum)
+    // The store's credit lets the tile pass that uses it up; rows are packed when a tile is whole.
     let inFlight =
-      2 * Limits.storeCreditBytes + 2 * max(queries, frames)
+      2 * kept * pull + 2 * Limits.storeCreditBytes
+      + 2 * plan.payloadBytes(of: .query(0))
       + 2 * Limits.resultMessagesOutstanding * Limits.dataFrameBytesMaximum
-    return tiles * packed + 3 * tiles * frames + inFlight
+    return packed + inFlight
   }
 }
 

@@ -66,6 +66,9 @@ package struct Observation: Hashable, Sendable {
     case resultFound = 52
     /// A worker's connection broke and was made again before the worker was missed.
     case connectionReset = 53
+    /// A worker that is heard can't be connected to by another, or by the coordinator.
+    case peerUnreachable = 60
+    case peerReached = 61
 
     /// Whether it belongs to the ordinary course of a job, or comes in great number.
     var isMinor: Bool {
@@ -117,6 +120,8 @@ package struct Observation: Hashable, Sendable {
       case .resultMissing: "result-missing"
       case .resultFound: "result-found"
       case .connectionReset: "connection-reset"
+      case .peerUnreachable: "peer-unreachable"
+      case .peerReached: "peer-reached"
       }
     }
   }

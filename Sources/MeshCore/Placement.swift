@@ -55,12 +55,15 @@ package enum Placement {
   /// one with room, and not the same for all ranks of a host, so that they come back from several
   /// memories at once.
   ///
-  /// - Parameter isFull: whether a worker keeps as many copies as it was estimated to.
+  /// - Parameters:
+  ///   - isFull: whether a worker keeps as many copies as it was estimated to.
+  ///   - isReachable: whether the host can send copies to a worker at all.
   package static func holder(
     of vrank: VRank, host: Int, among places: [Place], keeping current: WorkerID?,
-    isFull: (WorkerID) -> Bool = { _ in false }
+    isFull: (WorkerID) -> Bool = { _ in false }, isReachable: (WorkerID) -> Bool = { _ in true }
   ) -> WorkerID? {
     let others = (1..<max(1, places.count)).map { places[(host + $0) % places.count] }
+      .filter { isReachable($0.worker) }
     func isElsewhere(_ place: Place) -> Bool {
       place.machine != places[host].machine || place.machine.isEmpty
     }

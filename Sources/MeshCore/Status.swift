@@ -36,7 +36,8 @@ package struct JobSummary: Hashable, Sendable {
   package var job: JobID
   package var client: String
   package var state: JobState
-  /// Why it waits, failed or was cancelled; empty otherwise.
+  /// Why it waits, failed or was cancelled; of a running one who takes no part in it for want of
+  /// memory; empty otherwise.
   package var reason: String
   package var spec: AttentionJob
   /// Tiles folded and to fold, over all virtual ranks.
@@ -255,6 +256,8 @@ package enum WorkerStanding: UInt8, Sendable, CaseIterable, Codable {
   case cordoned = 4
   /// Isn't here any more: it was lost, and hasn't come back.
   case lost = 5
+  /// Has too little memory for a share of the job that runs, or of the next one.
+  case tooSmall = 6
 
   package var name: String {
     switch self {
@@ -263,6 +266,7 @@ package enum WorkerStanding: UInt8, Sendable, CaseIterable, Codable {
     case .draining: "draining"
     case .cordoned: "cordoned"
     case .lost: "lost"
+    case .tooSmall: "small"
     }
   }
 }

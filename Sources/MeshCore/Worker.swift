@@ -25,6 +25,9 @@ package struct Worker: Sendable {
     case badPart(JobID, TileID, from: Source)
     /// The connection to a source broke.
     case sourceLost(JobID, Source)
+    /// Whether a peer that was asked for something can be connected to: told when it can't for
+    /// `Limits.reachTimeout`, and when it can again.
+    case reach(JobID, WorkerID, Bool)
     /// `cost` is the time of compute threads that it took.
     case folded(JobID, VRank, Epoch, next: Int, cost: Duration)
     /// The result of a virtual rank is normalised and digested.
@@ -141,6 +144,7 @@ package struct Worker: Sendable {
   package private(set) var run: WorkerRun?
   /// Whether the shell has a directory for checkpoints.
   let hasSlots: Bool
+  package let windowBytes: Int
   let defect: Defect?
   private var term: UInt64 = 0
   /// Revision of the newest table seen, of any job.
@@ -163,9 +167,14 @@ package struct Worker: Sendable {
   /// It has said goodbye, and its process is about to end.
   private var hasLeft = false
 
-  package init(hello: WorkerMessage.Hello, hasSlots: Bool = false, defect: Defect? = nil) {
+  /// - Parameter windowBytes: of the packed tiles in a rank's window.
+  package init(
+    hello: WorkerMessage.Hello, hasSlots: Bool = false, windowBytes: Int = Limits.windowBytes,
+    defect: Defect? = nil
+  ) {
     self.hello = hello
     self.hasSlots = hasSlots
+    self.windowBytes = windowBytes
     self.defect = defect
   }
 
@@ -280,7 +289,8 @@ package struct Worker: Sendable {
       guard assignment.peer(of: hello.worker) != nil else { return }
       release(into: &effects)
       run = WorkerRun(
-        assignment: assignment, worker: hello.worker, hasSlots: hasSlots, defect: defect)
+        assignment: assignment, worker: hello.worker, windowBytes: windowBytes,
+        hasSlots: hasSlots, defect: defect)
       effects.append(.begin(assignment))
       run?.hostAssigned(into: &effects)
     }
@@ -337,8 +347,8 @@ package struct Worker: Sendable {
   private func heartbeat(isLast: Bool) -> WorkerMessage.Heartbeat {
     WorkerMessage.Heartbeat(
       job: run?.job, revision: run?.assignment.revision ?? .lowest, term: term,
-      progress: run?.progress ?? [], held: run?.heldCopies ?? [], isLast: isLast,
-      isCordoned: hello.isCordoned)
+      progress: run?.progress ?? [], held: run?.heldCopies ?? [],
+      unreachable: run?.unreachable ?? [], isLast: isLast, isCordoned: hello.isCordoned)
   }
 
   /// Asks to be relieved of what it hosts; a worker that hosts nothing just goes.

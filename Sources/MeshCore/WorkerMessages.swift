@@ -73,6 +73,8 @@ package enum WorkerMessage: Hashable, Sendable {
     package var progress: [Progress]
     /// Whole copies of other hosts' ranks in its memory.
     package var held: [HeldCopy]
+    /// Peers of its job that it can't connect to.
+    package var unreachable: [WorkerID]
     package var computation: Computation
     package var traffic: Traffic
     /// The most bytes that were resident at once.
@@ -84,8 +86,9 @@ package enum WorkerMessage: Hashable, Sendable {
 
     package init(
       job: JobID?, revision: Epoch = .lowest, term: UInt64, progress: [Progress],
-      held: [HeldCopy] = [], computation: Computation = Computation(),
-      traffic: Traffic = Traffic(), residentBytes: Int = 0, isLast: Bool = false,
+      held: [HeldCopy] = [], unreachable: [WorkerID] = [],
+      computation: Computation = Computation(), traffic: Traffic = Traffic(),
+      residentBytes: Int = 0, isLast: Bool = false,
       isCordoned: Bool = false
     ) {
       self.job = job
@@ -93,6 +96,7 @@ package enum WorkerMessage: Hashable, Sendable {
       self.term = term
       self.progress = progress
       self.held = held
+      self.unreachable = unreachable
       self.computation = computation
       self.traffic = traffic
       self.residentBytes = residentBytes

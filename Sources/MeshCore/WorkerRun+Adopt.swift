@@ -17,6 +17,7 @@ extension WorkerRun {
       epochs[vrank.index] = max(epochs[vrank.index], table.hosts[vrank.index].epoch)
     }
     effects.append(.adopt(table))
+    unreachable.removeAll { table.peer(of: $0) == nil }
     for rank in ranks where isLost(rank) { abandon(rank, into: &effects) }
     for vrank in plan.vranks { host(vrank, into: &effects) }
     for index in ranks.indices { update(index, into: &effects) }
@@ -56,10 +57,11 @@ extension WorkerRun {
     let needed = plan.neededKeyTiles(of: vrank)
     let folds = needed > 0 && host.duty != .serve
     var rank = HostedRank(
-      vrank: vrank, epoch: host.epoch, needed: needed,
+      vrank: vrank, epoch: host.epoch, needed: needed, ahead: window.tiles,
       missingQueries: folds ? plan.queryTiles(of: vrank).count : 0, duty: host.duty)
     rank.holder = assignment.worker(host.holder)
     rank.copies.isUnprotected = !assignment.isProtected
+    rank.copies.isUnreachable = rank.holder.map { !isReachable(.peer($0)) } ?? false
     if folds, !host.isFresh {
       rank.restoring = HostedRank.Restoring(
         sources: host.sources.compactMap { assignment.worker($0) })
@@ -78,6 +80,7 @@ extension WorkerRun {
       ranks[index].holder = holder
       loseCopy(index, into: &effects)
       ranks[index].copies.holderAnswered()
+      noteReach(ofHolder: index)
     }
     guard host.duty != ranks[index].duty else { return }
     if host.duty == .serve, !ranks[index].isDone {
@@ -108,7 +111,7 @@ extension WorkerRun {
     }
     foreign.sort()
     // What was kept as a shard may be far more than windows need.
-    for tile in foreign where foreign.count > 3 * Limits.windowTiles && isDroppable(tile) {
+    for tile in foreign where foreign.count > window.kept && isDroppable(tile) {
       drop(tile, into: &effects)
     }
   }

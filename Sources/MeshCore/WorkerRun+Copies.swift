@@ -62,7 +62,8 @@ extension WorkerRun {
   }
 
   private func maySend(_ rank: HostedRank, at now: Duration) -> Bool {
-    rank.holder != nil && rank.copies.holderRetryAt.map { now >= $0 } ?? true
+    rank.holder != nil && !rank.copies.isUnreachable
+      && rank.copies.holderRetryAt.map { now >= $0 } ?? true
   }
 
   /// A copy for another holder may be due before anything more was folded: the disk has that already.

@@ -8,9 +8,20 @@ extension WorkerRun {
     }
     for tile in wantedForeignTiles() {
       guard makeRoom(for: tile, into: &effects) else { return }
-      request(
-        .keyValue(tile), of: peer(ring.source(of: tile, for: me)), at: now, into: &effects)
+      request(.keyValue(tile), of: firstSource(of: tile), at: now, into: &effects)
     }
+  }
+
+  /// Along the ring; of the owner, or the store, where those before can't be reached.
+  private func firstSource(of tile: Int) -> Worker.Source {
+    let first = peer(ring.source(of: tile, for: me))
+    return isReachable(first) ? first : owner(of: tile) ?? .store
+  }
+
+  /// The owner of a tile that isn't here, if it can be asked.
+  private func owner(of tile: Int) -> Worker.Source? {
+    let owner = peer(ring.owner(of: tile))
+    return owner != .store && owner != .peer(worker) && isReachable(owner) ? owner : nil
   }
 
   /// A peer as a source; the store for none.
@@ -25,7 +36,7 @@ extension WorkerRun {
       storeBytes == 0
         || (storeBytes < Limits.storeCreditBytes && storePulls < Limits.storePullsOutstanding)
     else { return nil }
-    let isEarly = (shardLoads.first ?? .max) < 2 * Limits.windowTiles
+    let isEarly = (shardLoads.first ?? .max) < 2 * window.tiles
     if isEarly || queryLoads.isEmpty, let tile = shardLoads.popFirst() { return .keyValue(tile) }
     if let tile = queryLoads.popFirst() { return .query(tile) }
     return nil
@@ -45,7 +56,7 @@ extension WorkerRun {
   /// Whether one more foreign tile may be held. Drops the lowest that no rank here still has to
   /// fold; the tile that the rank furthest behind waits for is always let in.
   private mutating func makeRoom(for tile: Int, into effects: inout [Worker.Effect]) -> Bool {
-    if foreign.count >= 3 * Limits.windowTiles {
+    if foreign.count >= window.kept {
       if let old = foreign.first(where: { isDroppable($0) }) {
         drop(old, into: &effects)
       } else if tile != ranks.compactMap({ $0.window.first }).min() {
@@ -57,9 +68,12 @@ extension WorkerRun {
     return true
   }
 
-  /// A rank whose rows came late needs again what the others are done with.
+  /// A rank whose rows came late needs again what the others are done with. One that has stopped to be
+  /// handed over keeps nothing: others fold on meanwhile.
   private func isStillToFold(_ tile: Int) -> Bool {
-    ranks.contains { $0.isFolding && $0.next <= tile && tile < $0.needed }
+    ranks.contains {
+      $0.isFolding && $0.duty == .fold && $0.next <= tile && tile < $0.needed
+    }
   }
 
   /// A foreign tile that nobody here has any use for.
@@ -91,21 +105,32 @@ extension WorkerRun {
       effects.append(.forget(tile))
       return
     }
-    let parts = received..<plan.partCount(tile.tensor)
-    let credit = parts.reduce(0) { $0 + plan.payloadBytes(of: tile, part: $1) }
     if source == .store {
-      storeBytes += credit
+      storeBytes += bytes(of: tile, received..<plan.partCount(tile.tensor))
       storePulls += 1
     }
+    let end = plan.endOfPull(tile, from: received)
     self[tile] = .requested(
       TileState.Request(
-        source: source, received: received, since: now, attempts: attempts))
+        source: source, received: received, asked: end, since: now, attempts: attempts))
+    pull(received..<end, of: tile, for: rank, from: source, into: &effects)
+  }
+
+  private func pull(
+    _ parts: Range<Int>, of tile: TileID, for rank: (vrank: VRank, epoch: Epoch),
+    from source: Worker.Source, into effects: inout [Worker.Effect]
+  ) {
     effects.append(
       .pull(
         Pull(
-          job: job, planTag: planTag, tile: tile, firstPart: received, creditBytes: credit,
-          worker: worker, vrank: rank.vrank, epoch: rank.epoch),
+          job: job, planTag: planTag, tile: tile, firstPart: parts.lowerBound,
+          creditBytes: bytes(of: tile, parts), worker: worker, vrank: rank.vrank,
+          epoch: rank.epoch),
         from: source))
+  }
+
+  private func bytes(of tile: TileID, _ parts: Range<Int>) -> Int {
+    parts.reduce(0) { $0 + plan.payloadBytes(of: tile, part: $1) }
   }
 
   /// Whether a part is the next one of a tile that was asked for. Any source's will do: what comes
@@ -128,6 +153,13 @@ extension WorkerRun {
     if request.source == .store { storeBytes -= plan.payloadBytes(of: tile, part: part) }
     if tile.tensor == .keyValue { forward(part, of: tile.index, into: &effects) }
     guard request.received == plan.partCount(tile.tensor) else {
+      // Of a large tile the next parts, once these are here.
+      if request.received == request.asked, let rank = asker(for: tile) {
+        request.asked = plan.endOfPull(tile, from: request.received)
+        pull(
+          request.received..<request.asked, of: tile, for: rank, from: request.source,
+          into: &effects)
+      }
       self[tile] = .requested(request)
       return
     }
@@ -203,9 +235,8 @@ extension WorkerRun {
   ) {
     if request.source == .store { giveBackCredit(tile, request) }
     var next = Worker.Source.store
-    if tile.tensor == .keyValue {
-      let owner = peer(ring.owner(of: tile.index))
-      if owner != request.source, owner != .peer(worker) { next = owner }
+    if tile.tensor == .keyValue, let owner = owner(of: tile.index), owner != request.source {
+      next = owner
     }
     effects.append(
       .observe(
@@ -225,8 +256,7 @@ extension WorkerRun {
   mutating func giveBackCredit(_ tile: TileID, _ request: TileState.Request) {
     guard request.source == .store else { return }
     storePulls -= 1
-    let parts = request.received..<plan.partCount(tile.tensor)
-    storeBytes -= parts.reduce(0) { $0 + plan.payloadBytes(of: tile, part: $1) }
+    storeBytes -= bytes(of: tile, request.received..<plan.partCount(tile.tensor))
   }
 
   private func name(of source: Worker.Source) -> String {

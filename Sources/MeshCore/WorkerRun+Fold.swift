@@ -17,6 +17,8 @@ extension WorkerRun {
       askElsewhere(tile, request, because: "a damaged part came", at: now, into: &effects)
     case .sourceLost(let job, let source) where job == self.job:
       lose(source, at: now, into: &effects)
+    case .reach(let job, let peer, let isReachable) where job == self.job:
+      reach(peer, isReachable, at: now, into: &effects)
     case .folded(let job, let vrank, let epoch, let next, let cost) where job == self.job:
       folded(vrank, epoch, next: next, cost: cost)
     case .finished(let job, let vrank, let epoch) where job == self.job:
@@ -85,7 +87,7 @@ extension WorkerRun {
     let behind = ranks.filter { !$0.window.isEmpty }.map(\.next).min()
     for rank in ranks {
       for tile in rank.window where isResident(tile) && !packed.contains(tile) {
-        guard packed.count < 3 * Limits.windowTiles || tile == behind else { break }
+        guard packed.count < window.kept || tile == behind else { break }
         packed.append(tile)
         effects.append(.pack(.keyValue(tile)))
       }

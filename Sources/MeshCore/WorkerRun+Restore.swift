@@ -21,7 +21,7 @@ extension WorkerRun {
         ranks[index].restoring?.stage = .loading(deadline: nil)
         return effects.append(.restoreHeld(vrank, epoch))
       }
-      guard assignment.peer(of: source) != nil else { continue }
+      guard assignment.peer(of: source) != nil, isReachable(.peer(source)) else { continue }
       return pullState(index, from: source, next: nil, received: 0, at: now, into: &effects)
     }
     guard hasSlots, ranks[index].restoring?.hasTriedSlots == false else {

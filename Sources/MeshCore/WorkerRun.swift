@@ -4,6 +4,7 @@ package import Checksums
 package struct WorkerRun: Sendable {
   package internal(set) var assignment: Assignment
   package let plan: Plan
+  package let window: TileWindow
   let worker: WorkerID
   let hasSlots: Bool
   let defect: Defect?
@@ -21,6 +22,8 @@ package struct WorkerRun: Sendable {
   var storeBytes = 0
   var storePulls = 0
   var waiters: [Waiter] = []
+  /// Peers that can't be connected to, ascending.
+  package internal(set) var unreachable: [WorkerID] = []
   var packed: [Int] = []
   var foreign: [Int] = []
   var folds: [OutstandingFold] = []
@@ -41,10 +44,13 @@ package struct WorkerRun: Sendable {
   package var me: Int { assignment.peer(of: worker) ?? -1 }
 
   /// - Parameter assignment: without a problem, and `worker` is one of its peers.
-  init(assignment: Assignment, worker: WorkerID, hasSlots: Bool, defect: Defect?) {
+  init(
+    assignment: Assignment, worker: WorkerID, windowBytes: Int, hasSlots: Bool, defect: Defect?
+  ) {
     let plan = Plan(job: assignment.spec, vrankCount: assignment.vrankCount)
     self.assignment = assignment
     self.plan = plan
+    window = TileWindow(plan: plan, budget: windowBytes)
     self.worker = worker
     self.hasSlots = hasSlots
     self.defect = defect
@@ -105,6 +111,8 @@ enum TileState: Sendable {
     var source: Worker.Source
     /// Parts that have arrived: 0 ..< received.
     var received = 0
+    /// One past the last part that the source was asked for.
+    var asked: Int
     /// When it was asked for, or when something of it came last.
     var since: Duration
     /// Times that it was asked for since something of it came.

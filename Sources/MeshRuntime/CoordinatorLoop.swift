@@ -111,6 +111,7 @@ final class CoordinatorLoop {
         let lateness = MonotonicClock.now - nextTick
         checkGate()
         tellClock()
+        tellReach()
         perform(.tick)
         keeper?.keep(core)
         reporter?.publish(
@@ -182,6 +183,16 @@ final class CoordinatorLoop {
       endpoint: endpoint, options: Sockets.control(security), context: context)
     if let watch { poller.watch(watch.monitor.socket) }
     return watch
+  }
+
+  /// Workers whose own address leads nowhere: their loss is found by their silence alone.
+  private func tellReach() {
+    for worker in workers.keys.sorted() {
+      guard let isReachable = workers[worker]?.watch?.takeReach(at: MonotonicClock.now) else {
+        continue
+      }
+      perform(.workerReach(worker, isReachable))
+    }
   }
 
   private func processEnded(_ name: String, _ reason: String) {

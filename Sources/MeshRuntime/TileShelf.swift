@@ -19,16 +19,15 @@ struct TileShelf {
 
   mutating func remove(_ tile: TileID) { parts[tile] = nil }
 
-  /// Gives the payload of every part of a tile, in order.
+  /// Gives the payload of every part of a tile, in order, and who keeps it where it is.
   func forEachPayload(
-    of tile: TileID, _ body: (Int, UnsafeRawBufferPointer) -> Void
+    of tile: TileID, _ body: (Int, UnsafeRawBufferPointer, SharedFrame) -> Void
   ) {
-    for (index, frame) in (parts[tile] ?? []).enumerated() {
-      frame.withUnsafeBytes { bytes in
-        // It was decoded and verified when it came.
-        guard let part = try? PayloadFrame<TilePart>(decoding: bytes) else { return }
-        body(index, part.payload(in: bytes))
-      }
+    for (index, stored) in (parts[tile] ?? []).enumerated() {
+      let frame = SharedFrame(stored.copy())
+      // It was decoded and verified when it came.
+      guard let part = try? PayloadFrame<TilePart>(decoding: frame.bytes) else { continue }
+      body(index, part.payload(in: frame.bytes), frame)
     }
   }
 }

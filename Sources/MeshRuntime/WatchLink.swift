@@ -1,3 +1,4 @@
+internal import MeshCore
 internal import ZeroMQ
 
 /// A connection to one peer with a monitor of its own, so that its loss is told at once and names the
@@ -20,6 +21,9 @@ final class WatchLink {
   let socket: OwnedSocket
   let monitor: SocketMonitor
   private var state = State.waiting
+  private let startedAt = MonotonicClock.now
+  /// Whether the last news was that it can't be connected to.
+  private(set) var isToldUnreachable = false
 
   init(endpoint: String, options: SocketOptions, context: Context) throws(ZeroMQError) {
     socket = try OwnedSocket(.dealer, context: context, options: options)
@@ -43,4 +47,16 @@ final class WatchLink {
 
   /// Whether the connection was there and broke.
   func isBroken() -> Bool { look() == .broken }
+
+  /// Whether the peer can be connected to, when that is news: it can't for a while, or it can after
+  /// all.
+  func takeReach(at now: Duration) -> Bool? {
+    let state = look()
+    let isConnected = state == .connected
+    guard state != .broken, isToldUnreachable == isConnected,
+      isConnected || now - startedAt >= Limits.reachTimeout
+    else { return nil }
+    isToldUnreachable = !isConnected
+    return isConnected
+  }
 }

@@ -33,7 +33,8 @@ final class WorkerJob {
     self.assignment = assignment
     plan = Plan(job: assignment.spec, vrankCount: assignment.vrankCount)
     planTag = assignment.planHash.tag
-    engine = FoldEngine(plan: plan, kernel: kernel)
+    engine = FoldEngine(
+      plan: plan, kernel: kernel, packsAhead: TileWindow(plan: plan).packsAhead)
     busyAtStart = busySeconds
     busyAtLastFold = busySeconds
   }

@@ -175,10 +175,11 @@ extension WorkerLoop {
   // MARK: Compute
 
   private func pack(_ tile: TileID, _ job: WorkerJob) {
-    job.shelf.forEachPayload(of: tile) { part, payload in
+    job.shelf.forEachPayload(of: tile) { part, payload, frame in
       switch tile.tensor {
       case .query: job.engine.packQueries(tile: tile.index, part: part, payload: payload)
-      case .keyValue: job.engine.packKeys(tile: tile.index, part: part, payload: payload)
+      case .keyValue:
+        job.engine.packKeys(tile: tile.index, part: part, payload: payload, owner: frame)
       }
     }
     if tile.tensor == .query { job.shelf.remove(tile) }

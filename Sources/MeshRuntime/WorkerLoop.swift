@@ -101,6 +101,7 @@ final class WorkerLoop {
         if let refusal = try controlMonitor.refusal(hasKeys: configuration.credentials != nil) {
           ending = .refused(refusal)
         }
+        tellReach()
         perform(.tick)
         reporter?.publish(self, at: MonotonicClock.now, lateness: lateness)
         nextTick = MonotonicClock.now + interval
@@ -252,7 +253,21 @@ final class WorkerLoop {
     guard let id = job?.id else { return }
     job?.links[link.source] = nil
     isPollerStale = true
+    // It broke as soon as it was there: whether the next one can be made is to be seen.
+    if link.connection.isToldUnreachable, case .peer(let worker) = link.source {
+      perform(.reach(id, worker, true))
+    }
     perform(.sourceLost(id, link.source))
+  }
+
+  /// Tells the core of peers that can't be connected to, and that can be again.
+  private func tellReach() {
+    for link in links {
+      guard case .peer(let worker) = link.source, let id = job?.id,
+        let isReachable = link.connection.takeReach(at: MonotonicClock.now)
+      else { continue }
+      perform(.reach(id, worker, isReachable))
+    }
   }
 
   private func receive(_ message: consuming Message, from link: PullLink) {

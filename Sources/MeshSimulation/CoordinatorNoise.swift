@@ -30,8 +30,9 @@ struct CoordinatorNoise {
   }
 
   private mutating func event() -> Coordinator.Event {
-    switch chance.below(12) {
+    switch chance.below(13) {
     case 0: return .tick
+    case 12: return .workerReach(anyWorker(), chance.below(2) == 0)
     case 1: return .committed(UInt64(number(below: 40)))
     case 2: return .commitFailed(UInt64(number(below: 40)), reason: "noise")
     case 3:

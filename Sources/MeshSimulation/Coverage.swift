@@ -75,6 +75,7 @@ package struct Coverage: Sendable {
     case noise = "a core was told nonsense"
     case coordinatorNoise = "a coordinator was told nonsense"
     case straggler = "a straggler was told"
+    case toldUnreachable = "a peer was unreachable"
   }
 
   mutating func add(_ item: Item) { counts[item, default: 0] += 1 }

@@ -28,6 +28,7 @@ extension Worker.Event {
     case .badStatePart: 20
     case .restored: 21
     case .end: 22
+    case .reach: 23
     }
   }
 
@@ -46,6 +47,8 @@ extension Worker.Event {
     case .part(_, let tile, let part, let source): "part \(part) of \(tile) \(source.summary)"
     case .badPart(_, let tile, let source): "damaged part of \(tile) \(source.summary)"
     case .sourceLost(_, let source): "lost \(source.summary)"
+    case .reach(_, let peer, let isReachable):
+      "\(peer.incarnation) \(isReachable ? "can" : "can't") be reached"
     case .folded(_, let vrank, let epoch, let next, _): "folded \(vrank)@\(epoch), next \(next)"
     case .finished(_, let vrank, let epoch): "finished \(vrank)@\(epoch)"
     case .receipt(let receipt):
@@ -103,6 +106,7 @@ extension Coordinator.Event {
     case .workerExpelled: 8
     case .processEnded: 9
     case .clock: 10
+    case .workerReach: 11
     }
   }
 
@@ -119,6 +123,8 @@ extension Coordinator.Event {
     case .workerGone(let worker, let reason): "worker \(worker.incarnation) gone: \(reason)"
     case .workerExpelled(let worker, let reason): "worker \(worker.incarnation) expelled: \(reason)"
     case .processEnded(let name, let reason): "process of \(name) ended: \(reason)"
+    case .workerReach(let worker, let isReachable):
+      "worker \(worker.incarnation) \(isReachable ? "can" : "can't") be reached"
     case .store(let event): "store: \(event)"
     case .committed(let number): "committed \(number)"
     case .commitFailed(let number, _): "commit \(number) failed"

@@ -35,7 +35,7 @@ struct EventNoise {
     let header = CopyHeader(
       job: job, planTag: chance.below(8) == 0 ? 1 : planTag, vrank: vrank, epoch: epoch,
       next: chance.below(24), first: chance.below(4), message: chance.below(5))
-    switch chance.below(21) {
+    switch chance.below(22) {
     case 0: return .pull(anyPull(planTag), from: link)
     case 1: return .linkClosed(link)
     case 2: return .answer(PullAnswer.allCases[chance.below(5)], job, anyTile(), from: source)
@@ -67,6 +67,7 @@ struct EventNoise {
     case 19:
       let restored = WorkerMessage.Restored(tier: .slot, next: chance.below(24))
       return .restored(job, vrank, epoch, chance.below(2) == 0 ? nil : restored)
+    case 20: return .reach(job, workers[chance.below(workers.count)], chance.below(2) == 0)
     default: return .tick
     }
   }

@@ -8,6 +8,8 @@ package struct InProcessMesh {
   private let kernel: AttentionKernel
   private let tensors: MemoryTensors
   private let seed: UInt64?
+  /// Of the packed tiles in a rank's window.
+  package var windowBytes = Limits.windowBytes
 
   /// How a run ended.
   package struct Outcome {
@@ -40,6 +42,7 @@ package struct InProcessMesh {
     options.timing.copy = 10 * Time.microsecond
     options.network.delay = 10 * Time.microsecond
     options.isInOrder = seed == nil
+    options.windowBytes = windowBytes
     // As unequal as connections can be: some messages overtake a hundred others.
     options.network.jitter = seed == nil ? 0 : 2 * Time.millisecond
     let job = SimulatedJob(spec: spec, inputs: tensors, kernel: kernel, hasOracle: false)

@@ -123,6 +123,7 @@ extension Simulation {
       else { return }
       client.dataConnections[connection.server.number] = nil
       guard let job = client.job else { return }
+      tellReached(client, connection.server.number, job)
       return tell(client, .sourceLost(job.id, source(connection.server)))
     }
     switch connection.server {
@@ -135,6 +136,33 @@ extension Simulation {
       if client.isAlive, client.control != number { return }
       tell(coordinator, .workerGone(client.id, reason: "its connection broke"))
     }
+  }
+
+  /// A connection through which nothing comes for long breaks, and can't be made again: the shell
+  /// keeps on trying.
+  func tellReach(_ worker: WorkerProcess) {
+    guard let job = worker.job else { return }
+    for server in worker.dataConnections.keys.sorted() where server > 0 {
+      let peer = workers[server - 1]
+      guard
+        conditions.isBlocked(worker.node, peer.node) || conditions.isBlocked(peer.node, worker.node)
+      else {
+        worker.blockedSince[server] = nil
+        tellReached(worker, server, job)
+        continue
+      }
+      let since = worker.blockedSince[server] ?? now
+      worker.blockedSince[server] = since
+      guard now - since >= 300 * Time.millisecond, worker.toldUnreachable.insert(server).inserted
+      else { continue }
+      coverage.add(.path(.toldUnreachable))
+      tell(worker, .reach(job.id, peer.id, false))
+    }
+  }
+
+  private func tellReached(_ worker: WorkerProcess, _ server: Int, _ job: WorkerJobState) {
+    guard worker.toldUnreachable.remove(server) != nil else { return }
+    tell(worker, .reach(job.id, workers[server - 1].id, true))
   }
 
   func source(_ node: Node) -> Worker.Source {

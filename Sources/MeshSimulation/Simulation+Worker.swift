@@ -19,7 +19,9 @@ extension Simulation {
       processID: index, version: protocolVersion, numerics: job.kernel.level.arithmeticClass,
       level: job.kernel.level.name, threads: 1, memoryBytes: .max, endpoint: "\(index)",
       machine: options.machine(ofLineage: lineage), isSpare: isSpare)
-    let core = Worker(hello: hello, hasSlots: options.hasSlots, defect: options.defect)
+    let core = Worker(
+      hello: hello, hasSlots: options.hasSlots, windowBytes: options.windowBytes,
+      defect: options.defect)
     let process = WorkerProcess(
       index: index, lineage: lineage, name: name, core: core,
       slots: options.hasSharedSlots ? sharedSlots : slots[lineage], at: now)
@@ -36,6 +38,7 @@ extension Simulation {
       return
     }
     queue.add(.tick(worker.index), at: now + options.timing.tick)
+    tellReach(worker)
     tell(worker, .tick)
   }
 
@@ -90,7 +93,8 @@ extension Simulation {
     switch effect {
     case .send(let message): report(message, by: worker)
     case .beat(let beat): self.beat(beat, by: worker)
-    case .begin(let table): worker.job = WorkerJobState(table, job: job)
+    case .begin(let table):
+      worker.job = WorkerJobState(table, job: job, windowBytes: options.windowBytes)
     case .release(_, let isOver): release(worker, isOver: isOver)
     case .leave: leave(worker)
     case .observe(let observation):
@@ -174,6 +178,8 @@ extension Simulation {
     worker.hasStalledWork = false
     for number in worker.dataConnections.values.sorted() { close(number) }
     worker.dataConnections = [:]
+    worker.blockedSince = [:]
+    worker.toldUnreachable = []
   }
 
   private func leave(_ worker: WorkerProcess) {

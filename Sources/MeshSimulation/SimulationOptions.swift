@@ -15,6 +15,8 @@ package struct SimulationOptions: Sendable {
   package var hasSharedSlots: Bool
   package var hasSlots: Bool
   package var isProtected = true
+  /// Of the packed tiles in a rank's window.
+  package var windowBytes = Limits.windowBytes
   package var defect: Defect?
   package var timing: Timing
   package var network: NetworkOptions
@@ -116,6 +118,15 @@ package struct SimulationOptions: Sendable {
     if faults.contains(.missedTable) {
       shape = JobShapes.count + chance.below(JobShapes.longCount)
     }
+    drawWindow()
+  }
+
+  /// As if tiles had very many heads: windows of few tiles, or of one that is packed head by head.
+  private mutating func drawWindow() {
+    var chance = Chance(seed: seed, branch: 13)
+    guard chance.below(3) == 0 else { return }
+    let plan = Plan(job: JobShapes.spec(shape), vrankCount: 1)
+    windowBytes = max(1, chance.below(4) * plan.packedTileBytes)
   }
 
   /// The label of a worker's machine.
@@ -137,6 +148,7 @@ extension SimulationOptions: CustomStringConvertible {
       delay \(network.delay / Time.microsecond) µs, loss \(percent(network.loss)), \
       duplicates \(percent(network.duplication)), \
       \(hasSlots ? (hasSharedSlots ? "one checkpoint directory" : "a checkpoint directory each") : "no checkpoints"); \
+      \(windowBytes == Limits.windowBytes ? "" : "windows of \(windowBytes) bytes; ")\
       \(faultCount) of: \(kinds.isEmpty ? "nothing" : kinds)
       """
   }

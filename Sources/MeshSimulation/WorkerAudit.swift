@@ -33,6 +33,7 @@ package struct WorkerAudit: Sendable {
   private var ring: Ring?
   private var me = 0
   private var hosted: [VRank: Epoch] = [:]
+  private var mostHosted = 0
   private var packed: Set<Int> = []
   private var foreign: Set<Int> = []
   /// Foreign tiles that were own when the table changed: they may be many.
@@ -48,7 +49,9 @@ package struct WorkerAudit: Sendable {
   /// The same of the copy that is on its way.
   private var copies: [Int: Int] = [:]
 
-  package init() {}
+  private let windowBytes: Int
+
+  package init(windowBytes: Int = Limits.windowBytes) { self.windowBytes = windowBytes }
 
   /// Before the core handles `event`.
   ///
@@ -118,6 +121,7 @@ package struct WorkerAudit: Sendable {
   }
 
   private init(keeping other: WorkerAudit) {
+    windowBytes = other.windowBytes
     breach = other.breach
     peaks = other.peaks
   }
@@ -219,10 +223,11 @@ package struct WorkerAudit: Sendable {
     peaks.folds = max(peaks.folds, folds.count)
     peaks.storeBytes = max(peaks.storeBytes, storeBytes)
     peaks.results = max(peaks.results, results)
-    let window = 3 * Limits.windowTiles
-    // The estimate that admission goes by counts two tiles beyond the windows.
-    if packed.count > window + 2 { fail(.bounds, "has \(packed.count) tiles packed") }
-    if foreign > window + 2 { fail(.bounds, "holds \(foreign) foreign tiles") }
+    mostHosted = max(mostHosted, hosted.count)
+    // What the estimate that admission goes by counts.
+    let most = TileWindow(plan: plan, budget: windowBytes).most(hosted: mostHosted)
+    if packed.count > most { fail(.bounds, "has \(packed.count) tiles packed") }
+    if foreign > most { fail(.bounds, "holds \(foreign) foreign tiles") }
     if folds.count > Limits.foldsOutstanding {
       fail(.bounds, "has \(folds.count) folds outstanding")
     }

@@ -27,6 +27,9 @@ final class WorkerProcess {
   /// Connections by their server: coordinator is 0, worker i is i + 1.
   var dataConnections: [Int: Int] = [:]
   var control: Int?
+  /// Peers to which nothing comes through, since when, and those of which the core was told.
+  var blockedSince: [Int: Int] = [:]
+  var toldUnreachable: Set<Int> = []
   var itemsDone: UInt64 = 0
   /// Nanoseconds in which the compute threads folded.
   var computed = 0
@@ -36,7 +39,7 @@ final class WorkerProcess {
   var workNumber = 0
   /// Work is done, but its end isn't told: the compute threads hang.
   var hasStalledWork = false
-  var audit = WorkerAudit()
+  var audit: WorkerAudit
   /// The message of a copy or state that is being handled.
   var arrived: StateMessage?
   var writing: SlotDirectory.Write?
@@ -55,6 +58,7 @@ final class WorkerProcess {
     self.core = core
     self.slots = slots
     startedAt = now
+    audit = WorkerAudit(windowBytes: core.windowBytes)
   }
 
   var id: WorkerID { core.hello.worker }
@@ -79,11 +83,13 @@ final class WorkerJobState {
   var snapshot: (vrank: VRank, messages: [StateMessage?])?
   var held: [HeldState?]
 
-  init(_ assignment: Assignment, job: SimulatedJob) {
+  init(_ assignment: Assignment, job: SimulatedJob, windowBytes: Int) {
     id = assignment.job
     plan = Plan(job: assignment.spec, vrankCount: assignment.vrankCount)
     planTag = assignment.planHash.tag
-    engine = FoldEngine(plan: plan, kernel: job.kernel)
+    engine = FoldEngine(
+      plan: plan, kernel: job.kernel,
+      packsAhead: TileWindow(plan: plan, budget: windowBytes).packsAhead)
     table = assignment
     ranks = [SimulatedRank?](repeating: nil, count: plan.vrankCount)
     results = [RankResult?](repeating: nil, count: plan.vrankCount)

@@ -74,9 +74,11 @@ final class Arena {
     return (values.count, copy)
   }
 
-  func numbers(_ values: [UInt32]) -> (Int, UnsafeMutablePointer<UInt32>) {
+  func numbers<Number: FixedWidthInteger>(
+    _ values: [Number]
+  ) -> (Int, UnsafeMutablePointer<Number>) {
     let values = Array(values.prefix(WireCaps.elementsMaximum))
-    let copy: UnsafeMutablePointer<UInt32> = allocate(values.count)
+    let copy: UnsafeMutablePointer<Number> = allocate(values.count)
     copy.update(from: values, count: values.count)
     return (values.count, copy)
   }

@@ -17,6 +17,8 @@ extension Arena {
       held.pointee.next = wire32($0.next)
       return held
     }
+    (message.pointee.n_unreachable, message.pointee.unreachable) = numbers(
+      heartbeat.unreachable.map(\.incarnation))
     message.pointee.computation = computation(heartbeat.computation)
     message.pointee.traffic = traffic(heartbeat.traffic)
     message.pointee.resident_bytes = wire64(heartbeat.residentBytes)
@@ -53,12 +55,19 @@ extension Arena {
 
 extension WorkerMessage.Heartbeat {
   init(_ message: Mesh__V1__Heartbeat) throws(WireError) {
+    var unreachable: [WorkerID] = []
+    if let workers = message.unreachable {
+      for index in 0..<message.n_unreachable {
+        unreachable.append(try WorkerID(sender: workers[index]))
+      }
+    }
     self.init(
       job: message.job.map { JobID($0.pointee) },
       revision: message.revision.map { Epoch($0.pointee) } ?? .lowest, term: message.term,
       progress: try list(
         message.n_progress, message.progress, WorkerMessage.Progress.init(message:)),
       held: try list(message.n_held, message.held, WorkerMessage.HeldCopy.init(message:)),
+      unreachable: unreachable,
       computation: try WorkerMessage.Computation(required: message.computation),
       traffic: try Traffic(required: message.traffic),
       residentBytes: try byteCount(message.resident_bytes, "resident bytes"),

@@ -38,7 +38,7 @@ struct CoordinatorRun: ParsableCommand {
     help: "Directory for jobs, inputs and results. (or ATTNMESH_STORE; default: unnamed files)")
   var store: String?
 
-  @Option(help: "Bytes the store may take, such as 100G.")
+  @Option(help: "Bytes the store may take, such as 100G; a bare number is bytes.")
   var quota = "64G"
 
   @Option(help: "Hours for which a result is kept that nobody fetches.")
@@ -95,7 +95,7 @@ struct CoordinatorRun: ParsableCommand {
         controlEndpoint: listen, dataEndpoint: try nextPort(listen),
         advertisedData: try advertise.map { text throws(MeshError) in try nextPort(text) },
         store: store ?? environment("ATTNMESH_STORE"),
-        diskQuotaBytes: try byteCount(quota, "--quota"),
+        diskQuotaBytes: try byteCount(quota, "--quota", atLeast: Limits.quotaMinimum),
         retention: .milliseconds(Int64(retention * 3_600_000)),
         stragglers: try choice(
           stragglers, "--stragglers", of: StragglerPolicy.allCases, named: \.rawValue),

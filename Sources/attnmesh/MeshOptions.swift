@@ -72,7 +72,9 @@ func nextPort(_ endpoint: String) throws(MeshError) -> String {
 }
 
 /// A byte count with an optional unit: 512M, 16G, 1000000.
-func byteCount(_ text: String, _ flag: String) throws(MeshError) -> Int {
+///
+/// - Parameter least: what makes sense; a smaller number mostly lacks its unit.
+func byteCount(_ text: String, _ flag: String, atLeast least: Int = 1) throws(MeshError) -> Int {
   let units: [Character: Int] = ["K": 10, "M": 20, "G": 30, "T": 40]
   let shift = text.last.flatMap { units[Character($0.uppercased())] }
   let digits = shift == nil ? Substring(text) : text.dropLast()
@@ -81,6 +83,13 @@ func byteCount(_ text: String, _ flag: String) throws(MeshError) -> Int {
     !overflow
   else {
     throw MeshError(.badInput, "\(flag) \(text): it must be a count of bytes, such as 16G")
+  }
+  guard bytes >= least else {
+    let hint = shift == nil ? "; a number without K, M, G or T counts bytes" : ""
+    throw MeshError(
+      .badInput,
+      "\(flag) \(text): \(MeshCore.bytes(bytes)) is too little, the least is"
+        + " \(MeshCore.bytes(least))\(hint)")
   }
   return bytes
 }

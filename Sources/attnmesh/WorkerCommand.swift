@@ -36,7 +36,9 @@ struct WorkerCommand: ParsableCommand {
   @Option(help: "Compute threads. (default: all processors, or its container's share)")
   var threads: Int?
 
-  @Option(help: "Memory it may use, such as 16G. (default: what is available now)")
+  @Option(
+    help:
+      "Memory it may use, such as 16G; a bare number is bytes. (default: what is available now)")
   var memory: String?
 
   @Option(
@@ -77,7 +79,11 @@ struct WorkerCommand: ParsableCommand {
     guard (1...1_024).contains(threads) else {
       throw MeshError(.badInput, "--threads \(threads): it must be 1 to 1024")
     }
-    let memory = try memory.map { text throws(MeshError) in try byteCount(text, "--memory") }
+    // One that `attend` starts has the share of what there is that it was given.
+    let least = lifeline == nil ? Limits.workerMemoryMinimum : 1
+    let memory = try memory.map { text throws(MeshError) in
+      try byteCount(text, "--memory", atLeast: least)
+    }
     // One that `attend` starts says nothing.
     let log = lifeline == nil ? try logging.log() : ObservationLog()
     let board = StatusBoard<WorkerReport>()

@@ -252,6 +252,7 @@ final class CoordinatorHarness {
   func beat(
     _ worker: UInt64, job: JobID? = nil, revision: Epoch? = nil,
     progress: [WorkerMessage.Progress] = [], held: [WorkerMessage.HeldCopy] = [],
+    unreachable: [UInt64] = [],
     computation: WorkerMessage.Computation = WorkerMessage.Computation(),
     computeSeconds: Double = 0, isLast: Bool = false, isCordoned: Bool = false
   ) {
@@ -260,7 +261,8 @@ final class CoordinatorHarness {
     let follows = job == nil || table?.job != job ? nil : table?.revision
     let beat = WorkerMessage.Heartbeat(
       job: job, revision: revision ?? follows ?? .lowest, term: 3, progress: progress, held: held,
-      computation: computation, traffic: traffic, residentBytes: 1, isLast: isLast,
+      unreachable: unreachable.map { WorkerID(incarnation: $0) }, computation: computation,
+      traffic: traffic, residentBytes: 1, isLast: isLast,
       isCordoned: isCordoned)
     send(.message(.heartbeat(beat), from: WorkerID(incarnation: worker)))
   }

@@ -105,17 +105,60 @@ import Testing
     #expect(message.contains("quota of \(MeshCore.bytes(2 * bytes - 1))"), "\(message)")
   }
 
-  @Test("a job beyond a worker's memory is refused with the numbers")
+  @Test("a job beyond everybody's memory is refused with the numbers, and why each can't take part")
   func memory() {
     let mesh = CoordinatorHarness()
-    mesh.join(1)
+    mesh.join(sampleHello(1, memory: 2 << 20))
     mesh.join(sampleHello(2, memory: 1 << 20))
+    mesh.join(3, 4)
+    mesh.call(.cordon("worker-3", isLifted: false))
+    mesh.call(.drain("worker-4"))
     let refused = mesh.call(
       .submit(SubmitRequest(spec: sampleJob(queries: 600), deadlineSeconds: 0)))
     #expect(refused?.code == .resourceExhausted)
     let message = refused?.message ?? ""
-    #expect(message.contains("worker-2 has 1.00 MiB"), "\(message)")
-    #expect(message.contains("2 workers") && message.contains("needs up to"), "\(message)")
+    #expect(message.contains("with 2 workers") && message.contains("needs up to"), "\(message)")
+    #expect(
+      message.contains(
+        "0 of the 4 here can take part: worker-1 has 2.00 MiB, worker-2 has 1.00 MiB, worker-3 is"
+          + " cordoned, worker-4 is leaving"), "\(message)")
+  }
+
+  @Test(
+    "one that is too small keeps nobody from working, and is told of while it has nothing to do")
+  func smallWorker() throws {
+    let mesh = CoordinatorHarness()
+    mesh.join(1)
+    mesh.join(sampleHello(2, memory: 10))
+    let job = try #require(mesh.queue())
+    #expect(mesh.table?.peers.map(\.worker.incarnation) == [1])
+    #expect(mesh.reason(job).hasPrefix("without worker-2 (10 B): it takes "), "\(mesh.reason(job))")
+    #expect(mesh.observed(.jobStarted).last?.detail.contains("without worker-2 (10 B)") == true)
+    guard case .success(.workers(let list)) = mesh.call(.workers) else { return }
+    #expect(list.map(\.standing) == [.active, .tooSmall])
+    // Where others wait for it, it is in nobody's way either.
+    mesh.call(.cancel(job))
+    let large = sampleJob(queries: 200_000, dimension: 64)
+    _ = try #require(mesh.queue(large))
+    #expect(mesh.table?.spec == large)
+  }
+
+  @Test(
+    "those that are cordoned or leave don't count when a job is admitted, but it may wait for them")
+  func closedWorkers() throws {
+    let mesh = CoordinatorHarness()
+    mesh.join(sampleHello(1, memory: 10))
+    mesh.join(2)
+    mesh.call(.cordon("worker-1", isLifted: false))
+    let job = try #require(mesh.queue())
+    #expect(mesh.state(job) == .running && mesh.reason(job).isEmpty)
+    mesh.call(.cancel(job))
+    // With nobody to work now it isn't refused: they may be let in again.
+    mesh.call(.cordon("worker-2", isLifted: false))
+    let later = try #require(mesh.queue())
+    #expect(mesh.reason(later).contains("cordoned"))
+    mesh.call(.cordon("worker-2", isLifted: true))
+    #expect(mesh.state(later) == .running)
   }
 
   @Test("a job too large for those who are here waits, with the numbers, for others")
@@ -128,7 +171,7 @@ import Testing
     #expect(mesh.reason(job).contains("worker-2 has 1.00 MiB"))
     // The small one is left out.
     mesh.join(3)
-    #expect(mesh.state(job) == .running && mesh.reason(job) == "")
+    #expect(mesh.state(job) == .running && mesh.reason(job).hasPrefix("without worker-2 ("))
     #expect(mesh.table?.peers.map(\.worker.incarnation) == [3])
   }
 

@@ -173,7 +173,12 @@ private struct WorkerFuzz {
           job: jobID(), planTag: tag(), vrank: vrank(), epoch: epoch(),
           messages: min(0, number(9))..<max(0, number(30))), from: link(2))
     case 9: return shell()
-    case 10: return chance(10) ? .sourceLost(jobID(), source()) : .tick
+    case 10:
+      if chance(10) { return .sourceLost(jobID(), source()) }
+      // By the clock: what is drawn is as it was.
+      let time = UInt64(worker.now / .milliseconds(1))
+      return time % 8 == 0
+        ? .reach(jobID(), WorkerID(incarnation: time / 8 % 5), time % 3 != 0) : .tick
     case 11:
       let tile = TileID(chance(3) ? .query : .keyValue, number(12))
       return .answer(PullAnswer.allCases[random.below(5)], jobID(), tile, from: source())

@@ -174,6 +174,11 @@ extension Integration {
       (["worker", "--machine", ""], "--machine"),
       (["worker", "--machine", "two\nlines"], "--machine"),
       (["coordinator", "--advertise", "elsewhere"], "elsewhere"),
+      (
+        ["worker", "--memory", "10"], "10 B is too little, the least is 128 MiB; a number without K"
+      ),
+      (["worker", "--memory", "127M"], "--memory 127M: 127 MiB is too little"),
+      (["coordinator", "--quota", "64"], "--quota 64: 64 B is too little, the least is 1.00 MiB"),
       (["worker", "--memory", "0"], "--memory 0"), (["worker", "--threads", "0"], "--threads 0"),
       (["worker", "--name", ""], "--name"),
       (["worker", "--name", String(repeating: "n", count: 64)], "--name"),

@@ -40,12 +40,22 @@ extension Integration {
 
     @Test func moreThanAWorkersMemory() throws {
       try withScratch { scratch in
-        let mesh = try Mesh(scratch, workers: 1)
-        try mesh.startWorker("small", ["--memory", "1M"])
-        let run = try mesh.run(["attend", "--output", scratch.file("o.npy")] + inputs(scratch))
-        expectRefusal(run, code: 2, "of memory per worker with 2 workers; small has 1.00 MiB")
+        let mesh = try Mesh(scratch, workers: 0)
+        try mesh.startWorker("small", ["--memory", "128M"])
+        let large = try inputs(scratch, tokens: 60_000)
+        let command = ["attend", "--output", scratch.file("o.npy")] + large
+        expectRefusal(
+          try mesh.run(command), code: 2,
+          "with 1 worker; 0 of the 1 here can take part: small has 128 MiB")
         #expect(mesh.observed("job-submitted").isEmpty)
         #expect(!scratch.exists("o.npy"))
+        // Beside a larger one it is left out, and that is told.
+        try mesh.startWorker("w1")
+        let job = try mesh.submit(large)
+        #expect(try (mesh.summary(job)["reason"] as? String)?.contains("small (128 MiB)") == true)
+        let workers = try mesh.output(["workers"])
+        #expect(workers.contains(/small +small/), "\(workers)")
+        try mesh.output(["cancel", job, "--yes"])
       }
     }
 

@@ -56,10 +56,13 @@ struct Configuration: CustomStringConvertible {
     MemoryTensors(job: job, spread: spread, lateMaxima: lateMaxima, seed: seed)
   }
 
-  func run(kernel: AttentionKernel = AttentionKernel(), order: UInt64? = nil)
-    -> InProcessMesh.Outcome?
-  {
+  /// - Parameter windowBytes: of the packed tiles in a rank's window.
+  func run(
+    kernel: AttentionKernel = AttentionKernel(), order: UInt64? = nil,
+    windowBytes: Int = Limits.windowBytes
+  ) -> InProcessMesh.Outcome? {
     var mesh = InProcessMesh(workers: workers, kernel: kernel, tensors: tensors, seed: order)
+    mesh.windowBytes = windowBytes
     return mesh.run(job)
   }
 

@@ -14,6 +14,20 @@ import Testing
     try check(Configuration(seed: UInt64(seed)))
   }
 
+  @Test(
+    "windows of few tiles, and of one that is packed head by head, give the same bytes",
+    arguments: 1...60 * soakFactor, [0, 1, 2])
+  func smallWindows(seed: Int, tiles: Int) throws {
+    let configuration = Configuration(seed: UInt64(1_000 + seed))
+    let comment = Comment(rawValue: "\(configuration)")
+    let tile = Plan(job: configuration.job, vrankCount: 1).packedTileBytes
+    let wide = try #require(configuration.run(), comment)
+    let narrow = try #require(configuration.run(windowBytes: max(1, tiles * tile)), comment)
+    #expect(narrow.breach == nil && narrow.status.summary.state == .done, comment)
+    #expect(narrow.tensors.output == wide.tensors.output, comment)
+    #expect(narrow.tensors.logSumExp == wide.tensors.logSumExp, comment)
+  }
+
   static let named = [
     ("7 tokens on 2 workers", job(tokens: 7, heads: 4, keyHeads: 2, dimension: 33), 2),
     ("2,999 tokens on 4 workers", job(tokens: 2_999, heads: 4, keyHeads: 2, dimension: 64), 4),

@@ -39,7 +39,9 @@ extension WireTests {
       ]
       let heartbeat = WorkerMessage.Heartbeat(
         job: Samples.job, revision: Samples.epochs[1], term: .max, progress: Samples.progress(256),
-        held: Samples.held(256), computation: Samples.computation, traffic: Samples.traffic,
+        held: Samples.held(256),
+        unreachable: (0..<256).map { WorkerID(incarnation: .max - $0) },
+        computation: Samples.computation, traffic: Samples.traffic,
         residentBytes: 1 << 60)
       return replies.map { .reply(Samples.request, .success($0)) } + [
         .worker(.heartbeat(heartbeat), from: Samples.worker),

@@ -66,7 +66,8 @@ enum Samples {
       .heartbeat(
         WorkerMessage.Heartbeat(
           job: job, revision: epochs[1], term: .max, progress: progress(12), held: held(3),
-          computation: computation, traffic: traffic, residentBytes: 1 << 60, isLast: true,
+          unreachable: [worker, WorkerID(incarnation: .max)], computation: computation,
+          traffic: traffic, residentBytes: 1 << 60, isLast: true,
           isCordoned: true)),
       .failed(jobs[0], VRank(0), step: 0, reason: ""),
       .failed(jobs[1], VRank(255), step: 65_536, reason: "out of memory: 💥"),

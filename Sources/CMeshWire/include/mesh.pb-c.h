@@ -308,7 +308,11 @@ typedef enum _Mesh__V1__WorkerStanding {
   /*
    * Isn't here any more: it was lost, and hasn't come back.
    */
-  MESH__V1__WORKER_STANDING__WORKER_STANDING_LOST = 5
+  MESH__V1__WORKER_STANDING__WORKER_STANDING_LOST = 5,
+  /*
+   * Has too little memory for a share of the job that runs, or of the next one.
+   */
+  MESH__V1__WORKER_STANDING__WORKER_STANDING_TOO_SMALL = 6
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(MESH__V1__WORKER_STANDING)
 } Mesh__V1__WorkerStanding;
 typedef enum _Mesh__V1__EventKind {
@@ -353,7 +357,12 @@ typedef enum _Mesh__V1__EventKind {
   /*
    * A worker's connection broke and was made again before the worker was missed.
    */
-  MESH__V1__EVENT_KIND__EVENT_KIND_CONNECTION_RESET = 53
+  MESH__V1__EVENT_KIND__EVENT_KIND_CONNECTION_RESET = 53,
+  /*
+   * A worker that is heard can't be connected to by another, or by the coordinator.
+   */
+  MESH__V1__EVENT_KIND__EVENT_KIND_PEER_UNREACHABLE = 60,
+  MESH__V1__EVENT_KIND__EVENT_KIND_PEER_REACHED = 61
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(MESH__V1__EVENT_KIND)
 } Mesh__V1__EventKind;
 typedef enum _Mesh__V1__TileTensor {
@@ -1108,10 +1117,15 @@ struct  Mesh__V1__Heartbeat
    * As in Hello. A coordinator that has decided otherwise says so again.
    */
   protobuf_c_boolean is_cordoned;
+  /*
+   * At most 256: peers of its job that it can't connect to.
+   */
+  size_t n_unreachable;
+  uint64_t *unreachable;
 };
 #define MESH__V1__HEARTBEAT__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&mesh__v1__heartbeat__descriptor) \
-    , NULL, 0, 0,NULL, NULL, 0, 0, NULL, 0,NULL, NULL, 0 }
+    , NULL, 0, 0,NULL, NULL, 0, 0, NULL, 0,NULL, NULL, 0, 0,NULL }
 
 
 struct  Mesh__V1__Progress

@@ -1,0 +1,99 @@
+/// Who can take part in a job: how it is cut for the workers that are here, and what is said where
+/// none of them has the memory for its share.
+extension Coordinator {
+  /// A job, cut for some workers.
+  struct Fit {
+    let plan: Plan
+    /// Those that would be given ranks.
+    let used: [Member]
+    /// What it takes of each of them.
+    let estimate: MemoryEstimate
+    /// Those that were left out, since they have too little memory.
+    let small: [Member]
+    /// Whether those that are used have enough.
+    let isPossible: Bool
+  }
+
+  /// Cuts a job for the workers that have the memory for their share. Without those that haven't the
+  /// others' shares are larger: it may be that nobody is left who could take part.
+  ///
+  /// - Parameter workers: none to see what the job would take of a single one.
+  func fit(_ spec: AttentionJob, isProtected: Bool, on workers: [Member]) -> Fit {
+    var able = workers
+    while true {
+      let count = max(1, able.count)
+      let plan = Plan(job: spec, vrankCount: vrankCount(spec, workers: count))
+      let used = Array(able.prefix(plan.vrankCount))
+      let estimate = MemoryEstimate(
+        plan: plan, workers: min(count, plan.vrankCount), isProtected: isProtected)
+      func fits(_ member: Member) -> Bool { member.hello.memoryBytes >= estimate.workerBytes }
+      let fitting = able.filter(fits)
+      let isPossible = used.allSatisfy(fits)
+      if isPossible || fitting.isEmpty {
+        let small = workers.filter { member in !able.contains { $0.id == member.id } }
+        return Fit(
+          plan: plan, used: used, estimate: estimate, small: small, isPossible: isPossible)
+      }
+      able = fitting
+    }
+  }
+
+  /// Workers that a job may be given, in the order of the ring. Spares are left out, unless there are
+  /// only spares; so are workers that are about to go, and those that are cordoned.
+  var workersForJobs: [Member] {
+    let able = members.filter(\.isOpen)
+    let ready = able.contains { !$0.hello.isSpare } ? able.filter { !$0.hello.isSpare } : able
+    return ready.sorted { naturalOrder($0.name, $1.name) }
+  }
+
+  /// What a job lacks for which no worker has the memory, and why each of them can't take part.
+  func memoryLack(_ fit: Fit) -> String {
+    let others = members.sorted { naturalOrder($0.name, $1.name) }.map(whyNot)
+    let shown = others.prefix(6).joined(separator: ", ")
+    let more = others.count > 6 ? ", and \(others.count - 6) more" : ""
+    let count = fit.used.count
+    return "the job needs up to \(bytes(fit.estimate.workerBytes)) of memory per worker with"
+      + " \(count) \(count == 1 ? "worker" : "workers"); 0 of the \(members.count) here can take"
+      + " part: \(shown)\(more); add workers, or give them more --memory"
+  }
+
+  private func whyNot(_ member: Member) -> String {
+    if member.isDraining { return "\(member.name) is leaving" }
+    if member.isCordoned { return "\(member.name) is cordoned" }
+    return "\(member.name) has \(bytes(member.hello.memoryBytes))"
+  }
+
+  /// Workers that have nothing to do for a job since they have too little memory for a share of it.
+  private func tooSmall(for record: JobRecord) -> [Member] {
+    switch record.state {
+    case .running:
+      return members.filter { member in
+        member.isOpen && !member.hello.isSpare
+          && member.hello.memoryBytes < record.estimate.workerBytes
+          && record.run?.openRanks(of: member.id).isEmpty == true
+      }
+    case .queued: return members.filter { $0.isOpen && record.unfitWorkers.contains($0.id) }
+    default: return []
+    }
+  }
+
+  /// Whether a worker has too little memory for the job that runs, or for the next one.
+  func isTooSmall(_ worker: WorkerID) -> Bool {
+    guard let index = activeIndex ?? nextInQueue else { return false }
+    return tooSmall(for: jobs[index]).contains { $0.id == worker }
+  }
+
+  /// Who takes no part in a running job for want of memory; empty when there is nobody.
+  func memoryNote(_ record: JobRecord) -> String {
+    guard record.state == .running else { return "" }
+    let small = tooSmall(for: record).sorted { naturalOrder($0.name, $1.name) }
+    return memoryNote(small, needed: record.estimate.workerBytes)
+  }
+
+  func memoryNote(_ small: [Member], needed: Int) -> String {
+    guard !small.isEmpty else { return "" }
+    let shown = small.prefix(4).map { "\($0.name) (\(bytes($0.hello.memoryBytes)))" }
+    let more = small.count > 4 ? " and \(small.count - 4) more" : ""
+    return "without \(shown.joined(separator: ", "))\(more): it takes \(bytes(needed)) of memory"
+  }
+}
