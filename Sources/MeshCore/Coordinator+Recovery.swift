@@ -214,6 +214,9 @@ extension Coordinator {
       kept[holder, default: 0] += 1
     }
     let room = MemoryEstimate.copies(vranks: run.plan.vrankCount, workers: max(1, among.count))
+    // Who has too little memory for a share may have it for copies, or may not.
+    let least = MemoryEstimate.holderBytes(plan: run.plan, workers: max(1, among.count))
+    let small = members.filter { $0.hello.memoryBytes < least }.map(\.id)
     let entries = run.plan.vranks.map { vrank in
       var host = old.hosts[vrank.index]
       let current = old.worker(host.holder)
@@ -234,7 +237,7 @@ extension Coordinator {
         let holder = self.holder(
           vrank, hostedBy: hosts[vrank.index], among: among,
           orElse: cordoned.filter { peer($0.worker) != nil }, keeping: current
-        ) { kept[$0, default: 0] >= room }
+        ) { kept[$0, default: 0] >= room || small.contains($0) }
         if let holder { kept[holder, default: 0] += 1 }
         host.holder = peer(holder)
         if holder == current {

@@ -70,6 +70,11 @@ package struct MemoryEstimate: Hashable, Sendable {
     return (copies(vranks: plan.vrankCount, workers: workers) + 2) * (states.max() ?? 0)
   }
 
+  /// What a worker takes that hosts nothing and keeps copies of others' ranks.
+  static func holderBytes(plan: Plan, workers: Int) -> Int {
+    processBytes + copyBytes(plan: plan, workers: workers)
+  }
+
   /// Compute threads for which there is room to pack heads of large tiles.
   static let packingThreads = 64
 
