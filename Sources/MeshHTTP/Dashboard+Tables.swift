@@ -68,7 +68,7 @@ extension Dashboard {
 
     function showJobs(ring) {
       fill('jobs', ring.jobs.slice(0, 20), (job) => [
-        { text: job.id.slice(0, 12), kind: 'mono', title: job.id },
+        { text: job.name || job.id.slice(0, 12), kind: 'mono', title: job.id },
         { text: job.state + (job.reason ? `: ${short(job.reason, 60)}` : ''),
           kind: job.state === 'failed' ? 'bad-text' : job.state === 'done' ? 'ok-text' : '',
           title: job.reason },
@@ -130,7 +130,7 @@ extension Dashboard {
         list.replaceChildren();
         for (const event of newest) {
           const line = make(list, 'li', { 'data-kind': event.kind });
-          make(line, 'span', { class: 'when', 'data-at': event.seconds });
+          make(line, 'span', { class: 'when', 'data-at': event.seconds, title: event.time });
           make(line, 'span', { class: BAD.includes(event.kind) ? 'bad-text'
             : WARN.includes(event.kind) ? 'warn-text'
             : event.kind === 'restored' ? 'restore-text' : '' }, ' ' + event.kind);

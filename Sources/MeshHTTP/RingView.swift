@@ -198,6 +198,8 @@ extension RingView {
 
   struct JobLine: Encodable {
     var id: String
+    /// What people call it; empty for nothing.
+    var name: String
     var client: String
     var state: String
     var reason: String
@@ -208,6 +210,7 @@ extension RingView {
 
     init(_ job: JobSummary) {
       id = "\(job.job)"
+      name = printable(job.name)
       client = job.client
       state = job.state.name
       reason = job.reason
@@ -221,6 +224,8 @@ extension RingView {
   struct Event: Encodable {
     var number: UInt64
     var seconds: Double
+    /// ISO 8601 in UTC.
+    var time: String
     var kind: String
     var job: String?
     var worker: String?
@@ -230,6 +235,7 @@ extension RingView {
     init(_ event: RecordedEvent) {
       number = event.sequence
       seconds = event.seconds
+      time = utcMilliseconds(event.wallSeconds)
       kind = event.observation.kind.name
       job = event.observation.job.map { "\($0)" }
       worker = event.observation.worker

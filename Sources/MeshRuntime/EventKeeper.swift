@@ -79,7 +79,13 @@ final class EventKeeper: Sendable {
     let keeping = Limits.eventsKeptMaximum
     do throws(JournalError) {
       let journal = try EventJournal(directory: store, keeping: keeping)
-      return (journal, try journal.load(), nil)
+      do throws(JournalError) {
+        return (journal, try journal.load(), nil)
+      } catch {
+        // Before another file takes its place.
+        try? journal.close()
+        throw error
+      }
     } catch .damaged(let what) {
       // It is put aside, and not removed: somebody may want to look at it.
       for suffix in ["-wal", "-shm"] { unlink("\(store)/\(EventJournal.name)\(suffix)") }

@@ -32,22 +32,7 @@ extension MeshClient {
         "\(text) is no job id, and no beginning of one of at least 4 digits; `attnmesh jobs` lists"
           + " them")
     }
-    let page = try list(ListRequest(limit: Limits.candidatesToldMaximum, prefix: text))
-    guard let first = page.jobs.first else {
-      throw MeshError(.badInput, "no job begins with \(text); `attnmesh jobs` lists them")
-    }
-    guard page.total == 1 else {
-      let candidates = page.jobs.map { job in
-        let name = job.name.isEmpty ? "" : " \(printable(job.name))"
-        return "\n  \(job.job)\(name), \(job.state.name), submitted \(utc(job.submittedAt))"
-      }
-      let rest = page.total - page.jobs.count
-      throw MeshError(
-        .badInput,
-        "\(page.total) jobs begin with \(text); give more digits:\(candidates.joined())"
-          + (rest > 0 ? "\n  and \(rest) more" : ""))
-    }
-    return first.job
+    return try list(ListRequest(limit: Limits.candidatesToldMaximum, prefix: text)).only(text)
   }
 
   private func list(
@@ -57,5 +42,26 @@ extension MeshClient {
       throw MeshError(.unreachable, "the coordinator gave an answer to something else")
     }
     return page
+  }
+}
+
+extension JobPage {
+  /// The one job whose id begins so.
+  ///
+  /// - Throws: there is none, or there are several, with what tells them from each other.
+  package func only(_ text: String) throws(MeshError) -> JobID {
+    guard let first = jobs.first else {
+      throw MeshError(.badInput, "no job begins with \(text); `attnmesh jobs` lists them")
+    }
+    guard total > 1 else { return first.job }
+    let candidates = jobs.map { job in
+      let name = job.name.isEmpty ? "" : " \(printable(job.name))"
+      return "\n  \(job.job)\(name), \(job.state.name), submitted \(utc(job.submittedAt))"
+    }
+    let rest = total - jobs.count
+    throw MeshError(
+      .badInput,
+      "\(total) jobs begin with \(text); give more digits:\(candidates.joined())"
+        + (rest > 0 ? "\n  and \(rest) more" : ""))
   }
 }

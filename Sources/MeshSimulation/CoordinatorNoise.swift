@@ -100,7 +100,7 @@ struct CoordinatorNoise {
     case 2:
       return .sealed(job, table?.inputs ?? InputDigests(query: digest, key: digest, value: digest))
     case 3: return .finished(job, output: digest, logSumExp: digest)
-    case 4: return .dropped(job)
+    case 4: return chance.below(2) == 0 ? .dropped(job) : .found(job)
     case 5: return .failed(job, CallFailure(.internal, "noise"))
     default: return .stored(job, anyRank(), anyEpoch())
     }
@@ -111,7 +111,7 @@ struct CoordinatorNoise {
       .start(anyJob()), .status(anyJob()),
       .list(ListRequest(before: number(below: 9), limit: number(below: 200))), .cancel(anyJob()),
       .result(anyJob()),
-      .discard(anyJob()), .workers, .drain("worker-\(chance.below(9))"),
+      .discard(anyJob()), .remove(anyJob()), .workers, .drain("worker-\(chance.below(9))"),
       .cordon("worker-\(chance.below(9))", isLifted: chance.below(2) == 0), .mesh,
       .events(EventsRequest(after: chance.bits() >> UInt64(chance.below(64)), job: anyJob())),
     ]

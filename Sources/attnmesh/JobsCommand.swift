@@ -101,7 +101,7 @@ struct Jobs: ParsableCommand {
           job.result.line.isEmpty ? "-" : printable(job.result.line), printable(job.name),
           printable(job.client), job.spec.shapeText, printable(job.reason),
         ]
-      }) + (rest > 0 ? ["… and \(rest) older ones"] : [])
+      }) + (rest > 0 ? ["… and \(rest) older"] : [])
   }
 }
 

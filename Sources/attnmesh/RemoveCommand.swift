@@ -43,7 +43,10 @@ struct Remove: ParsableCommand {
       }
       found = try client.jobs(in: states).jobs.filter { $0.ageSeconds >= seconds }.map(\.job)
     }
-    for text in jobs { found.append(try client.job(text)) }
+    for text in jobs {
+      let job = try client.job(text)
+      if !found.contains(job) { found.append(job) }
+    }
     let what = "remove \(found.count) \(found.count == 1 ? "job" : "jobs")"
     if !found.isEmpty { try confirmation.confirm(what) { try question(what, found, client) } }
     var removed: [String] = []

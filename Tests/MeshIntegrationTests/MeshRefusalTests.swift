@@ -143,7 +143,10 @@ extension Integration {
         let flags = try inputs(scratch)
         let job = try first.submit(flags)
         #expect(try first.result(job) == scratch.attend(flags, name: "alone"))
-        let state = ["journal.sqlite", "journal.sqlite-shm", "journal.sqlite-wal", "lock"]
+        let databases = ["events.sqlite", "journal.sqlite"].flatMap { name in
+          ["", "-shm", "-wal"].map { name + $0 }
+        }
+        let state = databases + ["lock"]
         #expect(scratch.names(in: scratch.file("store")) == ([job] + state).sorted())
         let second = try scratch.run(["coordinator", "--listen", "tcp://127.0.0.1:*"] + store)
         expectRefusal(second, code: 2, "another coordinator has it")
