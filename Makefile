@@ -9,7 +9,7 @@ FIXTURES = Tests/MeshIntegrationTests/Fixtures
 TENSORS  = --query $(FIXTURES)/q.npy --key $(FIXTURES)/k.npy --value $(FIXTURES)/v.npy --mask causal
 WORKERS ?= 3
 
-.PHONY: build run test chaos soak cluster cluster-chaos setup browser format lint protos clean
+.PHONY: build run test chaos soak cluster cluster-chaos install uninstall setup browser format lint protos clean
 
 build: setup
 	$(BUILD)
@@ -29,6 +29,7 @@ test: lint setup browser
 	Protos/generate.sh --check
 	Scripts/check-levels.sh
 	Scripts/compile-embedded.sh
+	BINARY=$(BINARY) Scripts/check-install.sh
 	SWIFT=$(SWIFT) Scripts/test.sh
 	$(BINARY) chaos --quiet $(foreach scenario,$(CHAOS),--only $(scenario))
 	$(BINARY) bench failover --oversubscribe --seconds 30
@@ -65,6 +66,34 @@ cluster: build
 	docker/cluster.sh
 cluster-chaos: build
 	docker/chaos.sh
+
+# The executable, its man page, completions for three shells, and a systemd unit for each role. What is
+# there must have been built before: make build && sudo make install.
+PREFIX    ?= /usr/local
+DESTDIR   ?=
+BASH_COMPLETIONS = $(PREFIX)/share/bash-completion/completions
+ZSH_COMPLETIONS  = $(PREFIX)/share/zsh/site-functions
+FISH_COMPLETIONS = $(PREFIX)/share/fish/vendor_completions.d
+UNITS     = $(PREFIX)/lib/systemd/system
+INSTALLED = $(PREFIX)/bin/attnmesh $(PREFIX)/share/man/man1/attnmesh.1 $(BASH_COMPLETIONS)/attnmesh \
+  $(ZSH_COMPLETIONS)/_attnmesh $(FISH_COMPLETIONS)/attnmesh.fish $(UNITS)/attnmesh-coordinator.service \
+  $(UNITS)/attnmesh-worker.service $(PREFIX)/lib/sysusers.d/attnmesh.conf
+install:
+	@test -x $(BINARY) || { echo "there is no $(BINARY): run make build first" >&2; exit 1; }
+	mkdir -p $(addprefix $(DESTDIR),$(dir $(INSTALLED)))
+	install -m 755 $(BINARY) $(DESTDIR)$(PREFIX)/bin/attnmesh
+	$(BINARY) manual > $(DESTDIR)$(PREFIX)/share/man/man1/attnmesh.1
+	$(BINARY) --generate-completion-script bash > $(DESTDIR)$(BASH_COMPLETIONS)/attnmesh
+	$(BINARY) --generate-completion-script zsh > $(DESTDIR)$(ZSH_COMPLETIONS)/_attnmesh
+	$(BINARY) --generate-completion-script fish > $(DESTDIR)$(FISH_COMPLETIONS)/attnmesh.fish
+	for role in coordinator worker; do \
+	  sed 's|@BINDIR@|$(PREFIX)/bin|' Scripts/systemd/attnmesh-$$role.service.in \
+	    > $(DESTDIR)$(UNITS)/attnmesh-$$role.service || exit 1; \
+	done
+	install -m 644 Scripts/systemd/attnmesh.sysusers.conf $(DESTDIR)$(PREFIX)/lib/sysusers.d/attnmesh.conf
+	cd $(DESTDIR)/ && chmod 644 $(patsubst /%,%,$(wordlist 2,$(words $(INSTALLED)),$(INSTALLED)))
+uninstall:
+	rm -f $(addprefix $(DESTDIR),$(INSTALLED))
 
 # System packages, where they are missing (Debian and Ubuntu).
 PACKAGES = libzmq3-dev libprotobuf-c-dev libssl-dev libsqlite3-dev libxxhash-dev protobuf-c-compiler make

@@ -46,6 +46,11 @@ package struct ObservationLog: Sendable {
     }
   }
 
+  /// A line of a JSON log about what is no observation: kind is "message".
+  package static func line(_ message: String, level: Observation.Level) -> String {
+    Entry(message, level, stamp(WallClock.now)).line
+  }
+
   /// ISO 8601 with milliseconds, UTC.
   private static func stamp(_ time: timespec) -> String {
     var (seconds, parts) = (time.tv_sec, tm())
@@ -75,6 +80,13 @@ package struct ObservationLog: Sendable {
       worker = observation.worker
       vrank = observation.vrank?.index
       message = observation.detail
+    }
+
+    init(_ message: String, _ level: Observation.Level, _ time: String) {
+      self.time = time
+      self.level = level.name
+      kind = "message"
+      self.message = message
     }
 
     var line: String {

@@ -14,11 +14,14 @@ struct Attnmesh: ParsableCommand {
       workers; the bits of the output don't depend on how many.
 
       Examples:
-        attnmesh attend --query q.npy --key k.npy --value v.npy --output o.npy --mask causal
-        attnmesh attend --query q.npy --key k.npy --value v.npy --output o.npy --workers 4
+        attnmesh attend --query q.npy --key k.npy --value v.npy --output o.npy \\
+          --mask causal
+        attnmesh attend --query q.npy --key k.npy --value v.npy --output o.npy \\
+          --workers 4
 
       Exit codes: 0 done, 1 the job failed, 2 bad input or wrong flags, 3 mesh unreachable or lost,
-      124 the time of `wait --timeout` has passed, 130 interrupted.
+      124 the time of `wait --timeout` has passed, 130 interrupted. With --json an error is one line of
+      JSON on standard error: "error", "exit_code" and "kind".
       """.prose,
     version: programVersion,
     subcommands: [
@@ -26,41 +29,71 @@ struct Attnmesh: ParsableCommand {
       Wait.self, Cancel.self, Remove.self, Status.self, Top.self, Workers.self, Drain.self,
       Cordon.self, Uncordon.self, Events.self,
       LimitsCommand.self, Health.self, CoordinatorCommand.self, WorkerCommand.self, Keygen.self,
-      Bench.self, ChaosCommand.self, SimulateCommand.self,
+      Bench.self, ChaosCommand.self, SimulateCommand.self, Manual.self,
     ])
 
   static func main() {
-    // Started with one of them closed: the next file or pipe would take its place, and lose it again to
-    // whoever is given a standard input.
-    for descriptor: Int32 in 0...2 where fcntl(descriptor, F_GETFD) == -1 {
-      _ = open("/dev/null", O_RDWR)
-    }
+    openStandardDescriptors()
     // A reader that goes away, as in `attnmesh jobs | head`, is no reason to die by signal.
     signal(SIGPIPE, SIG_IGN)
     // Process 1 of a container is not ended by signals unless it says so; some verbs then say more.
     if getpid() == 1 {
       for number in [SIGINT, SIGTERM] { signal(number) { _exit(128 + $0) } }
     }
+    let arguments = CommandLineArguments(words: Array(CommandLine.arguments.dropFirst()))
     do {
-      var command = try parseAsRoot()
+      var command = try parseAsRoot(arguments.withJoinedNumbers)
       try command.run()
+      try flushOutput()
     } catch let error as MeshError {
-      complain(error.message)
-      Foundation.exit(error.kind.rawValue)
+      // What was printed until then.
+      fflush(nil)
+      end(error.message, error.kind)
     } catch {
-      // The argument parser exits with 64 on a wrong flag; scripts rely on 2.
-      let code = exitCode(for: error)
       let text = fullMessage(for: error)
-      guard code == .success else {
-        complain(text, prefixed: false)
-        Foundation.exit(2)
+      // The argument parser exits with 64 on a wrong flag; scripts rely on 2.
+      guard exitCode(for: error) == .success else {
+        end(explained(text, arguments), .badInput, prefixed: false)
       }
       print(text)
+      do {
+        try flushOutput()
+      } catch {
+        end(error.message, error.kind)
+      }
     }
+  }
+
+  /// What the argument parser says, or of a misspelt option, which it takes for a missing one, that.
+  private static func explained(_ text: String, _ arguments: CommandLineArguments) -> String {
+    let isUsage = text.hasPrefix("Error: ")
+    var text = text
+    if isUsage, !text.contains("nknown option"),
+      let (option, suggestion) = arguments.unknownOption(help: _dumpHelp())
+    {
+      let usage = text.firstRange(of: "\nUsage: ").map { text[$0.lowerBound...] } ?? ""
+      text =
+        "Error: Unknown option '\(option)'." + (suggestion.map { " Did you mean '\($0)'?" } ?? "")
+        + usage
+    }
+    guard isUsage, MessageFormat.own != .text else { return text }
+    return String(text.dropFirst("Error: ".count).prefix { !$0.isNewline })
+  }
+
+  /// Ends the process with a line and the exit code.
+  static func end(
+    _ text: String, _ kind: MeshError.Kind, prefixed: Bool = true
+  ) -> Never {
+    say(MessageFormat.own.failure(text, kind: kind, prefixed: prefixed))
+    Foundation.exit(kind.rawValue)
   }
 
   /// One line to standard error.
   static func complain(_ text: String, prefixed: Bool = true) {
-    FileHandle.standardError.write(Data(((prefixed ? "attnmesh: " : "") + text + "\n").utf8))
+    say(MessageFormat.own.notice(text, prefixed: prefixed))
+  }
+
+  private static func say(_ line: String) {
+    FileHandle.standardError.write(Data((line + "\n").utf8))
   }
 }

@@ -16,8 +16,10 @@ struct CoordinatorBackup: ParsableCommand {
       Events are not in it either.
 
       Example, in this order:
-        attnmesh coordinator backup /backup/journal-$(date +%F) --store /var/lib/attnmesh
-        rsync -a --exclude '*.sqlite*' --exclude lock /var/lib/attnmesh/ /backup/jobs/
+        attnmesh coordinator backup /backup/journal-$(date +%F) \\
+          --store /var/lib/attnmesh
+        rsync -a --exclude '*.sqlite*' --exclude lock \\
+          /var/lib/attnmesh/ /backup/jobs/
       """.prose)
 
   @Argument(help: "The file to write. It appears when it is whole and has been read through.")
@@ -84,7 +86,11 @@ struct CoordinatorRestore: ParsableCommand {
 }
 
 struct StoreOption: ParsableArguments {
-  @Option(help: "The coordinator's store. (or ATTNMESH_STORE)")
+  @Option(
+    help: """
+      The coordinator's directory for jobs, inputs and results. (or ATTNMESH_STORE; without one a \
+      coordinator has unnamed files, and its jobs end with it)
+      """)
   var store: String?
 
   func path() throws(MeshError) -> String {

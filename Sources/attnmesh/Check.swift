@@ -11,7 +11,8 @@ struct Check: ParsableCommand {
       of the same rows, plus rounding: 2⁻²³ (1 + max |logit|) max |v|. Exit code 1 when it fails.
 
       Example:
-        attnmesh check --query q.npy --key k.npy --value v.npy --mask causal --output o.npy
+        attnmesh check --query q.npy --key k.npy --value v.npy --mask causal \\
+          --output o.npy
       """.prose)
 
   @OptionGroup(title: "Job") var job: JobOptions

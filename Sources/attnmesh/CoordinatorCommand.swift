@@ -9,6 +9,10 @@ struct CoordinatorCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "coordinator",
     abstract: "Run a coordinator: takes jobs and gives them to workers.",
+    usage: """
+      attnmesh coordinator [<options>]
+      attnmesh coordinator <subcommand>
+      """,
     discussion: """
       Jobs of several clients run one after another, each on all workers. Inputs and results stay in
       the store until they are fetched or expire. The data socket listens one port above --listen.
@@ -18,15 +22,7 @@ struct CoordinatorCommand: ParsableCommand {
       Example:
         attnmesh coordinator --store /var/lib/attnmesh
       """.prose,
-    subcommands: [CoordinatorRun.self, CoordinatorBackup.self, CoordinatorRestore.self],
-    defaultSubcommand: CoordinatorRun.self)
-}
-
-/// `attnmesh coordinator run`.
-struct CoordinatorRun: ParsableCommand {
-  static let configuration = CommandConfiguration(
-    commandName: "run",
-    abstract: "Run it: the verb when none is given.")
+    subcommands: [CoordinatorBackup.self, CoordinatorRestore.self, CoordinatorRun.self])
 
   @Option(help: "Control address. (or ATTNMESH_LISTEN)")
   var listen: String?
@@ -34,9 +30,7 @@ struct CoordinatorRun: ParsableCommand {
   @Option(help: "Address under which workers and clients reach it, if it isn't --listen.")
   var advertise: String?
 
-  @Option(
-    help: "Directory for jobs, inputs and results. (or ATTNMESH_STORE; default: unnamed files)")
-  var store: String?
+  @OptionGroup var storage: StoreOption
 
   @Option(help: "Bytes the store may take, such as 100G; a bare number is bytes.")
   var quota = "64G"
@@ -66,7 +60,7 @@ struct CoordinatorRun: ParsableCommand {
     help: """
       Where to serve health, metrics and the live page: ADDR:PORT, or off. (or ATTNMESH_HTTP; default: \
       on loopback, two ports above --listen)
-      """.prose)
+      """)
   var http: String?
 
   @OptionGroup var insecurity: InsecureFlag
@@ -94,7 +88,7 @@ struct CoordinatorRun: ParsableCommand {
       CoordinatorService.Configuration(
         controlEndpoint: listen, dataEndpoint: try nextPort(listen),
         advertisedData: try advertise.map { text throws(MeshError) in try nextPort(text) },
-        store: store ?? environment("ATTNMESH_STORE"),
+        store: storage.store ?? environment("ATTNMESH_STORE"),
         diskQuotaBytes: try byteCount(quota, "--quota", atLeast: Limits.quotaMinimum),
         retention: .milliseconds(Int64(retention * 3_600_000)),
         stragglers: try choice(
@@ -130,4 +124,13 @@ struct CoordinatorRun: ParsableCommand {
     case (nil, _?): throw MeshError(.badInput, "--allow goes with --identity")
     }
   }
+}
+
+/// `attnmesh coordinator run`: the same, as it was once called.
+struct CoordinatorRun: ParsableCommand {
+  static let configuration = CommandConfiguration(commandName: "run", shouldDisplay: false)
+
+  @ParentCommand var coordinator: CoordinatorCommand
+
+  func run() throws { try coordinator.run() }
 }

@@ -22,7 +22,7 @@ struct Events: ParsableCommand {
     help: """
       Only since then: a time in UTC such as 2026-11-30 or 2026-11-30T18:00, or how long ago: 90s, 30m, \
       2h, 7d.
-      """.prose)
+      """)
   var since: String?
   @Option(help: "Only of this kind, such as worker-lost; several with commas.") var kind: String?
   @Flag(help: "Go on as things happen.") var follow = false
@@ -55,7 +55,7 @@ struct Events: ParsableCommand {
       }
       (position, term) = (reply.next, reply.term)
       if !follow, reply.events.isEmpty { return }
-      fflush(nil)
+      try flushOutput()
     }
   }
 

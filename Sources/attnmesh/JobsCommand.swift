@@ -46,7 +46,7 @@ struct Jobs: ParsableCommand {
     repeat {
       let page = try look()
       // A reader at the other end of a pipe wants to see it at once.
-      defer { fflush(nil) }
+      defer { endWithReader() }
       if json {
         printJSON(page.jobs.map { SummaryView($0) }, isPretty: false)
       } else if page.differs(from: last) {

@@ -16,9 +16,11 @@ struct Keygen: ParsableCommand {
         attnmesh keygen --role coordinator --name hub --output hub.key
         attnmesh keygen --role worker --name w1 --output w1.key >> allow
         attnmesh keygen --role operator --name alice --output alice.key >> allow
-        attnmesh coordinator --listen tcp://0.0.0.0:7700 --identity hub.key --allow allow
-        attnmesh worker --listen tcp://10.0.0.2:7710 --coordinator tcp://10.0.0.1:7700 \\
-          --identity w1.key --coordinator-key hub.key.pub
+        attnmesh coordinator --listen tcp://0.0.0.0:7700 --identity hub.key \\
+          --allow allow
+        attnmesh worker --listen tcp://10.0.0.2:7710 \\
+          --coordinator tcp://10.0.0.1:7700 --identity w1.key \\
+          --coordinator-key hub.key.pub
       """.prose)
 
   @Option(help: "File for the pair; it must not exist.")

@@ -26,7 +26,7 @@ struct Job: ParsableCommand {
     do {
       let status = try remote.wait { status in
         // A reader at the other end of a pipe wants to follow too.
-        defer { fflush(nil) }
+        defer { endWithReader() }
         if json { return printJSON(JobView(status), isPretty: false) }
         bar.show(status)
         if status.summary.state != last, isatty(STDERR_FILENO) == 0 {

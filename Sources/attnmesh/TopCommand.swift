@@ -47,7 +47,7 @@ struct Top: ParsableCommand {
       } else {
         for line in picture.lines(width: 120, height: 200) { print(line) }
       }
-      fflush(nil)
+      try flushOutput()
       if once || !json { return }
     }
   }

@@ -112,12 +112,10 @@ struct WorkerCommand: ParsableCommand {
     }
     switch ended {
     case .refused(let reason):
-      Attnmesh.complain("\(mesh.endpoint) refuses this worker: \(reason)")
-      Foundation.exit(MeshError.Kind.badInput.rawValue)
+      Attnmesh.end("\(mesh.endpoint) refuses this worker: \(reason)", .badInput)
     case .fenced(let reason):
       // Its compute threads are not waited for: they would never come.
-      Attnmesh.complain("\(mesh.endpoint) has ended this worker: \(reason)")
-      Foundation.exit(MeshError.Kind.jobFailed.rawValue)
+      Attnmesh.end("\(mesh.endpoint) has ended this worker: \(reason)", .jobFailed)
     case .stopped, .left, nil: service.stop()
     }
   }

@@ -7,6 +7,9 @@ extension Integration {
     /// Flags after those of a job that is fine, and what the error says.
     static let attendFlags: [([String], String)] = [
       (["--workers", "0"], "--workers 0: it must be 1 to 256"),
+      (["--workers", "-1"], "--workers -1: it must be 1 to 256"),
+      (["--workers", "2", "--spares", "-1"], "--spares -1"),
+      (["--deadline", "-2"], "--deadline -2"),
       (["--workers", "100000"], "--workers 100000: it must be 1 to 256"),
       (["--workers", "2", "--coordinator", "tcp://127.0.0.1:1"], "--coordinator"),
       (["--threads", "0"], "--threads 0: it must be 1 to 1024"),
@@ -123,8 +126,8 @@ extension Integration {
 
     /// The argument parser explains these itself, in a few lines.
     static let usage: [[String]] = [
-      ["--unknown"], ["--workers", "-1"], ["--workers", "two"], ["--workers"], ["--scale", "big"],
-      ["--threads", "1.5"], ["--workers", "2", "--spares", "-1"], ["--protection"],
+      ["--unknown"], ["--workers", "two"], ["--workers"], ["--scale", "big"],
+      ["--threads", "1.5"], ["--protection"],
       ["--deadline", "soon"], ["stray"], ["--quiet=yes"],
       ["--query", "a", "b"],
     ]

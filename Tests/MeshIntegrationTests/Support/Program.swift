@@ -18,6 +18,7 @@ final class Program {
   static let watchdogSeconds = 120.0
 
   /// Starts the executable. Whatever it starts itself inherits `environment`, by which it is found.
+  /// An empty `outputPath` closes its standard output.
   ///
   /// - Parameter limits: what `ulimit` is to set, such as "-v 1000000".
   init(
@@ -42,7 +43,11 @@ final class Program {
     }
     let flags = O_WRONLY | O_CREAT | O_TRUNC | O_APPEND
     posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
-    posix_spawn_file_actions_addopen(&actions, 1, outputPath, flags, 0o600)
+    if outputPath.isEmpty {
+      posix_spawn_file_actions_addclose(&actions, 1)
+    } else {
+      posix_spawn_file_actions_addopen(&actions, 1, outputPath, flags, 0o600)
+    }
     posix_spawn_file_actions_addopen(&actions, 2, errorPath, flags, 0o600)
     let binary = try Program.binary()
     let texts = environment.map { "\($0)=\($1)" }

@@ -1,0 +1,93 @@
+internal import Foundation
+
+/// The words of a command line, before the argument parser sees them.
+struct CommandLineArguments {
+  let words: [String]
+
+  /// Words before a "--", after which none is an option.
+  private var options: ArraySlice<String> { words.prefix { $0 != "--" } }
+
+  /// Whether the command was asked for JSON: its errors are JSON, too.
+  var wantsJSON: Bool { options.contains("--json") }
+
+  /// Whether it is a service whose log is JSON: it says nothing else.
+  var wantsJSONLog: Bool {
+    guard let command = words.first, ["coordinator", "worker"].contains(command) else {
+      return false
+    }
+    var format = environment("ATTNMESH_LOG_FORMAT")
+    for (index, word) in options.enumerated() {
+      if word == "--log-format", index + 1 < options.count { format = options[index + 1] }
+      if word.hasPrefix("--log-format=") { format = String(word.dropFirst(13)) }
+    }
+    return format == "json"
+  }
+
+  /// The same with every negative number joined to the option before it, as --scale=-1: the parser takes
+  /// what begins with a dash for another option, and no option here begins with a digit.
+  var withJoinedNumbers: [String] {
+    var joined: [String] = []
+    for (index, word) in words.enumerated() {
+      let isOption =
+        options.indices.contains(index)
+        && joined.last.map { $0.hasPrefix("--") && $0.count > 2 } == true
+        && joined.last?.contains("=") == false
+      if isOption, isNegativeNumber(word) {
+        joined.append("\(joined.removeLast())=\(word)")
+      } else {
+        joined.append(word)
+      }
+    }
+    return joined
+  }
+
+  private func isNegativeNumber(_ word: String) -> Bool {
+    guard word.first == "-", word.count > 1, !word.hasPrefix("--") else { return false }
+    return Double(word) != nil || word.dropFirst().first?.isNumber == true
+  }
+
+  /// The first long option that the command doesn't have, and the one that may have been meant.
+  ///
+  /// - Parameter help: the argument parser's own description of all commands, as JSON.
+  func unknownOption(help: String) -> (option: String, suggestion: String?)? {
+    guard let root = try? CommandHelp(parsing: help) else { return nil }
+    var command = root
+    var names = root.optionNames
+    for word in options {
+      guard let next = command.subcommands?.first(where: { $0.commandName == word }) else {
+        continue
+      }
+      command = next
+      names.formUnion(next.optionNames)
+    }
+    for word in options where word.hasPrefix("--") && word.count > 2 {
+      let name = String(word.dropFirst(2).prefix { $0 != "=" })
+      guard !names.contains(name) else { continue }
+      let nearest = names.map { (distance: distance($0, name), name: $0) }
+        .min { ($0.distance, $0.name) < ($1.distance, $1.name) }
+      let isNear = nearest.map { $0.distance <= max(1, name.count / 3) } == true
+      return ("--\(name)", isNear ? nearest.map { "--\($0.name)" } : nil)
+    }
+    return nil
+  }
+
+  /// Letters to add, take away, change or exchange with the next one (Damerau and Levenshtein).
+  private func distance(_ first: String, _ second: String) -> Int {
+    let (a, b) = (Array(first), Array(second))
+    var before: [Int] = []
+    var last = Array(0...b.count)
+    for row in a.indices {
+      var next = [row + 1]
+      for column in b.indices {
+        let change = last[column] + (a[row] == b[column] ? 0 : 1)
+        var least = min(change, last[column + 1] + 1, next[column] + 1)
+        if row > 0, column > 0, a[row] == b[column - 1], a[row - 1] == b[column] {
+          least = min(least, before[column - 1] + 1)
+        }
+        next.append(least)
+      }
+      (before, last) = (last, next)
+    }
+    return last[b.count]
+  }
+}
