@@ -3860,7 +3860,7 @@ const ProtobufCMessageDescriptor mesh__v1__job_reference__descriptor =
   (ProtobufCMessageInit) mesh__v1__job_reference__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor mesh__v1__submit_request__field_descriptors[4] =
+static const ProtobufCFieldDescriptor mesh__v1__submit_request__field_descriptors[5] =
 {
   {
     "spec",
@@ -3910,17 +3910,31 @@ static const ProtobufCFieldDescriptor mesh__v1__submit_request__field_descriptor
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "is_dry_run",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__SubmitRequest, is_dry_run),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned mesh__v1__submit_request__field_indices_by_name[] = {
   1,   /* field[1] = deadline_seconds */
+  4,   /* field[4] = is_dry_run */
   2,   /* field[2] = is_unprotected */
   3,   /* field[3] = name */
   0,   /* field[0] = spec */
 };
-static const ProtobufCIntRange mesh__v1__submit_request__number_ranges[1 + 1] =
+static const ProtobufCIntRange mesh__v1__submit_request__number_ranges[2 + 1] =
 {
   { 1, 0 },
-  { 0, 4 }
+  { 8, 4 },
+  { 0, 5 }
 };
 const ProtobufCMessageDescriptor mesh__v1__submit_request__descriptor =
 {
@@ -3930,10 +3944,10 @@ const ProtobufCMessageDescriptor mesh__v1__submit_request__descriptor =
   "Mesh__V1__SubmitRequest",
   "mesh.v1",
   sizeof(Mesh__V1__SubmitRequest),
-  4,
+  5,
   mesh__v1__submit_request__field_descriptors,
   mesh__v1__submit_request__field_indices_by_name,
-  1,  mesh__v1__submit_request__number_ranges,
+  2,  mesh__v1__submit_request__number_ranges,
   (ProtobufCMessageInit) mesh__v1__submit_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };

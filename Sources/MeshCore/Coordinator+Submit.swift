@@ -17,6 +17,12 @@ extension Coordinator {
     if let failure = refusal(of: fit) {
       return reply(.failure(failure), to: ticket, into: &effects)
     }
+    if request.isDryRun {
+      let answer = SubmitReply(
+        job: JobID(high: 0, low: 0), storeEndpoint: configuration.storeEndpoint,
+        workerBytes: estimate.workerBytes, diskBytes: estimate.diskBytes)
+      return reply(.success(.submitted(answer)), to: ticket, into: &effects)
+    }
     let job = JobID(high: random.next(), low: random.next())
     var record = JobRecord(
       id: job, number: nextNumber, client: client, request: ticket.request, submit: request,

@@ -177,14 +177,18 @@ package struct SubmitRequest: Hashable, Sendable {
   package var isProtected: Bool
   /// What people call it: printable, at most `Limits.nameBytesMaximum` bytes; empty for none.
   package var name: String
+  /// Whether only the answer is wanted: no job comes of it, and no room is made.
+  package var isDryRun: Bool
 
   package init(
-    spec: AttentionJob, deadlineSeconds: Double, isProtected: Bool = true, name: String = ""
+    spec: AttentionJob, deadlineSeconds: Double, isProtected: Bool = true, name: String = "",
+    isDryRun: Bool = false
   ) {
     self.spec = spec
     self.deadlineSeconds = deadlineSeconds
     self.isProtected = isProtected
     self.name = name
+    self.isDryRun = isDryRun
   }
 }
 
@@ -198,6 +202,7 @@ package func problem(withJobName name: String) -> String? {
 
 /// The job was admitted: where to send its tensors, and what it will take.
 package struct SubmitReply: Hashable, Sendable {
+  /// None, all zeros, of a dry run.
   package var job: JobID
   package var storeEndpoint: String
   /// Bytes one worker needs at most, by the present number of workers.

@@ -150,6 +150,14 @@ package struct JobInputs: Sendable {
   /// Shape of the log-sum-exp: the query's without its last dimension.
   package var logSumExpShape: [Int] { shape.dropLast() }
 
+  /// What was found of a tensor in its file.
+  package func found(
+    _ tensor: InputTensor
+  ) -> (location: String, element: ElementType, shape: [Int], byteCount: Int) {
+    guard let file = files[tensor] else { preconditionFailure("no file for \(tensor)") }
+    return ("\(file.location)", file.element, file.shape, file.byteCount)
+  }
+
   package func byteCount(_ tensor: InputTensor) -> Int {
     tensor == .query ? spec.queryBytes : spec.keyBytes
   }

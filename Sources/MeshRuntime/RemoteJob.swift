@@ -49,6 +49,18 @@ package struct RemoteJob {
     }
   }
 
+  /// What the coordinator would answer to a submit, which it doesn't note.
+  package static func admission(
+    of inputs: JobInputs, isProtected: Bool, client: MeshClient
+  ) throws(MeshError) -> SubmitReply {
+    let request = SubmitRequest(
+      spec: inputs.spec, deadlineSeconds: 0, isProtected: isProtected, isDryRun: true)
+    guard case .submitted(let reply) = try client.call(.submit(request)).orThrow() else {
+      throw Self.strange
+    }
+    return reply
+  }
+
   /// Why a job won't have a result; nil when it may.
   private static func failure(_ status: JobStatus) -> MeshError? {
     let job = status.summary

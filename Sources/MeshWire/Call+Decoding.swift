@@ -55,7 +55,8 @@ extension CallRequest {
           spec: try AttentionJob(required: submit.spec),
           deadlineSeconds: try seconds(
             submit.deadline_seconds, "deadline", maximum: WireCaps.secondsMaximum),
-          isProtected: submit.is_unprotected == 0, name: try name(submit.name, "name")))
+          isProtected: submit.is_unprotected == 0, name: try name(submit.name, "name"),
+          isDryRun: submit.is_dry_run != 0))
     case .start, .status, .cancel, .result, .discard, .remove:
       guard arguments == MESH__V1__CALL__ARGUMENTS_JOB else { throw .missingField("job") }
       let job = try JobID(required: try required(message.job, "job").job)

@@ -29,6 +29,7 @@ extension Arena {
       submit.pointee.deadline_seconds = request.deadlineSeconds
       submit.pointee.is_unprotected = request.isProtected ? 0 : 1
       submit.pointee.name = name(request.name)
+      submit.pointee.is_dry_run = request.isDryRun ? 1 : 0
       message.pointee.arguments_case = MESH__V1__CALL__ARGUMENTS_SUBMIT
       message.pointee.submit = submit
     case .start(let job), .status(let job), .cancel(let job), .result(let job), .discard(let job),

@@ -45,6 +45,11 @@ struct Attend: ParsableCommand {
     help: "Write a report to this file, as JSON; - is standard output, instead of the summary.")
   var report: String?
 
+  @OptionGroup var dryRun: DryRunOptions
+
+  @Flag(help: "Print JSON: the report, or what --dry-run finds.")
+  var json = false
+
   @Flag(help: "No progress and no summary; errors still show.")
   var quiet = false
 
@@ -64,16 +69,14 @@ struct Attend: ParsableCommand {
     let isProtected = try protection.isOn()
     _ = try checkedDeadline(deadline)
     _ = try name.checked()
-    let patience = try patience.duration()
+    _ = try patience.duration()
+    if dryRun.isWanted { return try tryOut(isProtected: isProtected) }
     try result.check(report: self.report, inputs: job.files + keys.files)
     let inputs = try job.inputs()
     let report: JobReport
     if let workers {
       report = try runLocally(inputs, workers: workers, isProtected: isProtected)
-    } else if !local, let coordinator = coordinator ?? MeshOptions.environmentEndpoint {
-      let client = try MeshClient(
-        endpoint: coordinator, name: MeshOptions.clientName,
-        credentials: try keys.credentials(for: coordinator), patience: patience)
+    } else if let client = try remoteClient() {
       try job.checkFinite(inputs)
       report = try run(
         inputs, client: client, isRemote: true, isProtected: isProtected, Interruption())
@@ -81,7 +84,60 @@ struct Attend: ParsableCommand {
       report = try runInProcess(inputs)
     }
     if let path = self.report { try report.write(to: path) }
-    if !quiet, self.report != JobReport.standardOutput { print(report.summary) }
+    let isReportPrinted = self.report == JobReport.standardOutput
+    if json, !isReportPrinted {
+      print(try report.json())
+    } else if !quiet, !isReportPrinted {
+      print(report.summary)
+    }
+  }
+
+  /// Finds out what the job would take, and what stands in its way.
+  private func tryOut(isProtected: Bool) throws {
+    var findings = DryRun()
+    _ = try findings.attempt {
+      try result.check(report: report, inputs: job.files + keys.files)
+    }
+    if let inputs = try findings.attempt({ try job.inputs() }) {
+      findings.add(inputs)
+      try findings.add(result, inputs)
+      if let workers {
+        guard (1...Limits.workersMaximum).contains(workers) else { throw workersProblem(workers) }
+        let threads = threadsPerWorker(workers)
+        findings.add(
+          LocalMeshAdmission(
+            inputs.spec, workers: workers, spares: spares, threadsPerWorker: threads,
+            isProtected: isProtected), threadsPerWorker: threads)
+      } else if let client = try remoteClient() {
+        try findings.add(inputs, to: client, isProtected: isProtected)
+      } else {
+        let threads = threads ?? ProcessLimits.processors
+        findings.add(InProcessAdmission(inputs.spec, threads: threads), threads: threads)
+      }
+      // Room on the disk is made, and given back.
+      _ = try findings.attempt { _ = try resultFiles(inputs) }
+      _ = try findings.attempt { try job.checkFinite(inputs) }
+      try findings.predict(inputs.spec)
+    }
+    try findings.finish(json: json)
+  }
+
+  /// The mesh that is asked for by flag or environment; nil where this machine computes.
+  private func remoteClient() throws(MeshError) -> MeshClient? {
+    guard !local, let coordinator = coordinator ?? MeshOptions.environmentEndpoint else {
+      return nil
+    }
+    return try MeshClient(
+      endpoint: coordinator, name: MeshOptions.clientName,
+      credentials: try keys.credentials(for: coordinator), patience: try patience.duration())
+  }
+
+  private func threadsPerWorker(_ workers: Int) -> Int {
+    threads ?? max(1, ProcessLimits.processors / workers)
+  }
+
+  private func workersProblem(_ workers: Int) -> MeshError {
+    MeshError(.badInput, "--workers \(workers): it must be 1 to \(Limits.workersMaximum)")
   }
 
   private func runInProcess(_ inputs: JobInputs) throws -> JobReport {
@@ -117,13 +173,10 @@ struct Attend: ParsableCommand {
   private func runLocally(
     _ inputs: JobInputs, workers: Int, isProtected: Bool
   ) throws -> JobReport {
-    guard (1...Limits.workersMaximum).contains(workers) else {
-      throw MeshError(
-        .badInput, "--workers \(workers): it must be 1 to \(Limits.workersMaximum)")
-    }
+    guard (1...Limits.workersMaximum).contains(workers) else { throw workersProblem(workers) }
     _ = try KernelLevel.chosen()
     let interruption = Interruption()
-    let threads = threads ?? max(1, ProcessLimits.processors / workers)
+    let threads = threadsPerWorker(workers)
     let admission = LocalMeshAdmission(
       inputs.spec, workers: workers, spares: spares, threadsPerWorker: threads,
       isProtected: isProtected)

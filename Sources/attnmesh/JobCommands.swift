@@ -19,6 +19,7 @@ struct Submit: ParsableCommand {
   @OptionGroup(title: "Mesh") var mesh: MeshOptions
 
   @OptionGroup var protection: ProtectionOptions
+  @OptionGroup var dryRun: DryRunOptions
 
   @Option(help: "Seconds after which the job fails, whatever its state.")
   var deadline: Double?
@@ -31,6 +32,7 @@ struct Submit: ParsableCommand {
 
   func run() throws {
     let name = try name.checked()
+    if dryRun.isWanted { return try tryOut() }
     let inputs = try job.inputs()
     try job.checkFinite(inputs)
     let interruption = Interruption()
@@ -49,6 +51,18 @@ struct Submit: ParsableCommand {
     } else {
       print(remote.id)
     }
+  }
+
+  /// Finds out what the job would take, and what stands in its way.
+  private func tryOut() throws {
+    var findings = DryRun()
+    if let inputs = try findings.attempt({ try job.inputs() }) {
+      findings.add(inputs)
+      try findings.add(inputs, to: try mesh.client(), isProtected: try protection.isOn())
+      _ = try findings.attempt { try job.checkFinite(inputs) }
+      try findings.predict(inputs.spec)
+    }
+    try findings.finish(json: json)
   }
 
   private struct SubmittedView: Encodable {

@@ -99,6 +99,14 @@ struct NameOption: ParsableArguments {
   }
 }
 
+/// Whether a job is only tried out.
+struct DryRunOptions: ParsableArguments {
+  @Flag(
+    name: .customLong("dry-run"),
+    help: "Say what the job would take, and what stands in its way: exit code 0, or 2 if anything.")
+  var isWanted = false
+}
+
 /// Whether a job survives the loss of a worker.
 struct ProtectionOptions: ParsableArguments {
   @Option(help: "Copy and checkpoint state, so that a lost worker doesn't end the job: on or off.")

@@ -105,6 +105,27 @@ import Testing
     #expect(message.contains("quota of \(MeshCore.bytes(2 * bytes - 1))"), "\(message)")
   }
 
+  @Test("a dry run is answered as a submit would be, and nothing comes of it")
+  func dryRun() throws {
+    let spec = sampleJob(queries: 600)
+    let mesh = CoordinatorHarness(quota: spec.inputBytes + spec.outputBytes + spec.logSumExpBytes)
+    mesh.join(1)
+    let request = SubmitRequest(spec: spec, deadlineSeconds: 0, isDryRun: true)
+    let dry = try #require(mesh.call(.submit(request))?.submitted)
+    #expect(mesh.effects.allSatisfy { if case .reply = $0 { true } else { false } })
+    guard case .success(.jobs(let jobs)) = mesh.call(.list) else {
+      Issue.record("no list")
+      return
+    }
+    #expect(jobs.isEmpty)
+    let id = try #require(mesh.submit(spec))
+    #expect(dry.job != id)
+    #expect(dry.workerBytes > 0)
+    #expect(dry.diskBytes == spec.inputBytes + spec.outputBytes + spec.logSumExpBytes)
+    // Now the quota is taken.
+    #expect(mesh.call(.submit(request))?.code == .resourceExhausted)
+  }
+
   @Test("a job beyond everybody's memory is refused with the numbers, and why each can't take part")
   func memory() {
     let mesh = CoordinatorHarness()

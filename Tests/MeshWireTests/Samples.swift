@@ -98,12 +98,12 @@ enum Samples {
   static var requests: [CallRequest] {
     specs.map { .submit(SubmitRequest(spec: $0, deadlineSeconds: 1e9)) } + [
       .submit(SubmitRequest(spec: spec, deadlineSeconds: 0, isProtected: false)), .start(job),
+      .submit(SubmitRequest(spec: spec, deadlineSeconds: 0, isDryRun: true)),
       .status(jobs[0]), .list(), .remove(job),
       .list(
         ListRequest(
           before: 1 << 60, limit: 1, states: JobState.allCases,
           prefix: String(repeating: "aF", count: 16))),
-
       .cancel(jobs[1]), .result(job), .discard(job), .workers,
       .drain("worker-ä"), .drain(""), .mesh,
       .cordon("worker-ä", isLifted: false), .cordon("", isLifted: true),

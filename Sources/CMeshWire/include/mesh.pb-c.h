@@ -694,10 +694,14 @@ struct  Mesh__V1__SubmitRequest
    * What people call it, a name; empty for none.
    */
   char *name;
+  /*
+   * Only the answer is wanted: no job comes of it, and its id is zero.
+   */
+  protobuf_c_boolean is_dry_run;
 };
 #define MESH__V1__SUBMIT_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&mesh__v1__submit_request__descriptor) \
-    , NULL, 0, 0, (char *)protobuf_c_empty_string }
+    , NULL, 0, 0, (char *)protobuf_c_empty_string, 0 }
 
 
 struct  Mesh__V1__SubmitReply

@@ -1,0 +1,204 @@
+internal import AttentionKernels
+internal import ElementTypes
+internal import MeshCore
+internal import MeshRuntime
+internal import MeshView
+
+/// What `--dry-run` finds out of a job: what was found, what it would take, and every reason for which
+/// it would be refused. Nothing is computed, sent or left behind.
+struct DryRun: Encodable {
+  /// One tensor that is read or would be written.
+  struct Tensor: Encodable {
+    var name: String
+    var location: String
+    var element: String
+    var shape: [Int]
+    var bytes: Int
+  }
+
+  /// What one kind of process needs, and what it may have.
+  struct Memory: Encodable {
+    var process: String
+    var count: Int
+    var bytes: Int
+  }
+
+  private(set) var tensors: [Tensor] = []
+  private(set) var mask: String?
+  private(set) var scale: Float?
+  private(set) var flops: Double?
+  private(set) var place: String?
+  private(set) var workers: Int?
+  private(set) var threads: Int?
+  private(set) var vranks: Int?
+  private(set) var portions: Int?
+  private(set) var memory: [Memory] = []
+  private(set) var availableBytes: Int?
+  private(set) var availableBy: String?
+  private(set) var storeBytes: Int?
+  private(set) var gflopsPerSecond: Double?
+  private(set) var predictedSeconds: Double?
+  private(set) var refusals: [String] = []
+
+  /// Does a part of it, and notes why it would be refused.
+  mutating func attempt<Value>(_ body: () throws -> Value) throws -> Value? {
+    do {
+      return try body()
+    } catch let error as MeshError where error.kind == .badInput {
+      refuse(error.message)
+      return nil
+    }
+  }
+
+  private mutating func refuse(_ reason: String?) {
+    if let reason, !refusals.contains(reason) { refusals.append(reason) }
+  }
+
+  /// The tensors, and what is to be computed of them.
+  mutating func add(_ inputs: JobInputs) {
+    tensors = InputTensor.allCases.map { tensor in
+      let file = inputs.found(tensor)
+      return Tensor(
+        name: "\(tensor)", location: file.location, element: file.element.name, shape: file.shape,
+        bytes: file.byteCount)
+    }
+    mask = inputs.spec.mask.name
+    scale = inputs.spec.scale
+    flops = inputs.spec.flops
+  }
+
+  /// The files that would be written.
+  mutating func add(_ result: OutputOptions, _ inputs: JobInputs) throws {
+    guard let element = try attempt({ try result.element() }) else { return }
+    let spec = inputs.spec
+    tensors.append(
+      Tensor(
+        name: "output", location: result.output, element: element.name, shape: inputs.shape,
+        bytes: spec.outputBytes / 4 * element.byteCount))
+    guard let lse = result.lse else { return }
+    tensors.append(
+      Tensor(
+        name: "lse", location: lse, element: "float32", shape: inputs.logSumExpShape,
+        bytes: spec.logSumExpBytes))
+  }
+
+  mutating func add(_ admission: InProcessAdmission, threads: Int) {
+    place = "this process"
+    self.threads = threads
+    portions = admission.portions.count
+    memory = [Memory(process: "this process", count: 1, bytes: admission.bytes)]
+    available(admission.room)
+    refuse(admission.problem)
+  }
+
+  mutating func add(_ admission: LocalMeshAdmission, threadsPerWorker: Int) {
+    place = "a coordinator and workers on this machine"
+    workers = admission.workers
+    threads = admission.workers * threadsPerWorker
+    vranks = admission.plan.vrankCount
+    memory = [
+      Memory(
+        process: "worker", count: admission.workers + admission.spares,
+        bytes: admission.workerBytes),
+      Memory(process: "coordinator", count: 1, bytes: admission.coordinatorBytes),
+    ]
+    if admission.fileBytes > 0 {
+      memory.append(Memory(process: "file store", count: 1, bytes: admission.fileBytes))
+    }
+    available(admission.room)
+    refuse(admission.problem)
+  }
+
+  /// Asks a mesh, which notes nothing.
+  mutating func add(
+    _ inputs: JobInputs, to client: MeshClient, isProtected: Bool
+  ) throws {
+    place = "the mesh of \(client.endpoint)"
+    let admission = try attempt {
+      try RemoteJob.admission(of: inputs, isProtected: isProtected, client: client)
+    }
+    guard case .workers(let all) = try client.call(.workers).orThrow() else { return }
+    let used = all.filter { $0.standing == .active }
+    workers = used.count
+    threads = used.reduce(0) { $0 + $1.threads }
+    let spec = inputs.spec
+    let wanted = spec.vranks > 0 ? spec.vranks : Plan.defaultVrankCount(workers: used.count)
+    vranks = Plan(job: spec, vrankCount: wanted).vrankCount
+    guard let admission = admission ?? nil else { return }
+    memory = [
+      Memory(process: "worker", count: min(used.count, vranks ?? 0), bytes: admission.workerBytes)
+    ]
+    storeBytes = admission.diskBytes
+  }
+
+  private mutating func available(_ room: MemoryRoom) {
+    availableBytes = room.bytes
+    availableBy = room.limit
+  }
+
+  /// Folds for a moment, and takes all threads for as fast as those here.
+  mutating func predict(_ job: AttentionJob) throws {
+    guard let threads, threads > 0 else { return }
+    let measured = min(threads, ProcessLimits.processors)
+    let rate = try KernelRate.measure(
+      job, kernel: AttentionKernel(level: try KernelLevel.chosen()), threads: measured)
+    // Threads of this machine share its processors; others bring their own.
+    let share = storeBytes == nil && place?.hasPrefix("the mesh") != true ? measured : threads
+    let flopsPerSecond = rate.flopsPerSecond / Double(measured) * Double(share)
+    gflopsPerSecond = flopsPerSecond / 1e9
+    predictedSeconds = job.flops / flopsPerSecond
+  }
+
+  /// Prints all of it.
+  ///
+  /// - Throws: bad input, where something would be refused.
+  func finish(json: Bool) throws {
+    if json {
+      printJSON(self)
+    } else {
+      for (name, text) in lines { print("\(cell(name, 8)) \(text)") }
+    }
+    guard let last = refusals.last else {
+      if !json { print("nothing stands in its way") }
+      return
+    }
+    for refusal in refusals.dropLast() { Attnmesh.complain(refusal) }
+    throw MeshError(.badInput, last)
+  }
+
+  private var lines: [(String, String)] {
+    var lines = tensors.map {
+      ($0.name, "\($0.location): \($0.shape) \($0.element), \(bytes($0.bytes))")
+    }
+    if let mask, let scale, let flops {
+      lines.append(("job", "\(mask), scale \(scale), \(decimals(flops / 1e9, 3)) GFLOP"))
+    }
+    if let place {
+      let workers = workers.map { ", \(counted($0, "worker"))" } ?? ""
+      lines.append(
+        ("where", place + workers + (threads.map { ", \(counted($0, "thread"))" } ?? "")))
+    }
+    if let portions { lines.append(("ranks", "1, in \(counted(portions, "portion"))")) }
+    if let vranks { lines.append(("ranks", counted(vranks, "virtual rank"))) }
+    if !memory.isEmpty {
+      let needs = memory.map {
+        "\(bytes($0.bytes)) for "
+          + ($0.count == 1 ? $0.process : "each of \(counted($0.count, $0.process))")
+      }
+      let room = availableBytes.map { "; there are \(bytes($0))" } ?? ""
+      let limit = availableBy.map { " (\($0))" } ?? ""
+      lines.append(("memory", "up to " + needs.joined(separator: ", ") + room + limit))
+    }
+    if let storeBytes { lines.append(("store", "\(bytes(storeBytes)) at the coordinator")) }
+    if let predictedSeconds, let gflopsPerSecond {
+      lines.append(
+        (
+          "time",
+          "about \(age(predictedSeconds)) at \(decimals(gflopsPerSecond, 1)) GFLOP/s, as fast as"
+            + " threads fold here, measured for \(KernelRate.seconds) s; reading and sending come on"
+            + " top"
+        ))
+    }
+    return lines
+  }
+}

@@ -1,0 +1,96 @@
+import Glibc
+import Testing
+
+extension Integration {
+  /// `--dry-run` says what a job would take and what stands in its way, and does nothing.
+  @Suite struct DryRuns {
+    private func inputs(_ scratch: Scratch) throws -> [String] {
+      try JobTensors.fixture(heads: 6, keyHeads: 3, tokens: 901).write(to: scratch)
+        + ["--mask", "causal"]
+    }
+
+    private func expectNothingDone(_ scratch: Scratch) {
+      #expect(!scratch.exists("o.npy"))
+      #expect(scratch.names(in: scratch.temporary) == [])
+    }
+
+    @Test(arguments: [nil, 3])
+    func onThisMachine(workers: Int?) throws {
+      try withScratch { scratch in
+        let mesh = workers.map { ["--workers", "\($0)"] } ?? []
+        let job = try ["attend", "--dry-run", "--output", "o.npy"] + inputs(scratch) + mesh
+        let run = try scratch.run(job)
+        #expect(try run.wait() == .code(0), "\(run.errors)")
+        for text in ["key.npy: [3, 901, 64] float16", "output   o.npy: [6, 901, 64] float32"] {
+          #expect(run.output.contains(text), "\(run.output)")
+        }
+        for name in ["job ", "memory ", "ranks ", "time "] {
+          #expect(run.output.contains("\n\(name)"), "\(run.output)")
+        }
+        let found = try jsonObject(scratch.run(job + ["--json"]).output)
+        #expect(found["refusals"] as? [String] == [])
+        #expect(found["flops"] as? Double == 4.0 * 901 * 451 * 64 * 6)
+        #expect(found["vranks"] as? Int == workers.map { 3 * $0 })
+        #expect(try #require(found["gflops_per_second"] as? Double) > 0)
+        #expect(try #require(found["predicted_seconds"] as? Double) > 0)
+        let memory = try #require(found["memory"] as? [[String: Any]])
+        let available = try #require(found["available_bytes"] as? Int)
+        let needed = memory.map { ($0["bytes"] as? Int ?? 0) * ($0["count"] as? Int ?? 0) }
+        #expect((1...available).contains(needed.reduce(0, +)))
+        expectNothingDone(scratch)
+      }
+    }
+
+    /// All of them at once, each as the run itself would say it.
+    @Test func everyRefusal() throws {
+      try withScratch { scratch in
+        var tensors = try JobTensors.fixture(heads: 6, keyHeads: 3, tokens: 901)
+        tensors.key.set(.nan, head: 1, token: 7, column: 3)
+        let job =
+          try ["attend", "--dry-run", "--output", "key.npy", "--reject-nonfinite"]
+          + tensors.write(to: scratch)
+        let run = try scratch.run(job, limits: "-d 30000")
+        #expect(try run.wait() == .code(2))
+        let lines = run.errorLines
+        #expect(lines.count == 3, "\(lines)")
+        for text in ["is the file of --key", "by ulimit -d", "head 1, token 7"] {
+          #expect(lines.contains { $0.hasPrefix("attnmesh: ") && $0.contains(text) }, "\(lines)")
+        }
+        let found = try jsonObject(scratch.run(job + ["--json"], limits: "-d 30000").output)
+        #expect((found["refusals"] as? [String])?.count == 3)
+        expectNothingDone(scratch)
+      }
+    }
+
+    @Test func tensorsThatCannotBeRead() throws {
+      try withScratch { scratch in
+        let job = try ["attend", "--dry-run", "--output", "o.npy"] + inputs(scratch)
+        expectRefusal(
+          try scratch.run(job + ["--key", "missing.npy"]), code: 2, "missing.npy: ", "No such file")
+        expectNothingDone(scratch)
+      }
+    }
+
+    /// The coordinator itself decides, and has no job of it.
+    @Test func onAMesh() throws {
+      try withScratch { scratch in
+        let mesh = try Mesh(scratch, workers: 2, coordinatorFlags: ["--quota", "3M"])
+        let flags = try inputs(scratch)
+        for command in [["attend", "--output", "o.npy"], ["submit"]] {
+          let run = try mesh.run(command + ["--dry-run", "--json"] + flags)
+          #expect(try run.wait() == .code(0), "\(run.errors)")
+          let found = try jsonObject(run.output)
+          #expect(found["workers"] as? Int == 2)
+          #expect(found["vranks"] as? Int == 6)
+          #expect(try #require(found["store_bytes"] as? Int) > 2 << 20)
+        }
+        #expect(try mesh.output(["jobs", "--json"]).contains("job\"") == false)
+        #expect(mesh.observed("job-submitted").isEmpty)
+        _ = try mesh.result(mesh.submit(flags))
+        expectRefusal(
+          try mesh.run(["submit", "--dry-run"] + flags), code: 2, "of a quota of 3.00 MiB")
+        expectNothingDone(scratch)
+      }
+    }
+  }
+}
