@@ -20,7 +20,7 @@ extension Coordinator {
     if request.isDryRun {
       let answer = SubmitReply(
         job: JobID(high: 0, low: 0), storeEndpoint: configuration.storeEndpoint,
-        workerBytes: estimate.workerBytes, diskBytes: estimate.diskBytes)
+        workerBytes: fit.estimate.workerBytes, diskBytes: fit.estimate.diskBytes)
       return reply(.success(.submitted(answer)), to: ticket, into: &effects)
     }
     let job = JobID(high: random.next(), low: random.next())

@@ -124,7 +124,7 @@ struct DryRun: Encodable {
     let spec = inputs.spec
     let wanted = spec.vranks > 0 ? spec.vranks : Plan.defaultVrankCount(workers: used.count)
     vranks = Plan(job: spec, vrankCount: wanted).vrankCount
-    guard let admission = admission ?? nil else { return }
+    guard let admission else { return }
     memory = [
       Memory(process: "worker", count: min(used.count, vranks ?? 0), bytes: admission.workerBytes)
     ]

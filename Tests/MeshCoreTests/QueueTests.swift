@@ -113,11 +113,11 @@ import Testing
     let request = SubmitRequest(spec: spec, deadlineSeconds: 0, isDryRun: true)
     let dry = try #require(mesh.call(.submit(request))?.submitted)
     #expect(mesh.effects.allSatisfy { if case .reply = $0 { true } else { false } })
-    guard case .success(.jobs(let jobs)) = mesh.call(.list) else {
+    guard case .success(.jobs(let page)) = mesh.call(.list()) else {
       Issue.record("no list")
       return
     }
-    #expect(jobs.isEmpty)
+    #expect(page.jobs.isEmpty)
     let id = try #require(mesh.submit(spec))
     #expect(dry.job != id)
     #expect(dry.workerBytes > 0)
