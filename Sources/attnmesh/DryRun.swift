@@ -136,15 +136,16 @@ struct DryRun: Encodable {
     availableBy = room.limit
   }
 
-  /// Folds for a moment, and takes all threads for as fast as those here.
+  /// Folds for a moment, and takes all threads for as fast as those here. A job that is refused isn't
+  /// worth it, and may have been for want of memory.
   mutating func predict(_ job: AttentionJob) throws {
-    guard let threads, threads > 0 else { return }
+    guard let threads, threads > 0, refusals.isEmpty else { return }
     let measured = min(threads, ProcessLimits.processors)
     let rate = try KernelRate.measure(
       job, kernel: AttentionKernel(level: try KernelLevel.chosen()), threads: measured)
     // Threads of this machine share its processors; others bring their own.
-    let share = storeBytes == nil && place?.hasPrefix("the mesh") != true ? measured : threads
-    let flopsPerSecond = rate.flopsPerSecond / Double(measured) * Double(share)
+    let together = storeBytes == nil ? measured : threads
+    let flopsPerSecond = rate.flopsPerSecond / Double(measured) * Double(together)
     gflopsPerSecond = flopsPerSecond / 1e9
     predictedSeconds = job.flops / flopsPerSecond
   }
