@@ -40,6 +40,6 @@ for ((job = 1; job <= jobs; job++)); do
   cmp "$directory/first.npy" "$directory/o.npy"
   ((job % 50)) || echo "$job jobs"
 done
-if grep -h "refuse" "$directory"/w? "$directory/coordinator"; then exit 1; fi
+if grep -hE "worker-refused|refuses this worker" "$directory"/w? "$directory/coordinator"; then exit 1; fi
 for name in w1 w2 w3; do kill -0 "${process[$name]}"; done
 echo "$jobs jobs with a kill each: equal bytes, nobody refused"

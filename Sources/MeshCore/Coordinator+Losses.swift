@@ -4,6 +4,8 @@ extension Coordinator {
   enum Loss {
     /// Its connection broke. Its process has ended, or will be back.
     case disconnected
+    /// The same, and nobody listens at its address any more.
+    case refused
     /// It says nothing any more.
     case silent
     /// Its process has ended, says who watches it.
@@ -18,10 +20,16 @@ extension Coordinator {
     case left
 
     /// Whether the job may have done it: the process ended or hung, or may turn out to have.
-    var isStrike: Bool { self == .disconnected || self == .ended || self == .hung }
+    var isStrike: Bool { isInDoubt || self == .ended || self == .hung }
+
+    /// Whether only its connection is known to have ended.
+    var isInDoubt: Bool { self == .disconnected || self == .refused }
 
     /// Whether the process may live, and be heard again.
-    var mayReturn: Bool { self == .disconnected || self == .silent }
+    var mayReturn: Bool { isInDoubt || self == .silent }
+
+    /// Whether it is worth waiting for it where nobody else can go on.
+    var isLikelyToReturn: Bool { self == .disconnected || self == .silent }
   }
 
   mutating func lose(
@@ -74,7 +82,7 @@ extension Coordinator {
     let ranks = run.openRanks(of: worker)
     if let first = ranks.first, !run.table.isProtected {
       // Nobody else can go on with them; it may fold on all the while.
-      if loss.mayReturn {
+      if loss.isLikelyToReturn {
         return leaveRanks(of: departure, for: run.rejoinTimeout, index, at: now)
       }
       let rank = run.ranks[first.index]
@@ -91,7 +99,7 @@ extension Coordinator {
     }
     // With nobody left its ranks are best left as they are: when the network is back, so is everybody,
     // with all that was folded.
-    if loss.mayReturn, !ranks.isEmpty, members.isEmpty {
+    if loss.isLikelyToReturn, !ranks.isEmpty, members.isEmpty {
       return leaveRanks(of: departure, for: Limits.heartbeatTimeout, index, at: now)
     }
     rehost(index, lost: departure, at: now, into: &effects)

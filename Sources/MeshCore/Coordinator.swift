@@ -17,8 +17,9 @@ package struct Coordinator: Sendable {
   package enum Event: Sendable {
     case call(CallHeader, CallRequest, Ticket)
     case message(WorkerMessage, from: WorkerID)
-    /// The connection to a worker broke. That is no proof that its process ended.
-    case workerGone(WorkerID, reason: String)
+    /// The connection to a worker broke. That is no proof that its process ended, but likely where
+    /// nobody listens at its address any more.
+    case workerGone(WorkerID, reason: String, isRefused: Bool = false)
     /// A worker isn't admitted any more.
     case workerExpelled(WorkerID, reason: String)
     /// The process of the worker of this name ended, says who watches it.
@@ -156,8 +157,8 @@ package struct Coordinator: Sendable {
       receive(request, header: header, ticket: ticket, at: now, into: &effects)
     case .message(let message, let worker):
       receive(message, from: worker, at: now, into: &effects)
-    case .workerGone(let worker, let reason):
-      lose(worker, .disconnected, reason: reason, at: now, into: &effects)
+    case .workerGone(let worker, let reason, let isRefused):
+      lose(worker, isRefused ? .refused : .disconnected, reason: reason, at: now, into: &effects)
     case .workerExpelled(let worker, let reason):
       lose(worker, .expelled, reason: reason, at: now, into: &effects)
     case .processEnded(let name, let reason):

@@ -140,8 +140,9 @@ final class CoordinatorLoop {
       $0.value.doubtedSince != nil || $0.value.watch?.isBroken() == true
     }
     for worker in doubtful.keys.sorted() where isGone(worker) {
+      let isRefused = workers[worker]?.watch?.look() == .refused
       forget(worker)
-      perform(.workerGone(worker, reason: "its connection broke"))
+      perform(.workerGone(worker, reason: "its connection broke", isRefused: isRefused))
     }
   }
 

@@ -39,7 +39,7 @@ struct CoordinatorNoise {
       switch chance.below(4) {
       case 0: return .workerExpelled(anyWorker(), reason: "noise")
       case 1: return .processEnded(name: "worker-\(chance.below(9))", reason: "noise")
-      default: return .workerGone(anyWorker(), reason: "noise")
+      default: return .workerGone(anyWorker(), reason: "noise", isRefused: chance.below(2) == 0)
       }
     case 4, 5: return .store(anyStoreEvent())
     case 6, 7: return anyCall()

@@ -120,7 +120,7 @@ extension Coordinator.Event {
           "\($0.vrank)@\($0.epoch) \($0.next)/\($0.needed) copied \($0.copied) durable \($0.durable)"
         }.joined(separator: "; ")
     case .message(let message, let worker): "\(message) of \(worker.incarnation)"
-    case .workerGone(let worker, let reason): "worker \(worker.incarnation) gone: \(reason)"
+    case .workerGone(let worker, let reason, _): "worker \(worker.incarnation) gone: \(reason)"
     case .workerExpelled(let worker, let reason): "worker \(worker.incarnation) expelled: \(reason)"
     case .processEnded(let name, let reason): "process of \(name) ended: \(reason)"
     case .workerReach(let worker, let isReachable):

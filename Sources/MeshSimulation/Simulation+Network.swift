@@ -134,7 +134,10 @@ extension Simulation {
       guard !conditions.isBlocked(client.node, .coordinator) else { return }
       // A worker that opened another connection in the meantime has lost only the old one.
       if client.isAlive, client.control != number { return }
-      tell(coordinator, .workerGone(client.id, reason: "its connection broke"))
+      // Where the process has ended nobody listens any more.
+      tell(
+        coordinator,
+        .workerGone(client.id, reason: "its connection broke", isRefused: !client.isAlive))
     }
   }
 

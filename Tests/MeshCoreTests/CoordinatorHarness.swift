@@ -208,8 +208,10 @@ final class CoordinatorHarness {
   }
 
   /// The connection of a worker breaks.
-  func cut(_ worker: UInt64) {
-    send(.workerGone(WorkerID(incarnation: worker), reason: "its connection broke"))
+  func cut(_ worker: UInt64, isRefused: Bool = false) {
+    send(
+      .workerGone(
+        WorkerID(incarnation: worker), reason: "its connection broke", isRefused: isRefused))
   }
 
   /// Time passes; these workers beat, and follow the job.

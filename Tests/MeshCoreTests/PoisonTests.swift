@@ -184,6 +184,17 @@ import Testing
     #expect(mesh.state(job) == .failed)
   }
 
+  @Test("where nobody listens any more its ranks are free at once, and it may still come back")
+  func refused() throws {
+    let mesh = CoordinatorHarness(isClosed: true)
+    mesh.join(1)
+    let job = try #require(mesh.queue())
+    mesh.cut(1, isRefused: true)
+    #expect(mesh.state(job) == .running && mesh.reason(job) == "waits for workers")
+    mesh.join(1)
+    #expect(mesh.table?.hosts.allSatisfy { $0.peer != nil } == true && mesh.reason(job).isEmpty)
+  }
+
   @Test("somebody new takes at once what was left for want of others")
   func newcomer() throws {
     let (mesh, _, _) = try alone(isClosed: false)

@@ -31,16 +31,14 @@ import Testing
 
   @Test(
     "a worker whose process has ended, or whose connection broke and who doesn't come back, ends it",
-    arguments: [true, false])
-  func broken(isSeen: Bool) throws {
+    arguments: 0..<3)
+  func broken(way: Int) throws {
     let (mesh, job, table) = try running()
-    mesh.cut(2)
-    #expect(mesh.state(job) == .running)
-    if isSeen {
-      mesh.send(.processEnded(name: "worker-2", reason: "its process ended"))
-    } else {
-      mesh.pass(Limits.quietRejoinTimeout + .milliseconds(200))
-    }
+    // Nobody listens at its address any more.
+    mesh.cut(2, isRefused: way == 0)
+    #expect(mesh.state(job) == (way == 0 ? .failed : .running))
+    if way == 1 { mesh.send(.processEnded(name: "worker-2", reason: "its process ended")) }
+    if way == 2 { mesh.pass(Limits.quietRejoinTimeout + .milliseconds(200)) }
     #expect(mesh.state(job) == .failed)
     let rank = table.ranks(of: 2)[0]
     #expect(mesh.reason(job).hasPrefix("virtual rank \(rank) on worker-2"))
