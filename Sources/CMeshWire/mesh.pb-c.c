@@ -9974,7 +9974,7 @@ const ProtobufCEnumDescriptor mesh__v1__result_state__descriptor =
   mesh__v1__result_state__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
-static const ProtobufCEnumValue mesh__v1__protection__enum_values_by_number[6] =
+static const ProtobufCEnumValue mesh__v1__protection__enum_values_by_number[7] =
 {
   { "PROTECTION_UNSPECIFIED", "MESH__V1__PROTECTION__PROTECTION_UNSPECIFIED", 0 },
   { "PROTECTION_OFF", "MESH__V1__PROTECTION__PROTECTION_OFF", 1 },
@@ -9982,16 +9982,18 @@ static const ProtobufCEnumValue mesh__v1__protection__enum_values_by_number[6] =
   { "PROTECTION_PEER_AND_DISK", "MESH__V1__PROTECTION__PROTECTION_PEER_AND_DISK", 3 },
   { "PROTECTION_PEER_ONLY", "MESH__V1__PROTECTION__PROTECTION_PEER_ONLY", 4 },
   { "PROTECTION_DISK_ONLY", "MESH__V1__PROTECTION__PROTECTION_DISK_ONLY", 5 },
+  { "PROTECTION_PEER_DISK_FAILING", "MESH__V1__PROTECTION__PROTECTION_PEER_DISK_FAILING", 6 },
 };
 static const ProtobufCIntRange mesh__v1__protection__value_ranges[] = {
-{0, 0},{0, 6}
+{0, 0},{0, 7}
 };
-static const ProtobufCEnumValueIndex mesh__v1__protection__enum_values_by_name[6] =
+static const ProtobufCEnumValueIndex mesh__v1__protection__enum_values_by_name[7] =
 {
   { "PROTECTION_DISK_ONLY", 5 },
   { "PROTECTION_NONE", 2 },
   { "PROTECTION_OFF", 1 },
   { "PROTECTION_PEER_AND_DISK", 3 },
+  { "PROTECTION_PEER_DISK_FAILING", 6 },
   { "PROTECTION_PEER_ONLY", 4 },
   { "PROTECTION_UNSPECIFIED", 0 },
 };
@@ -10002,9 +10004,9 @@ const ProtobufCEnumDescriptor mesh__v1__protection__descriptor =
   "Protection",
   "Mesh__V1__Protection",
   "mesh.v1",
-  6,
+  7,
   mesh__v1__protection__enum_values_by_number,
-  6,
+  7,
   mesh__v1__protection__enum_values_by_name,
   1,
   mesh__v1__protection__value_ranges,
@@ -10048,7 +10050,7 @@ const ProtobufCEnumDescriptor mesh__v1__worker_standing__descriptor =
   mesh__v1__worker_standing__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
-static const ProtobufCEnumValue mesh__v1__event_kind__enum_values_by_number[41] =
+static const ProtobufCEnumValue mesh__v1__event_kind__enum_values_by_number[44] =
 {
   { "EVENT_KIND_UNSPECIFIED", "MESH__V1__EVENT_KIND__EVENT_KIND_UNSPECIFIED", 0 },
   { "EVENT_KIND_WORKER_JOINED", "MESH__V1__EVENT_KIND__EVENT_KIND_WORKER_JOINED", 1 },
@@ -10091,18 +10093,23 @@ static const ProtobufCEnumValue mesh__v1__event_kind__enum_values_by_number[41] 
   { "EVENT_KIND_CONNECTION_RESET", "MESH__V1__EVENT_KIND__EVENT_KIND_CONNECTION_RESET", 53 },
   { "EVENT_KIND_PEER_UNREACHABLE", "MESH__V1__EVENT_KIND__EVENT_KIND_PEER_UNREACHABLE", 60 },
   { "EVENT_KIND_PEER_REACHED", "MESH__V1__EVENT_KIND__EVENT_KIND_PEER_REACHED", 61 },
+  { "EVENT_KIND_COORDINATOR_SILENT", "MESH__V1__EVENT_KIND__EVENT_KIND_COORDINATOR_SILENT", 70 },
+  { "EVENT_KIND_COORDINATOR_FOUND", "MESH__V1__EVENT_KIND__EVENT_KIND_COORDINATOR_FOUND", 71 },
+  { "EVENT_KIND_STOPPING", "MESH__V1__EVENT_KIND__EVENT_KIND_STOPPING", 72 },
 };
 static const ProtobufCIntRange mesh__v1__event_kind__value_ranges[] = {
-{0, 0},{10, 5},{20, 13},{50, 35},{60, 39},{0, 41}
+{0, 0},{10, 5},{20, 13},{50, 35},{60, 39},{70, 41},{0, 44}
 };
-static const ProtobufCEnumValueIndex mesh__v1__event_kind__enum_values_by_name[41] =
+static const ProtobufCEnumValueIndex mesh__v1__event_kind__enum_values_by_name[44] =
 {
   { "EVENT_KIND_ACCESS_REFUSED", 29 },
   { "EVENT_KIND_ASSIGNED", 13 },
   { "EVENT_KIND_CHECKPOINT_ALARM", 26 },
   { "EVENT_KIND_CONNECTION_RESET", 38 },
+  { "EVENT_KIND_COORDINATOR_FOUND", 42 },
   { "EVENT_KIND_COORDINATOR_LATE", 23 },
   { "EVENT_KIND_COORDINATOR_RESTARTED", 27 },
+  { "EVENT_KIND_COORDINATOR_SILENT", 41 },
   { "EVENT_KIND_COPY_REFUSED", 20 },
   { "EVENT_KIND_HAND_OVER", 19 },
   { "EVENT_KIND_JOB_CANCELLED", 11 },
@@ -10126,6 +10133,7 @@ static const ProtobufCEnumValueIndex mesh__v1__event_kind__enum_values_by_name[4
   { "EVENT_KIND_SOURCE_CHANGED", 15 },
   { "EVENT_KIND_STALE_REFUSED", 21 },
   { "EVENT_KIND_STARTED", 33 },
+  { "EVENT_KIND_STOPPING", 43 },
   { "EVENT_KIND_STORE_ALARM", 25 },
   { "EVENT_KIND_STRAGGLER", 22 },
   { "EVENT_KIND_TILE_REFUSED", 16 },
@@ -10146,11 +10154,11 @@ const ProtobufCEnumDescriptor mesh__v1__event_kind__descriptor =
   "EventKind",
   "Mesh__V1__EventKind",
   "mesh.v1",
-  41,
+  44,
   mesh__v1__event_kind__enum_values_by_number,
-  41,
+  44,
   mesh__v1__event_kind__enum_values_by_name,
-  5,
+  6,
   mesh__v1__event_kind__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };

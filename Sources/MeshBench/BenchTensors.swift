@@ -119,6 +119,17 @@ package final class BenchTensors: Sendable {
   /// Where a benchmark may put a result: gone with the tensors.
   package var scratchPath: String { path("o") }
 
+  /// Where a benchmark may let a process leave its report.
+  var reportPath: String { "\(directory)/report.json" }
+
+  /// The tensors as flags of a process that computes the same job.
+  func flags(mask: Mask) -> [String] {
+    [
+      "--query", path("q"), "--key", path("k"), "--value", path("v"), "--output", scratchPath,
+      "--mask", mask.name,
+    ]
+  }
+
   /// The tensors as a job, with the scale 1/√d.
   package func inputs(
     mask: Mask, layout: Layout? = nil, vranks: Int = 0

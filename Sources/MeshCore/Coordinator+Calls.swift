@@ -16,9 +16,7 @@ extension Coordinator {
     if request.method.isKept {
       // Their replies would wait for the disk, and who knows how many of them.
       if commits.isFailing, !replies.holds(ticket.request) {
-        let failure = CallFailure(
-          .unavailable, "the coordinator's state can't be written at the moment; try again")
-        effects.append(.reply(.failure(failure), to: ticket))
+        effects.append(.reply(.failure(unwritable), to: ticket))
         return
       }
       switch replies.admit(request, ticket: ticket) {

@@ -16,6 +16,8 @@ struct CommitQueue: Sendable {
   private var retryAt: Duration?
   /// The disk failed, and hasn't taken anything since.
   private(set) var isFailing = false
+  /// How it failed last.
+  private(set) var failure = ""
 
   private var isUnderWay: Bool { issued > committed && retryAt == nil }
 
@@ -25,12 +27,26 @@ struct CommitQueue: Sendable {
     removed.append(job)
   }
 
+  /// Forgets a job of which nothing is on disk, and nothing is to be.
+  mutating func forget(_ job: JobID) {
+    dirty.removeAll { $0 == job }
+    underWay.removeAll { $0 == job }
+    held.removeAll { held in
+      guard case .store(.create(job, _, client: _)) = held.effect else { return false }
+      return true
+    }
+  }
+
+  /// Whether this commit's end is waited for.
+  func awaits(_ number: UInt64) -> Bool { number == issued && number > committed }
+
   /// Whether everything decided about a job is on disk.
   func isSettled(_ job: JobID) -> Bool { !dirty.contains(job) && !underWay.contains(job) }
 
   /// The jobs of the next commit, if one may begin now.
   mutating func next(at now: Duration) -> (number: UInt64, jobs: [JobID], removed: [JobID])? {
-    guard !dirty.isEmpty || !removed.isEmpty, !isUnderWay else { return nil }
+    // A disk that failed is tried again, also with nothing to say: it may have room by now.
+    guard !dirty.isEmpty || !removed.isEmpty || isFailing, !isUnderWay else { return nil }
     if let retryAt, now < retryAt { return nil }
     retryAt = nil
     if issued == committed { issued += 1 }
@@ -59,7 +75,7 @@ struct CommitQueue: Sendable {
 
   /// - Returns: what may be carried out now.
   mutating func finish(_ number: UInt64) -> [Coordinator.Effect] {
-    guard number == issued, number > committed else { return [] }
+    guard awaits(number) else { return [] }
     committed = number
     underWay = []
     retryAt = nil
@@ -76,8 +92,9 @@ struct CommitQueue: Sendable {
 
   /// Nothing of it is on disk: its jobs go into the next try, under the same number, and so does all
   /// that changed since: no commit may follow that what was held for it could wait for.
-  mutating func fail(_ number: UInt64, at now: Duration) {
-    guard number == issued, number > committed else { return }
+  mutating func fail(_ number: UInt64, reason: String, at now: Duration) {
+    guard awaits(number) else { return }
+    failure = reason
     for place in held.indices where held[place].after > number { held[place].after = number }
     for job in underWay { change(job) }
     removed = removedUnderWay + removed
@@ -135,16 +152,31 @@ extension Coordinator {
     }
   }
 
-  /// Ends that are on disk may be told from now on.
-  mutating func noteEndsOnDisk() {
-    for index in jobs.indices where jobs[index].state.isTerminal && !jobs[index].isEndOnDisk {
-      jobs[index].isEndOnDisk = commits.isSettled(jobs[index].id)
+  /// A commit is on disk. Ends that are in it are told now, and not before: whoever waits for one asks
+  /// for it when its event comes.
+  mutating func committed(
+    _ number: UInt64, at now: Duration, into effects: inout [Effect]
+  ) -> [Effect] {
+    let written = commits.awaits(number) ? commits.underWay : []
+    let released = commits.finish(number)
+    for job in written {
+      if let index = index(of: job) { jobs[index].isOnDisk = true }
     }
+    for index in jobs.indices where jobs[index].state.isTerminal && !jobs[index].isEndOnDisk {
+      let job = jobs[index]
+      guard commits.isSettled(job.id) else { continue }
+      jobs[index].isEndOnDisk = true
+      let kind: Observation.Kind =
+        job.state == .done ? .jobDone : job.state == .failed ? .jobFailed : .jobCancelled
+      observe(Observation(kind, job: job.id, detail: job.reason), at: now, into: &effects)
+    }
+    return released
   }
 
   mutating func commitFailed(
     _ number: UInt64, reason: String, at now: Duration, into effects: inout [Effect]
   ) {
+    guard commits.awaits(number) else { return }
     if !commits.isFailing {
       observe(
         Observation(
@@ -153,7 +185,31 @@ extension Coordinator {
             + " is taken or decided until it can"),
         at: now, into: &effects)
     }
-    commits.fail(number, at: now)
+    commits.fail(number, reason: reason, at: now)
+    let untaken = jobs.filter { $0.state == .uploading && !$0.isOnDisk }.map(\.id)
+    for job in untaken { withdraw(job, at: now, into: &effects) }
+  }
+
+  /// Why nothing that changes something is taken at the moment.
+  var unwritable: CallFailure {
+    CallFailure(
+      .unavailable,
+      "the coordinator's state can't be written to its store: \(commits.failure); make room there, or"
+        + " mend what is wrong, and try again")
+  }
+
+  /// Takes a submit back that isn't on disk: it never was. Its client hears so at once, and nothing of
+  /// it waits for a disk that may stay full.
+  private mutating func withdraw(
+    _ job: JobID, at now: Duration, into effects: inout [Effect]
+  ) {
+    guard let index = index(of: job) else { return }
+    commits.forget(job)
+    answer(index, .failure(unwritable), into: &effects)
+    jobs.remove(at: index)
+    observe(
+      Observation(.jobFailed, job: job, detail: "not taken: \(commits.failure)"), at: now,
+      into: &effects)
   }
 }
 

@@ -192,9 +192,6 @@ extension Coordinator {
         members[member].lastHeard = now
       }
     }
-    let kind: Observation.Kind =
-      state == .done ? .jobDone : state == .failed ? .jobFailed : .jobCancelled
-    observe(Observation(kind, job: job, detail: reason), at: now, into: &effects)
     for peer in jobs[index].run?.table.peers ?? [] {
       effects.append(
         .send(.release(job, isOver: true, term: configuration.term), to: peer.worker))

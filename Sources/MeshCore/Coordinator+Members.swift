@@ -56,6 +56,11 @@ extension Coordinator {
           + " of \(needed): \(reason)",
         at: now, into: &effects)
     case .alarm(let job, let vrank, let reason):
+      if let index = activeIndex, jobs[index].id == job, let run = jobs[index].run,
+        run.ranks.indices.contains(vrank.index), run.host(of: vrank) == worker
+      {
+        jobs[index].run?.ranks[vrank.index].hasDiskFailed = true
+      }
       observe(
         Observation(
           .checkpointAlarm, job: job, worker: members[member].name, vrank: vrank, detail: reason),
@@ -261,6 +266,7 @@ extension Coordinator {
     }
     rank.copied = min(max(0, progress.copied), rank.needed)
     rank.durable = min(max(0, progress.durable), rank.needed)
+    if rank.durable > 0 { rank.hasDiskFailed = false }
     if let found = rank.foundAt, let restored = progress.restored {
       tellStory(progress, restored, since: found, of: &rank, in: &run, at: now, into: &effects)
     }

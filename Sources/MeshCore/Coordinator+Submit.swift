@@ -81,7 +81,7 @@ extension Coordinator {
     case .uploading where jobs[index].waiting.isEmpty:
       jobs[index].advance(to: .sealing)
       jobs[index].waiting = [ticket]
-      save(index)
+      // Not saved: a coordinator that is started again treats both states alike.
       effects.append(.store(.seal(job)))
     case .uploading:
       // Those who wait now wait for the reply to the submit.

@@ -168,8 +168,7 @@ package struct Coordinator: Sendable {
     case .store(let event):
       receive(event, at: now, into: &effects)
     case .committed(let number):
-      released = commits.finish(number)
-      noteEndsOnDisk()
+      released = committed(number, at: now, into: &effects)
     case .commitFailed(let number, let reason):
       commitFailed(number, reason: reason, at: now, into: &effects)
     case .noted(let observation):

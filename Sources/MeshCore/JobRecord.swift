@@ -22,6 +22,8 @@ struct JobRecord: Sendable {
   private(set) var state = JobState.uploading
   /// Before it became what it is.
   private(set) var stateBefore = JobState.uploading
+  /// Whether anything of it is on disk.
+  var isOnDisk = false
   /// Whether its terminal state is on disk.
   var isEndOnDisk = false
   private(set) var reason = ""
@@ -127,6 +129,7 @@ extension JobRecord {
     submittedWall = image.submittedAt ?? image.writtenAt - image.ageSeconds
     lastUpload = now
     (stateBefore, state) = (image.state, image.state)
+    isOnDisk = true
     isEndOnDisk = image.state.isTerminal
     reason = image.reason
     inputs = image.inputs

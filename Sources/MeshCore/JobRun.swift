@@ -46,6 +46,8 @@ struct JobRun: Sendable {
     var copied = 0
     var durable = 0
     var isFinal = false
+    /// Whether its host had trouble with the disk for checkpoints, and wrote none since.
+    var hasDiskFailed = false
     /// When the loss of its host was found; nil once it is where it was.
     var foundAt: Duration?
     /// Since when its host is asked to hand it over.
@@ -120,7 +122,9 @@ struct JobRun: Sendable {
     if open.isEmpty { return ranks.contains { $0.isFinal } ? .peerAndDisk : .none }
     if open.contains(where: { max($0.copied, $0.durable) == 0 }) { return .none }
     if open.contains(where: { $0.copied == 0 }) { return .diskOnly }
-    return open.contains { $0.durable == 0 } ? .peerOnly : .peerAndDisk
+    let onlyCopied = open.filter { $0.durable == 0 }
+    if onlyCopied.isEmpty { return .peerAndDisk }
+    return onlyCopied.contains(where: \.hasDiskFailed) ? .peerDiskFailing : .peerOnly
   }
 
   /// A process that says hello again was cut off: no job has killed it.

@@ -41,6 +41,26 @@ package enum Method: UInt8, Sendable, CaseIterable {
     }
   }
 
+  /// What it is for, as in "to submit a job".
+  package var purpose: String {
+    switch self {
+    case .submit: "submit a job"
+    case .start: "start a job"
+    case .status: "look at a job"
+    case .list: "list jobs"
+    case .cancel: "cancel a job"
+    case .result: "fetch a result"
+    case .discard: "discard a result"
+    case .workers: "list workers"
+    case .events: "read events"
+    case .drain: "drain a worker"
+    case .cordon: "cordon a worker"
+    case .mesh: "look at the mesh"
+    case .upload: "send tensors"
+    case .read: "read a result"
+    }
+  }
+
   /// Whether the method is served on the data socket, where messages are large.
   package var isBulk: Bool { self == .upload || self == .read }
 
@@ -74,10 +94,14 @@ extension Method {
         "protocol version \(header.version); this coordinator speaks \(protocolVersion)")
     }
     if header.remaining <= .zero {
-      return CallFailure(.deadlineExceeded, "\(name) arrived after its deadline")
+      return CallFailure(.deadlineExceeded, "the call to \(purpose) arrived after its deadline")
     }
     if !roles.contains(header.role) {
-      return CallFailure(.permissionDenied, "\(withArticle("\(header.role)")) may not call \(name)")
+      let allowed = Role.allCases.filter { roles.contains($0) }.map { withArticle("\($0)") }
+      return CallFailure(
+        .permissionDenied,
+        "\(withArticle("\(header.role)"))'s key doesn't allow one to \(purpose); it takes"
+          + " \(allowed.joined(separator: " or "))'s key")
     }
     return nil
   }

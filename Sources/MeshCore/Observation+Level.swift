@@ -30,11 +30,11 @@ extension Observation.Kind {
     switch self {
     case .jobFailed, .storeAlarm, .keysUnreadable: .error
     case .workerRefused, .workerLost, .tileRefused, .copyRefused, .straggler, .coordinatorLate,
-      .checkpointAlarm, .accessRefused, .resultMissing, .peerUnreachable:
+      .checkpointAlarm, .accessRefused, .resultMissing, .peerUnreachable, .coordinatorSilent:
       .warning
     case .jobCancelled, .rehosted, .restored, .staleRefused, .coordinatorRestarted,
       .workerDraining, .workerCordoned, .workerUncordoned, .keysChanged, .resultFound,
-      .connectionReset, .peerReached:
+      .connectionReset, .peerReached, .coordinatorFound, .stopping:
       .notice
     case .started, .workerJoined, .workerLeft, .jobSubmitted, .jobQueued, .jobStarted, .jobDone,
       .jobDiscarded, .jobRemoved, .vrankFinal, .assigned, .released, .handOver:

@@ -69,6 +69,12 @@ package struct Observation: Hashable, Sendable {
     /// A worker that is heard can't be connected to by another, or by the coordinator.
     case peerUnreachable = 60
     case peerReached = 61
+    /// A worker waits for its coordinator.
+    case coordinatorSilent = 70
+    /// It has been welcomed, for the first time or again.
+    case coordinatorFound = 71
+    /// The process was told to end.
+    case stopping = 72
 
     /// Whether it belongs to the ordinary course of a job, or comes in great number.
     var isMinor: Bool {
@@ -122,6 +128,9 @@ package struct Observation: Hashable, Sendable {
       case .connectionReset: "connection-reset"
       case .peerUnreachable: "peer-unreachable"
       case .peerReached: "peer-reached"
+      case .coordinatorSilent: "coordinator-silent"
+      case .coordinatorFound: "coordinator-found"
+      case .stopping: "stopping"
       }
     }
   }

@@ -153,17 +153,20 @@ package enum Protection: UInt8, Sendable, CaseIterable, Codable {
   /// Nothing has been copied yet.
   case none = 2
   case peerAndDisk = 3
-  /// In another worker's memory; no checkpoint on disk.
+  /// In another worker's memory; no checkpoint on disk, or none yet.
   case peerOnly = 4
   /// On disk; no other worker holds it.
   case diskOnly = 5
+  /// In another worker's memory; a checkpoint couldn't be written.
+  case peerDiskFailing = 6
 
   package var name: String {
     switch self {
     case .off: "off"
     case .none: "none yet"
     case .peerAndDisk: "peer + disk"
-    case .peerOnly: "peer only, disk failing or not there"
+    case .peerOnly: "peer only, not on disk"
+    case .peerDiskFailing: "peer only, disk failing"
     case .diskOnly: "disk only, peer lost"
     }
   }

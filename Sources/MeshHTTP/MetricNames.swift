@@ -22,6 +22,7 @@ extension Protection {
     case .peerAndDisk: "peer_and_disk"
     case .peerOnly: "peer_only"
     case .diskOnly: "disk_only"
+    case .peerDiskFailing: "peer_disk_failing"
     }
   }
 }

@@ -28,6 +28,8 @@ package final class AllowGate: Sendable {
     /// Keys that were refused since the last report, and how many refusals there were.
     var refusedKeys: [String] = []
     var refusals = 0
+    /// Those that didn't come so far as to show a key.
+    var keyless = 0
   }
 
   /// What tells one version of a file from another.
@@ -114,12 +116,26 @@ package final class AllowGate: Sendable {
     }
   }
 
-  /// Refusals since the last report; nil when there were none.
-  package func takeRefusals() -> (count: Int, keys: [String])? {
+  /// Counts a connection that had no key, or took this process for another.
+  func noteKeyless() { state.withLock { $0.keyless += 1 } }
+
+  /// Refusals since the last report, for people; nil when there were none.
+  package func takeRefusals() -> String? {
     state.withLock { state in
-      guard state.refusals > 0 else { return nil }
-      defer { (state.refusals, state.refusedKeys) = (0, []) }
-      return (state.refusals, state.refusedKeys)
+      var parts: [String] = []
+      if state.refusals > 0 {
+        parts.append(
+          "\(counted(state.refusals, "connection")),"
+            + " \(state.refusedKeys.count == 1 ? "key" : "keys") \(state.refusedKeys.joined(separator: " "))"
+        )
+      }
+      if state.keyless > 0 {
+        parts.append(
+          "\(counted(state.keyless, "connection")) without keys, or with another --coordinator-key than this"
+            + " coordinator's")
+      }
+      (state.refusals, state.refusedKeys, state.keyless) = (0, [], 0)
+      return parts.isEmpty ? nil : parts.joined(separator: "; ")
     }
   }
 

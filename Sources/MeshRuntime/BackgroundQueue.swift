@@ -1,26 +1,32 @@
 internal import Glibc
 package import ZeroMQ
 
-/// One thread for what would make a loop late: digests, syncs. Done in order.
+/// Threads for what would make a loop late: digests, syncs. Begun in order, and by one thread also done
+/// in order.
 package final class BackgroundQueue: Sendable {
   private struct State {
     var work: [@Sendable () -> Void] = []
     var isStopped = false
-    var hasEnded = false
+    var running: Int
   }
 
-  private let state = Monitor(State())
-  private let thread: DedicatedThread
+  private let state: Monitor<State>
+  private let threads: [DedicatedThread]
 
-  package init(name: String) throws(ZeroMQError) {
-    thread = try DedicatedThread(name: name) { [state] in
-      while true {
-        var next: (@Sendable () -> Void)?
-        state.wait(until: { !$0.work.isEmpty || $0.isStopped }) { state in
-          next = state.work.isEmpty ? nil : state.work.removeFirst()
+  /// - Parameter width: how much is done at the same time.
+  package init(name: String, width: Int = 1) throws(ZeroMQError) {
+    let state = Monitor(State(running: width))
+    self.state = state
+    threads = try (0..<width).map { _ throws(ZeroMQError) in
+      try DedicatedThread(name: name) {
+        while true {
+          var next: (@Sendable () -> Void)?
+          state.wait(until: { !$0.work.isEmpty || $0.isStopped }) { state in
+            next = state.work.isEmpty ? nil : state.work.removeFirst()
+          }
+          guard let next else { return state.update { $0.running -= 1 } }
+          next()
         }
-        guard let next else { return state.update { $0.hasEnded = true } }
-        next()
       }
     }
   }
@@ -32,7 +38,7 @@ package final class BackgroundQueue: Sendable {
   /// Ends after the work it has.
   package func stop() {
     state.update { $0.isStopped = true }
-    thread.join()
+    for thread in threads { thread.join() }
   }
 
   /// The same, but leaves work that takes longer to the end of the process.
@@ -41,7 +47,7 @@ package final class BackgroundQueue: Sendable {
   package func stop(upTo limit: Duration) -> Bool {
     state.update { $0.isStopped = true }
     let deadline = MonotonicClock.now + limit
-    while MonotonicClock.now < deadline, !state.read({ $0.hasEnded }) { usleep(5_000) }
-    return state.read { $0.hasEnded }
+    while MonotonicClock.now < deadline, state.read({ $0.running > 0 }) { usleep(5_000) }
+    return state.read { $0.running == 0 }
   }
 }

@@ -30,6 +30,13 @@ extension CoordinatorLoop {
     send(.coordinator(.refused(.permissionDenied, reason: reason)), to: link)
   }
 
+  /// Tells a caller whose key was taken back, on a connection from before: it would wait for an answer.
+  /// A worker has been told when the list was read.
+  func refuseRevoked(_ frame: ControlFrame, _ link: [UInt8]) {
+    guard case .call(let header, _) = frame else { return }
+    send(.reply(header.request, .failure(.revokedKey)), to: link)
+  }
+
   /// Once a second: has the list of keys changed? Its disk may be slow, and heartbeats don't wait for it.
   func checkGate() {
     guard let gate, let keyReader, !isReadingKeys, MonotonicClock.now >= nextGateCheck else {
@@ -41,10 +48,7 @@ extension CoordinatorLoop {
     // Strangers can't fill the events: what they try is told once a minute, added up.
     guard MonotonicClock.now >= nextRefusalReport, let refused = gate.takeRefusals() else { return }
     nextRefusalReport = MonotonicClock.now + .seconds(60)
-    let keys = (refused.keys.count == 1 ? "key " : "keys ") + refused.keys.joined(separator: " ")
-    perform(
-      .noted(
-        Observation(.accessRefused, detail: "\(counted(refused.count, "connection")), \(keys)")))
+    perform(.noted(Observation(.accessRefused, detail: refused)))
   }
 
   func receive(_ change: AllowGate.Change) {
@@ -70,5 +74,15 @@ extension CoordinatorLoop {
       forget(worker)
       perform(.workerExpelled(worker, reason: reason))
     }
+  }
+}
+
+extension CallFailure {
+  /// What somebody is told whose key was good when it connected.
+  static var revokedKey: CallFailure {
+    CallFailure(
+      .unauthenticated,
+      "the coordinator no longer admits this key: its line in the --allow file is gone or expired; ask"
+        + " the mesh's operator for another key")
   }
 }

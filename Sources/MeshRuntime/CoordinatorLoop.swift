@@ -20,9 +20,13 @@ final class CoordinatorLoop {
 
   private var core: Coordinator
   private let router: OwnedSocket
+  /// Tells of connections that fail; nil where everybody is admitted.
+  private let routerMonitor: SocketMonitor?
   let notices: Mailbox<Notice>
   private let orders: Mailbox<StoreLoop.Order>
   private let context: Context
+  /// Whether names of workers are looked up as IPv6 addresses: where it listens at one itself.
+  private let usesIPv6: Bool
   /// Nil without a named store: then nothing outlives this process, and every commit succeeds.
   private let journal: JournalQueue?
   /// Nil without a named store.
@@ -41,7 +45,7 @@ final class CoordinatorLoop {
   private var poller = Poller()
   var workers: [WorkerID: Peer] = [:]
   /// Routing ids of callers by number, oldest first; a reply to one that was forgotten is dropped.
-  private var callers: [(number: UInt64, link: [UInt8])] = []
+  private var callers: [(number: UInt64, link: [UInt8], user: String?)] = []
   private var nextCaller: UInt64 = 1
   /// Links of workers that aren't known, oldest first.
   private var strangers: [(worker: WorkerID, link: [UInt8])] = []
@@ -62,15 +66,17 @@ final class CoordinatorLoop {
   }
 
   init(
-    core: Coordinator, router: OwnedSocket, context: Context, notices: Mailbox<Notice>,
-    orders: Mailbox<StoreLoop.Order>, journal: JournalQueue?, keeper: EventKeeper?,
-    gate: AllowGate?,
+    core: Coordinator, router: OwnedSocket, routerMonitor: SocketMonitor?, context: Context,
+    usesIPv6: Bool, notices: Mailbox<Notice>, orders: Mailbox<StoreLoop.Order>,
+    journal: JournalQueue?, keeper: EventKeeper?, gate: AllowGate?,
     keyReader: BackgroundQueue?,
     log: ObservationLog, board: StatusBoard<CoordinatorReport>?
   ) {
     self.core = core
     self.router = router
+    self.routerMonitor = routerMonitor
     self.context = context
+    self.usesIPv6 = usesIPv6
     self.notices = notices
     self.orders = orders
     self.journal = journal
@@ -84,6 +90,7 @@ final class CoordinatorLoop {
   func run() throws(ZeroMQError) {
     poller.watch(router)
     poller.watch(notices)
+    if let routerMonitor { poller.watch(routerMonitor.socket) }
     let interval = Limits.tickInterval
     var nextTick = MonotonicClock.now
     while true {
@@ -105,6 +112,7 @@ final class CoordinatorLoop {
         guard let message = try router.socket.receive() else { break }
         if shim == nil { receive(message) } else { passThroughShim(message) }
       }
+      try noticeStrangers()
       noticeBrokenLinks()
       if MonotonicClock.now >= nextTick {
         Failpoint.pass("coordinator-tick")
@@ -132,6 +140,18 @@ final class CoordinatorLoop {
     var shim = shim
     shim?.pass(message, to: receive)
     self.shim = shim
+  }
+
+  /// Counts those that fail before they show a key; at most so many in a turn, whoever floods it.
+  private func noticeStrangers() throws(ZeroMQError) {
+    guard let routerMonitor else { return }
+    for _ in 0..<256 {
+      guard let event = try routerMonitor.next() else { return }
+      switch event.kind {
+      case .handshakeFailed(.otherMechanism), .handshakeFailed(.protocolError): gate?.noteKeyless()
+      default: break
+      }
+    }
   }
 
   private func noticeBrokenLinks() {
@@ -180,8 +200,9 @@ final class CoordinatorLoop {
   }
 
   private func watch(_ endpoint: String, _ security: SocketSecurity) -> WatchLink? {
-    let watch = try? WatchLink(
-      endpoint: endpoint, options: Sockets.control(security), context: context)
+    var options = Sockets.control(security)
+    options.usesIPv6 = usesIPv6
+    let watch = try? WatchLink(endpoint: endpoint, options: options, context: context)
     if let watch { poller.watch(watch.monitor.socket) }
     return watch
   }
@@ -212,11 +233,14 @@ final class CoordinatorLoop {
   private func receive(_ message: consuming Message) {
     guard let link = message.routingID else { return }
     let sender = gate?.entry(message.user)
-    // Whoever was taken off the list since its handshake.
-    if gate != nil, sender == nil { return droppedMessages += 1 }
     do throws(WireError) {
       let frame = try message.header.withUnsafeBytes { bytes throws(WireError) in
         try ControlFrame(decoding: bytes)
+      }
+      // Whoever was taken off the list since its handshake.
+      if gate != nil, sender == nil {
+        droppedMessages += 1
+        return refuseRevoked(frame, link)
       }
       receive(frame, from: link, sender)
     } catch {
@@ -242,7 +266,8 @@ final class CoordinatorLoop {
         reporter?.note(.failure(failure))
         send(.reply(header.request, .failure(failure)), to: link)
       case .success(let request):
-        let ticket = Coordinator.Ticket(caller: caller(link), request: header.request)
+        let number = caller(link, user: sender?.key.text)
+        let ticket = Coordinator.Ticket(caller: number, request: header.request)
         perform(.call(header, request, ticket))
       }
     case .coordinator, .reply: droppedMessages += 1
@@ -272,10 +297,10 @@ final class CoordinatorLoop {
     strangers.last { $0.worker == worker }?.link
   }
 
-  private func caller(_ link: [UInt8]) -> UInt64 {
+  private func caller(_ link: [UInt8], user: String?) -> UInt64 {
     if let known = callers.last(where: { $0.link == link }) { return known.number }
     if callers.count >= Limits.callersKeptMaximum { callers.removeFirst(callers.count / 2) }
-    callers.append((nextCaller, link))
+    callers.append((nextCaller, link, user))
     nextCaller += 1
     return nextCaller - 1
   }
@@ -292,7 +317,9 @@ final class CoordinatorLoop {
       case .reply(let outcome, let ticket):
         reporter?.note(outcome)
         guard let caller = callers.last(where: { $0.number == ticket.caller }) else { continue }
-        send(.reply(ticket.request, outcome), to: caller.link)
+        // What it waited for may be decided when its key isn't good any more.
+        let isGood = gate == nil || gate?.entry(caller.user) != nil
+        send(.reply(ticket.request, isGood ? outcome : .failure(.revokedKey)), to: caller.link)
       case .store(let command): _ = orders.post(.command(command))
       case .commit(let number, let images, let removed): commit(number, images, removed)
       case .observe(let observation):

@@ -12,9 +12,9 @@ package final class CoordinatorService: Sendable {
     package var controlEndpoint: String
     /// Where they reach the store's data socket.
     package var dataEndpoint: String
-    /// What workers and clients are told of the data socket's address; nil for the bound one, or the
-    /// machine's name if that is every address.
-    package var advertisedData: String?
+    /// Under which address workers and clients reach the control socket; the data socket is one port
+    /// above. Nil for the bound ones, or the machine's name if that is every address.
+    package var advertised: String?
     /// Directory of the store; nil for files without names in the temporary directory.
     package var store: String?
     package var diskQuotaBytes: Int
@@ -31,14 +31,14 @@ package final class CoordinatorService: Sendable {
     package var board: StatusBoard<CoordinatorReport>?
 
     package init(
-      controlEndpoint: String, dataEndpoint: String, advertisedData: String?, store: String?,
+      controlEndpoint: String, dataEndpoint: String, advertised: String?, store: String?,
       diskQuotaBytes: Int, retention: Duration, stragglers: StragglerPolicy = .report,
       isClosed: Bool = false, workersMinimum: Int = 0, gate: AllowGate? = nil, log: ObservationLog,
       board: StatusBoard<CoordinatorReport>? = nil
     ) {
       self.controlEndpoint = controlEndpoint
       self.dataEndpoint = dataEndpoint
-      self.advertisedData = advertisedData
+      self.advertised = advertised
       self.store = store
       self.diskQuotaBytes = diskQuotaBytes
       self.retention = retention
@@ -53,6 +53,8 @@ package final class CoordinatorService: Sendable {
 
   package let controlEndpoint: String
   package let dataEndpoint: String
+  /// Where others reach the control socket.
+  package let toldEndpoint: String
   private let notices: Mailbox<CoordinatorLoop.Notice>
   private let orders: Mailbox<StoreLoop.Order>
   private let background: BackgroundQueue
@@ -65,6 +67,13 @@ package final class CoordinatorService: Sendable {
   package init(_ configuration: Configuration) throws(MeshError) {
     let (directory, images, reopened) = try Self.store(configuration.store)
     let kept = configuration.store.map { EventKeeper.open($0) }
+    let controlAddress = try Endpoint(configuration.controlEndpoint, flag: "--listen")
+      .forListening(flag: "--listen")
+    let dataAddress = try Endpoint(configuration.dataEndpoint, flag: "--listen")
+      .forListening(flag: "--listen")
+    let advertised = try configuration.advertised.map { text throws(MeshError) in
+      try Endpoint(text, flag: "--advertise")
+    }
     do throws(ZeroMQError) {
       let control = try Context()
       let data = try Context()
@@ -78,19 +87,29 @@ package final class CoordinatorService: Sendable {
       }
       self.authenticators = authenticators
       let security = gate.map { SocketSecurity.server($0.keys) } ?? .none
+      var (controlOptions, dataOptions) = (Sockets.control(security), Sockets.data(security))
+      controlOptions.usesIPv6 = controlAddress.isIPv6
+      dataOptions.usesIPv6 = dataAddress.isIPv6
       let controlSocket = Handover(
-        try OwnedSocket(.router, context: control, options: Sockets.control(security)))
-      let dataSocket = Handover(
-        try OwnedSocket(.router, context: data, options: Sockets.data(security)))
-      controlEndpoint = try controlSocket.take().socket.bind(configuration.controlEndpoint)
-      dataEndpoint = try dataSocket.take().socket.bind(configuration.dataEndpoint)
+        try OwnedSocket(.router, context: control, options: controlOptions))
+      let dataSocket = Handover(try OwnedSocket(.router, context: data, options: dataOptions))
+      let controlMonitor = Handover(
+        try gate.map { _ throws(ZeroMQError) in try SocketMonitor(controlSocket.take()) })
+      let controlBound = try controlSocket.take().socket.bind("\(controlAddress)")
+      let dataBound = try dataSocket.take().socket.bind("\(dataAddress)")
+      (controlEndpoint, dataEndpoint) = (controlBound, dataBound)
+      toldEndpoint =
+        advertised.map { "\($0.withPort(of: controlBound))" } ?? OwnAddress.told(of: controlBound)
+      let toldData =
+        advertised.map { "\($0.next.withPort(of: dataBound))" } ?? OwnAddress.told(of: dataBound)
       let notices = try Mailbox<CoordinatorLoop.Notice>(capacity: Limits.mailboxEventsMaximum)
       let orders = try Mailbox<StoreLoop.Order>(capacity: Limits.mailboxEventsMaximum)
-      let background = try BackgroundQueue(name: "store-io")
+      // A small job doesn't wait for a large one's digests, nor for each of its own syncs in turn.
+      let background = try BackgroundQueue(name: "store-io", width: 4)
       var generator = SystemRandomNumberGenerator()
       var rules = Coordinator.Configuration(
         term: directory.term,
-        storeEndpoint: configuration.advertisedData ?? OwnAddress.told(of: dataEndpoint),
+        storeEndpoint: toldData,
         diskQuotaBytes: configuration.diskQuotaBytes, retention: configuration.retention,
         stragglers: configuration.stragglers, seed: generator.next(),
         wallSeconds: WallClock.seconds)
@@ -115,9 +134,10 @@ package final class CoordinatorService: Sendable {
       let keyReader = try gate.map { _ throws(ZeroMQError) in try BackgroundQueue(name: "keys") }
       let controlThread = try DedicatedThread(name: "control") {
         let loop = CoordinatorLoop(
-          core: core, router: controlSocket.take(), context: control, notices: notices,
-          orders: orders, journal: journal, keeper: keeper, gate: gate, keyReader: keyReader,
-          log: log, board: board)
+          core: core, router: controlSocket.take(), routerMonitor: controlMonitor.take(),
+          context: control, usesIPv6: controlAddress.isIPv6, notices: notices, orders: orders,
+          journal: journal, keeper: keeper, gate: gate, keyReader: keyReader, log: log, board: board
+        )
         end("control loop") { () throws(ZeroMQError) in try loop.run() }
       }
       let storeThread = try DedicatedThread(name: "store") {
@@ -139,8 +159,7 @@ package final class CoordinatorService: Sendable {
         _ = notices.post(.noted(Observation(.storeAlarm, detail: problem)))
       }
     } catch {
-      throw MeshError(
-        .badInput, "the coordinator can't listen: \(error.description); is the address in use?")
+      throw MeshError(.badInput, "the coordinator can't start: \(error.bindProblem("--listen"))")
     }
     if let gate = configuration.gate {
       do throws(MeshError) {

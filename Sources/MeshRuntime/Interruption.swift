@@ -5,11 +5,14 @@ internal import Synchronization
 /// signal ends the process at once.
 package struct Interruption: Sendable {
   private static let count = Atomic<Int>(0)
+  private static let first = Atomic<Int32>(0)
 
   /// Takes over SIGINT and SIGTERM of this process.
   package init() {
     for number in [SIGINT, SIGTERM] {
-      signal(number) { _ in
+      signal(number) { number in
+        _ = Interruption.first.compareExchange(
+          expected: 0, desired: number, ordering: .relaxed)
         if Interruption.count.add(1, ordering: .relaxed).newValue > 1 { _exit(130) }
       }
     }
@@ -29,6 +32,15 @@ package struct Interruption: Sendable {
     // A signal cuts the sleep short.
     if !isRequested { usleep(UInt32(seconds * 1_000_000)) }
     return isRequested
+  }
+
+  /// The signal that came first, for people.
+  package var cause: String {
+    switch Self.first.load(ordering: .relaxed) {
+    case SIGINT: "SIGINT (Ctrl-C)"
+    case SIGTERM: "SIGTERM"
+    default: "no signal"
+    }
   }
 
   package var isRequested: Bool { Self.count.load(ordering: .relaxed) > 0 }

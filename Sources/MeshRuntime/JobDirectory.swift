@@ -75,27 +75,23 @@ package final class JobDirectory: Sendable {
   /// Removes the directory itself, once it is empty.
   func remove() { rmdir(path) }
 
-  /// Makes a small file durable, and with it the names of all files and of the directory. A crash
-  /// leaves the whole file or none.
-  func save(_ contents: [UInt8], as name: String) throws(CallFailure) {
-    let partial = Self.partialName(name)
-    remove(partial)
-    let file = try create(partial, bytes: contents.count)
+  /// Makes a small new file durable, and with it other files, their names and that of the directory.
+  /// Until this has returned the file may be there in part: nobody may rely on any of them before.
+  func save(
+    _ contents: [UInt8], as name: String, syncing others: [Int32]
+  ) throws(CallFailure) {
+    remove(name)
+    let file = try create(name, bytes: contents.count)
     defer { close(file) }
     let written = contents.withUnsafeBytes { pwrite(file, $0.baseAddress, $0.count, 0) }
     guard written == contents.count else {
-      throw storeFailure("write \(path)/\(partial)", written < 0 ? errno : ENOSPC)
+      throw storeFailure("write \(path)/\(name)", written < 0 ? errno : ENOSPC)
     }
-    guard fsync(file) == 0, renameat(descriptor, partial, descriptor, name) == 0,
-      fsync(descriptor) == 0
-    else { throw storeFailure("save \(path)/\(name)", errno) }
     let store = openat(descriptor, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
     defer { if store >= 0 { close(store) } }
-    guard store >= 0, fsync(store) == 0 else { throw storeFailure("sync \(path)", errno) }
+    guard store >= 0 else { throw storeFailure("open \(path)/..", errno) }
+    try DiskSync.sync(files: others + [file], directories: [descriptor, store])
   }
-
-  /// What a file is called until it is whole.
-  static func partialName(_ name: String) -> String { name + ".new" }
 
   /// Reads a small file that must have so many bytes.
   func load(_ name: String, bytes: Int) throws(CallFailure) -> [UInt8] {

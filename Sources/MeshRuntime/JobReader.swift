@@ -60,13 +60,7 @@ package struct JobReader: Sendable {
     try read(outputs[tensor], at: offset, into: target)
   }
 
-  func syncInputs() throws(CallFailure) {
-    for file in inputs.values where fdatasync(file) != 0 { throw storeFailure("sync", errno) }
-  }
-
-  func syncOutputs() throws(CallFailure) {
-    for file in outputs.values where fdatasync(file) != 0 { throw storeFailure("sync", errno) }
-  }
+  func syncOutputs() throws(CallFailure) { try DiskSync.sync(files: Array(outputs.values)) }
 
   private func read(
     _ file: Int32?, at offset: Int, into target: UnsafeMutableRawBufferPointer

@@ -56,7 +56,7 @@ package final class LocalMesh: Sendable {
       coordinator = try CoordinatorService(
         CoordinatorService.Configuration(
           controlEndpoint: "ipc://\(directory)/control", dataEndpoint: "ipc://\(directory)/store",
-          advertisedData: nil, store: nil, diskQuotaBytes: .max, retention: .seconds(3_600),
+          advertised: nil, store: nil, diskQuotaBytes: .max, retention: .seconds(3_600),
           isClosed: true,
           log: configuration.log))
     } catch {
@@ -72,7 +72,9 @@ package final class LocalMesh: Sendable {
     for index in 0..<count {
       let arguments = Self.arguments(
         index, configuration, directory: directory, coordinator: coordinator.controlEndpoint)
-      if let process = spawn(arguments, lifeline: ends[0]) { started[process] = Self.name(index) }
+      if let process = spawnItself(arguments, lifeline: ends[0]) {
+        started[process] = Self.name(index)
+      }
     }
     startCount = Mutex(count)
     let children = Monitor(started)
@@ -112,7 +114,7 @@ package final class LocalMesh: Sendable {
     // With the lock held: its end must not be noticed before its beginning.
     let isStarted = children.update { children in
       guard !children.isEmpty,
-        let process = spawn(line, lifeline: lifeline.read, environment: environment)
+        let process = spawnItself(line, lifeline: lifeline.read, environment: environment)
       else { return false }
       children[process] = name
       return true
@@ -123,7 +125,7 @@ package final class LocalMesh: Sendable {
     return name
   }
 
-  private static func makeDirectory() throws(MeshError) -> String {
+  package static func makeDirectory() throws(MeshError) -> String {
     // Socket paths are limited to 107 bytes: a long TMPDIR would not do.
     let temporary = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
     let parent = temporary.utf8.count < 60 ? temporary : "/tmp"
@@ -177,9 +179,11 @@ package let lifelineDescriptor: Int32 = 3
 
 /// Starts this executable again with other arguments, in a process group of its own: Ctrl-C goes to
 /// the parent alone, which ends its children in order.
-private func spawn(
-  _ arguments: [String], lifeline: Int32, environment: [String: String] = [:]
-) -> pid_t? {
+///
+/// - Parameter lifeline: what it finds as `lifelineDescriptor`.
+package func spawnItself(
+  _ arguments: [String], lifeline: Int32? = nil, environment: [String: String] = [:]
+) -> Int32? {
   var actions = posix_spawn_file_actions_t()
   var attributes = posix_spawnattr_t()
   posix_spawn_file_actions_init(&actions)
@@ -188,7 +192,7 @@ private func spawn(
     posix_spawn_file_actions_destroy(&actions)
     posix_spawnattr_destroy(&attributes)
   }
-  posix_spawn_file_actions_adddup2(&actions, lifeline, lifelineDescriptor)
+  if let lifeline { posix_spawn_file_actions_adddup2(&actions, lifeline, lifelineDescriptor) }
   posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETPGROUP))
   var process = pid_t()
   var pointers: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) } + [nil]

@@ -7,113 +7,144 @@ internal import ZeroMQ
 package final class MeshClient {
   /// Where the coordinator's control socket is.
   package let endpoint: String
-  private let credentials: MeshCredentials?
-  private let context: Context
-  private let control: OwnedSocket
-  private let controlMonitor: SocketMonitor
-  private var store: OwnedSocket?
-  private let role: Role
-  private let name: String
-  private var random = SystemRandomNumberGenerator()
+  let address: Endpoint
+  let credentials: MeshCredentials?
+  let context: Context
+  private let control: ClientLink
+  var store: ClientLink?
+  let role: Role
+  let name: String
+  var random = SystemRandomNumberGenerator()
+  /// Whether sockets have to speak IPv6.
+  let needsIPv6: Bool
+  /// How long to wait for an answer of a coordinator that hasn't answered yet.
+  package let timeout: Duration
   /// How long to wait for a coordinator that has answered before: it may be restarted.
   package let patience: Duration
-  /// Told when a coordinator that is waited for falls silent, and when it answers again.
+  /// Told what is waited for, at once and again every ten seconds, and when that is over.
   package var notify: (String) -> Void = { _ in }
-  private var isSilent = false
+  /// What is said of a coordinator that is silent; nil while it isn't.
+  private var silence: WaitNotice?
+  private var hasAnswered = false
+
+  /// What a change may take that is waited for on a connection that stands: its disk may be slow.
+  private static let changeTimeout: Duration = .seconds(30)
 
   /// - Parameters:
   ///   - name: who calls, for people and fair queueing: user@host.
   ///   - credentials: keys of a mesh that has them; they say who calls, then.
   package init(
     endpoint: String, role: Role = .operator, name: String, credentials: MeshCredentials? = nil,
-    patience: Duration = .seconds(60)
+    timeout: Duration = .seconds(3), patience: Duration = .seconds(60)
   ) throws(MeshError) {
     self.endpoint = endpoint
     self.role = role
     self.name = name
     self.credentials = credentials
+    self.timeout = timeout
     self.patience = patience
-    // libzmq takes the port modulo 65,536 and would wait for somebody else.
-    if endpoint.hasPrefix("tcp://"),
-      let port = endpoint.split(separator: ":").last, Int(port).map({ $0 > 65_535 }) == true
-    {
-      throw MeshError(.badInput, "\(endpoint): there is no port \(port); give tcp://HOST:PORT")
-    }
+    address = try Endpoint(endpoint, flag: "--coordinator").forConnecting(flag: "--coordinator")
+    needsIPv6 = address.needsIPv6
     do throws(ZeroMQError) {
       context = try Context()
       var options = Sockets.control(credentials?.toCoordinator ?? .none)
       options.routingID = Sockets.routingID(random.next(), 0)
-      control = try OwnedSocket(.dealer, context: context, options: options)
-      controlMonitor = try SocketMonitor(control)
-      try control.socket.connect(endpoint)
+      options.usesIPv6 = needsIPv6
+      control = try ClientLink(
+        address, options: options, hasKeys: credentials != nil, context: context)
     } catch {
       throw MeshError(.badInput, "\(endpoint): \(error.description); give tcp://HOST:PORT")
     }
   }
 
-  private var unreachable: MeshError {
-    MeshError(
-      .unreachable,
-      "no coordinator answers at \(endpoint): is `attnmesh coordinator` running there, and can this"
-        + " machine reach it?"
-        + (credentials == nil ? "" : " Is --coordinator-key the key that it has now?"))
-  }
-
   /// Calls a method of the control socket.
   ///
   /// - Parameters:
-  ///   - patience: how long the call may take. It is sent again under the same request id when
-  ///     there is no answer, so that a lost message costs a moment and not the call.
+  ///   - patience: how long the call may take; nil for the timeout, and for what a disk may take where
+  ///     something is changed. It is sent again under the same request id when there is no answer, so
+  ///     that a lost message costs a moment and not the call.
   ///   - grace: how much longer to wait for the answer. A call that asks for events is answered
   ///     within its short patience, but not by a coordinator that is late itself.
+  ///   - endsWithConnection: whether a connection that breaks ends the call: its caller would rather
+  ///     ask something else.
   ///   - isCancelled: asked several times a second.
   package func call(
-    _ request: CallRequest, patience: Duration = .seconds(10), grace: Duration = .zero,
-    isCancelled: () -> Bool = { false }
+    _ request: CallRequest, patience: Duration? = nil, grace: Duration = .zero,
+    endsWithConnection: Bool = false, isCancelled: () -> Bool = { false }
   ) throws(MeshError) -> CallOutcome {
     let id = RequestID(high: random.next(), low: random.next())
     let start = MonotonicClock.now
-    let answerDue = start + patience
-    let end = answerDue + grace
-    var nextSend = start
-    var poller = Poller()
-    poller.watch(control)
-    var refusal: String?
-    while MonotonicClock.now < end {
+    let slow = request.method.isKept && patience == nil ? Self.changeTimeout : .zero
+    let limit = (patience ?? timeout) + grace
+    var sending = Sending()
+    while true {
+      let waited = MonotonicClock.now - start
+      let allowed = control.news.isConnected ? max(limit, slow) : limit
+      let isOver = endsWithConnection && sending.isSent && !control.news.isConnected
+      guard waited < allowed, !isOver else { throw unanswered(request, after: waited) }
       if isCancelled() { throw MeshError(.interrupted, "interrupted") }
-      if patience + grace >= self.patience { tellSilence(since: start) }
+      tellSilence(for: waited, upTo: limit)
       do throws(ZeroMQError) {
-        if MonotonicClock.now >= nextSend {
+        if sending.isDue(on: control.news) {
           let header = CallHeader(
             request: id, role: role, client: name, method: request.method.rawValue,
-            remaining: max(.milliseconds(100), answerDue - MonotonicClock.now))
+            remaining: max(.milliseconds(100), max(patience ?? timeout, slow) - waited))
           let frame = ControlFrame.call(header, .success(request))
-          let isSent = try control.socket.send(Message(header: Frame(frame.encode()))) == .sent
-          nextSend = MonotonicClock.now + (isSent ? .seconds(2) : .milliseconds(20))
+          sending.note(
+            try control.send(Message(header: Frame(frame.encode()))), on: control.news,
+            again: .seconds(2))
         }
-        try poller.wait(upTo: min(.milliseconds(50), max(.zero, nextSend - MonotonicClock.now)))
-        if refusal == nil { refusal = try controlMonitor.refusal(hasKeys: credentials != nil) }
-        while let message = try control.socket.receive() {
+        try control.wait(
+          upTo: min(.milliseconds(100), allowed - waited), forRoom: !sending.isSent)
+        while let message = try control.socket.socket.receive() {
           guard let outcome = reply(to: id, in: message) else { continue }
-          if isSilent { notify("the coordinator at \(endpoint) answers again") }
-          isSilent = false
+          hasAnswered = true
+          if silence?.isTold == true { notify("the coordinator at \(endpoint) answers again") }
+          silence = nil
           return outcome
         }
       } catch {
         throw MeshError(.unreachable, "\(endpoint): \(error.description)")
       }
-      if let refusal { throw MeshError(.badInput, "the coordinator at \(endpoint): \(refusal)") }
+      if let refusal = control.news.refusal {
+        throw MeshError(.badInput, "the coordinator at \(endpoint): \(refusal)")
+      }
+      if !hasAnswered, control.isRefusedHere { throw unanswered(request, after: .zero) }
     }
-    throw unreachable
   }
 
-  private func tellSilence(since start: Duration) {
-    guard !isSilent, MonotonicClock.now - start >= .seconds(3) else { return }
-    isSilent = true
-    notify(
-      "no coordinator answers at \(endpoint); waiting for it for up to"
-        + " \(patience.components.seconds) s")
+  private func unanswered(_ request: CallRequest, after waited: Duration) -> MeshError {
+    if control.news.isConnected {
+      return MeshError(
+        .unreachable,
+        "the coordinator at \(endpoint) is there, but has not answered a call to"
+          + " \(request.method.purpose) for \(waited.components.seconds) s: it is busy, or its disk is"
+          + " slow; its log tells more, and --timeout lets you wait longer")
+    }
+    let why = control.reachability.explanation(of: address, hasKeys: credentials != nil)
+    return MeshError(.unreachable, "no coordinator answers at \(endpoint): \(why)")
   }
+
+  /// Only where a coordinator is waited for that may come back.
+  private func tellSilence(for waited: Duration, upTo limit: Duration) {
+    guard limit >= patience, hasAnswered, waited >= .seconds(control.news.isConnected ? 3 : 1)
+    else {
+      return
+    }
+    let why =
+      control.news.isConnected
+      ? "it is there, but gives no answer"
+      : control.reachability.explanation(of: address, hasKeys: credentials != nil)
+    let left = max(.zero, limit - waited)
+    if silence == nil { silence = WaitNotice() }
+    silence?.tell(
+      "the coordinator",
+      "no coordinator answers at \(endpoint): \(why); waiting for it for up to"
+        + " \(left.components.seconds + (left.components.attoseconds > 0 ? 1 : 0)) s", notify)
+  }
+
+  /// Whether there is a connection at the moment.
+  var isConnected: Bool { control.news.isConnected }
 
   private func reply(to id: RequestID, in message: borrowing Message) -> CallOutcome? {
     let frame = message.header.withUnsafeBytes { try? ControlFrame(decoding: $0) }
@@ -143,123 +174,24 @@ package final class MeshClient {
     }
     throw MeshError(.jobFailed, "only \(found) of \(count) workers started within 30 s")
   }
-
-  // MARK: Bulk
-
-  /// Connects to the store that a reply of the coordinator named.
-  package func connectStore(_ endpoint: String) throws(MeshError) {
-    do throws(ZeroMQError) {
-      var options = Sockets.data(credentials?.toCoordinator ?? .none)
-      options.routingID = Sockets.routingID(random.next(), 0)
-      let socket = try OwnedSocket(.dealer, context: context, options: options)
-      try socket.socket.connect(endpoint)
-      store = socket
-    } catch {
-      throw MeshError(.unreachable, "\(endpoint): \(error.description)")
-    }
-  }
-
-  /// Sends bytes of an input tensor; returns how many of it are there.
-  package func upload(
-    _ job: JobID, _ tensor: InputTensor, at offset: Int, _ bytes: UnsafeRawBufferPointer,
-    isCancelled: () -> Bool
-  ) throws(MeshError) -> Int {
-    let request = StoreRequest.upload(UploadRequest(job: job, tensor: tensor, offset: offset))
-    let chunk = Chunk(offset: offset, count: bytes.count, checksum: crc32c(bytes))
-    var received = 0
-    try exchange(request, chunk: { chunk.frame(bytes) }, isCancelled) { reply, _ in
-      guard case .uploaded(let uploaded) = reply else { return false }
-      received = uploaded.received
-      return true
-    }
-    return received
-  }
-
-  /// Reads bytes of a result tensor, verified; returns how many.
-  package func read(
-    _ job: JobID, _ tensor: OutputTensor, at offset: Int, isCancelled: () -> Bool,
-    _ body: (UnsafeRawBufferPointer) throws(MeshError) -> Void
-  ) throws(MeshError) -> Int {
-    let request = StoreRequest.read(
-      ReadRequest(job: job, tensor: tensor, offset: offset, count: Limits.payloadBytesMaximum))
-    var count = 0
-    var problem: MeshError?
-    try exchange(request, chunk: { nil }, isCancelled) { reply, payload in
-      guard case .read(let read) = reply, read.offset == offset,
-        let chunk = try? PayloadFrame<Chunk>(decoding: payload),
-        (try? chunk.verify(in: payload)) != nil
-      else { return false }
-      count = chunk.message.count
-      do throws(MeshError) {
-        try body(chunk.payload(in: payload))
-      } catch {
-        problem = error
-      }
-      return true
-    }
-    if let problem { throw problem }
-    return count
-  }
-
-  /// One call on the data socket: sent again under the same id until it is answered.
-  private func exchange(
-    _ request: StoreRequest, chunk: () -> Frame?, _ isCancelled: () -> Bool,
-    _ accept: (StoreReply, UnsafeRawBufferPointer) -> Bool
-  ) throws(MeshError) {
-    guard let store else { preconditionFailure("the store isn't connected") }
-    let id = RequestID(high: random.next(), low: random.next())
-    let end = MonotonicClock.now + max(.seconds(30), patience)
-    var nextSend = MonotonicClock.now
-    var poller = Poller()
-    poller.watch(store)
-    while MonotonicClock.now < end {
-      if isCancelled() { throw MeshError(.interrupted, "interrupted") }
-      do throws(ZeroMQError) {
-        if MonotonicClock.now >= nextSend {
-          let header = CallHeader(
-            request: id, role: role, client: name, method: request.method.rawValue,
-            remaining: end - MonotonicClock.now)
-          let frame = DataFrame.call(header, .success(request))
-          let message = Message(header: Frame(frame.encode()), payload: chunk())
-          let isSent = try store.socket.send(message) == .sent
-          nextSend = MonotonicClock.now + (isSent ? .seconds(5) : .milliseconds(20))
-        }
-        try poller.wait(upTo: .milliseconds(50))
-      } catch {
-        throw MeshError(.unreachable, "\(endpoint): \(error.description)")
-      }
-      if try receive(store, id, accept) { return }
-    }
-    throw unreachable
-  }
-
-  private func receive(
-    _ store: OwnedSocket, _ id: RequestID,
-    _ accept: (StoreReply, UnsafeRawBufferPointer) -> Bool
-  ) throws(MeshError) -> Bool {
-    while let message = try? store.socket.receive() {
-      let frame = message.header.withUnsafeBytes { try? DataFrame(decoding: $0) }
-      guard case .reply(id, let outcome) = frame else { continue }
-      switch outcome {
-      case .failure(let failure): throw failure.meshError
-      case .success(let reply):
-        switch message.payload {
-        case .some(let payload):
-          if payload.withUnsafeBytes({ accept(reply, $0) }) { return true }
-        case .none:
-          if accept(reply, UnsafeRawBufferPointer(start: nil, count: 0)) { return true }
-        }
-      }
-    }
-    return false
-  }
 }
 
-extension Chunk {
-  /// The frame in which it travels.
-  func frame(_ bytes: UnsafeRawBufferPointer) -> Frame? {
-    guard let count = frameBytes else { return nil }
-    return Frame(count: count) { write(bytes, to: $0) }
+/// When a call has to be sent: as soon as there is a connection, again on a new one, and again after a
+/// while without an answer.
+struct Sending {
+  private(set) var isSent = false
+  private var again = Duration.zero
+  private var connections = 0
+
+  func isDue(on news: ConnectionNews) -> Bool {
+    !isSent || MonotonicClock.now >= again || news.connections > connections
+  }
+
+  mutating func note(_ isSent: Bool, on news: ConnectionNews, again interval: Duration) {
+    self.isSent = isSent
+    again = MonotonicClock.now + interval
+    // It may be there before it is told of.
+    connections = max(1, news.connections)
   }
 }
 

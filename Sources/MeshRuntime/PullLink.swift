@@ -19,12 +19,13 @@ final class PullLink {
   }
 
   init(
-    source: Worker.Source, endpoint: String, security: SocketSecurity, routingID: [UInt8],
-    context: Context
+    source: Worker.Source, endpoint: String, security: SocketSecurity, usesIPv6: Bool,
+    routingID: [UInt8], context: Context
   ) throws(ZeroMQError) {
     self.source = source
     var options = Sockets.data(security)
     options.routingID = routingID
+    options.usesIPv6 = usesIPv6
     connection = try WatchLink(endpoint: endpoint, options: options, context: context)
   }
 

@@ -37,7 +37,7 @@ package struct RemoteJob {
       let start = try client.call(.start(id), patience: patience, isCancelled: isCancelled)
       _ = try start.orThrow()
     } catch {
-      if error.kind == .unreachable { throw error }
+      if error.kind == .unreachable, !client.isConnected { throw error }
       // A job that ended while its tensors were on their way has nothing in the store: say why.
       if error.kind != .interrupted, let status = try? status(),
         let reason = Self.failure(status)
@@ -125,11 +125,12 @@ package struct RemoteJob {
     interval: Duration = .milliseconds(400), progress: (JobStatus) -> Void
   ) throws(MeshError) -> JobStatus {
     var (position, term): (UInt64, UInt64) = (0, 0)
+    var notice = WaitNotice()
     // Whoever was admitted has talked to it.
     var wasKnown = !admission.storeEndpoint.isEmpty
     while true {
       let outcome = try client.call(
-        .status(id), patience: wasKnown ? client.patience : .seconds(10), isCancelled: isCancelled)
+        .status(id), patience: wasKnown ? client.patience : nil, isCancelled: isCancelled)
       if wasKnown, case .failure(let failure) = outcome, failure.code == .notFound {
         throw MeshError(
           .unreachable,
@@ -138,12 +139,13 @@ package struct RemoteJob {
       guard case .status(let status) = try outcome.orThrow() else { throw Self.strange }
       wasKnown = true
       progress(status)
+      tellWait(status, &notice)
       if status.summary.state == .done { return status }
       if let failure = Self.failure(status) { throw failure }
       // Returns at the next event of the job, or soon enough to redraw progress.
       let request = EventsRequest(after: position, job: id, term: term)
       let events = try? client.call(
-        .events(request), patience: interval, grace: .seconds(2),
+        .events(request), patience: interval, grace: .seconds(2), endsWithConnection: true,
         isCancelled: isCancelled)
       guard case .success(.events(let reply)) = events else {
         // Too many wait for events already, or nobody answers: look again in a while.
@@ -152,6 +154,19 @@ package struct RemoteJob {
       }
       (position, term) = (reply.next, reply.term)
     }
+  }
+
+  /// Says what a job waits for that doesn't run. That it is another's turn is nothing to say at once.
+  private func tellWait(_ status: JobStatus, _ notice: inout WaitNotice) {
+    let job = status.summary
+    guard job.state == .queued, !job.reason.isEmpty || job.ageSeconds >= 1 else { return }
+    var what =
+      job.reason.isEmpty ? "waits for its turn, as number \(status.queuePosition)" : job.reason
+    if what == "waits for workers" {
+      what += "; start some with: attnmesh worker --coordinator \(client.endpoint)"
+    }
+    notice.tell(
+      job.reason.isEmpty ? "turn" : job.reason, "job \(job.job) \(what)", client.notify)
   }
 
   /// Cancels the job.

@@ -188,10 +188,7 @@ package final class StoreLoop {
           query: try reader.digest(.query), key: try reader.digest(.key),
           value: try reader.digest(.value))
         let checksums = try TileChecksums(reader)
-        if let directory {
-          try reader.syncInputs()
-          try checksums.save(in: directory, of: job)
-        }
+        if let directory { try checksums.save(in: directory, of: job, with: reader) }
         outcome = .success((digests, checksums))
       } catch {
         outcome = .failure(error)
@@ -242,7 +239,13 @@ package final class StoreLoop {
         try DataFrame(decoding: bytes)
       }
       if gate != nil {
-        guard let caller, let allowed = frame.asked(by: caller) else { return droppedMessages += 1 }
+        guard let caller, let allowed = frame.asked(by: caller) else {
+          droppedMessages += 1
+          if caller == nil, case .call(let header, _) = frame {
+            send(.reply(header.request, .failure(.revokedKey)), to: link)
+          }
+          return
+        }
         frame = allowed
       }
       try receive(frame, payload: message.payload, from: link, key: caller?.key)

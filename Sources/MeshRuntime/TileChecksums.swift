@@ -49,13 +49,18 @@ package struct TileChecksums: Sendable, Equatable {
 /// that.
 extension TileChecksums {
   private static let fileName = "checksums"
-  /// And the one that a crash may leave.
-  static let fileNames = [fileName, JobDirectory.partialName(fileName)]
+  /// And the one that an earlier version may have left.
+  static let fileNames = [fileName, fileName + ".new"]
 
-  package func save(in directory: JobDirectory, of job: JobID) throws(CallFailure) {
+  /// Saves them beside the inputs, and syncs all of it.
+  package func save(
+    in directory: JobDirectory, of job: JobID, with inputs: JobReader
+  ) throws(CallFailure) {
     let counts = [queries.count, queryParts, keys.count, keyParts]
     let words = Self.header(job, counts) + queries + keys
-    try directory.save(Self.bytes(words + [crc32c(of: Self.bytes(words))]), as: Self.fileName)
+    try directory.save(
+      Self.bytes(words + [crc32c(of: Self.bytes(words))]), as: Self.fileName,
+      syncing: Array(inputs.inputs.values))
   }
 
   /// Reads what was saved when the job was sealed.

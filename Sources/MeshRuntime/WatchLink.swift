@@ -1,3 +1,4 @@
+internal import Glibc
 internal import MeshCore
 internal import ZeroMQ
 
@@ -25,10 +26,18 @@ final class WatchLink {
   /// Whether the last news was that it can't be connected to.
   private(set) var isToldUnreachable = false
 
+  /// - Parameters:
+  ///   - endpoint: as the peer told it.
+  ///   - options: whether they use IPv6 decides about names; an address speaks for itself.
   init(endpoint: String, options: SocketOptions, context: Context) throws(ZeroMQError) {
+    guard let address = try? Endpoint(endpoint, flag: "") else {
+      throw ZeroMQError(code: EINVAL, operation: "connect", endpoint: endpoint)
+    }
+    var options = options
+    if case .name = address.host {} else { options.usesIPv6 = address.isIPv6 }
     socket = try OwnedSocket(.dealer, context: context, options: options)
     monitor = try SocketMonitor(socket)
-    try socket.socket.connect(endpoint)
+    try socket.socket.connect("\(address)")
   }
 
   /// Once it broke it is of no more use; until then libzmq tries again, and may succeed.

@@ -128,7 +128,8 @@ extension WorkerLoop {
       let security = security(to: source, job)
     else { return nil }
     let link = try? PullLink(
-      source: source, endpoint: endpoint, security: security, routingID: id, context: dataContext)
+      source: source, endpoint: endpoint, security: security, usesIPv6: usesIPv6, routingID: id,
+      context: dataContext)
     job.links[source] = link
     isPollerStale = true
     return link

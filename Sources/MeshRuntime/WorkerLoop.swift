@@ -27,8 +27,11 @@ final class WorkerLoop {
   let dataContext: Context
   /// Begins the routing ids of its connections.
   let linkOwner: UInt64
+  /// Whether names of others are looked up as IPv6 addresses: where it listens at one itself.
+  let usesIPv6: Bool
   let control: OwnedSocket
   private let controlMonitor: SocketMonitor
+  private var coordinatorWatch: CoordinatorWatch
   let data: OwnedSocket
   var job: WorkerJob?
   var storeEndpoint = ""
@@ -56,8 +59,8 @@ final class WorkerLoop {
   init(
     core: Worker, configuration: WorkerService.Configuration, pool: ComputePool,
     disk: BackgroundQueue, memory: BackgroundQueue, notices: Mailbox<Notice>,
-    gate: PeerGate?, control: OwnedSocket, controlMonitor: SocketMonitor, data: OwnedSocket,
-    dataContext: Context, linkOwner: UInt64
+    gate: PeerGate?, coordinator: Endpoint, control: OwnedSocket, controlMonitor: SocketMonitor,
+    data: OwnedSocket, dataContext: Context, linkOwner: UInt64, usesIPv6: Bool
   ) {
     self.core = core
     self.configuration = configuration
@@ -69,9 +72,12 @@ final class WorkerLoop {
     self.gate = gate
     self.control = control
     self.controlMonitor = controlMonitor
+    coordinatorWatch = CoordinatorWatch(
+      coordinator, hasKeys: configuration.credentials != nil, at: MonotonicClock.now)
     self.data = data
     self.dataContext = dataContext
     self.linkOwner = linkOwner
+    self.usesIPv6 = usesIPv6
     pacer = LinkPacer(bytesPerSecond: configuration.model?.linkBytesPerSecond)
   }
 
@@ -98,11 +104,13 @@ final class WorkerLoop {
       if let stopAt, MonotonicClock.now >= stopAt { ending = endingSoon }
       if MonotonicClock.now >= nextTick, stopAt == nil {
         let lateness = MonotonicClock.now - nextTick
-        if let refusal = try controlMonitor.refusal(hasKeys: configuration.credentials != nil) {
-          ending = .refused(refusal)
-        }
+        try coordinatorWatch.take(from: controlMonitor)
+        if let refusal = coordinatorWatch.news.refusal { ending = .refused(refusal) }
         tellReach()
         perform(.tick)
+        if let word = coordinatorWatch.look(isWelcome: core.isWelcome, at: MonotonicClock.now) {
+          configuration.log.write(word)
+        }
         reporter?.publish(self, at: MonotonicClock.now, lateness: lateness)
         nextTick = MonotonicClock.now + interval
       }

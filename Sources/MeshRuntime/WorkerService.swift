@@ -90,6 +90,12 @@ package final class WorkerService: Sendable {
   /// Binds the data socket, connects to the coordinator and starts the threads.
   package init(_ configuration: Configuration) throws(MeshError) {
     var serverTest: () throws(MeshError) -> Void = {}
+    let coordinator = try Endpoint(configuration.coordinator, flag: "--coordinator")
+      .forConnecting(flag: "--coordinator")
+    let listen = try Endpoint(configuration.listen, flag: "--listen").forListening(flag: "--listen")
+    let advertised = try configuration.advertised.map { text throws(MeshError) in
+      try Endpoint(text, flag: "--advertise")
+    }
     do throws(ZeroMQError) {
       // A context of its own for control, so that heartbeats never queue behind tensors.
       let (controlContext, dataContext) = (try Context(), try Context())
@@ -105,13 +111,15 @@ package final class WorkerService: Sendable {
       // take its place.
       let linkOwner = UInt64.random(in: .min ... .max, using: &generator)
       options.routingID = Sockets.routingID(linkOwner, 0)
+      options.usesIPv6 = coordinator.needsIPv6
       let control = Handover(try OwnedSocket(.dealer, context: controlContext, options: options))
       let controlMonitor = Handover(try SocketMonitor(control.take()))
       let security = credentials.map { SocketSecurity.server($0.keys) } ?? .none
-      let data = Handover(
-        try OwnedSocket(.router, context: dataContext, options: Sockets.data(security)))
-      let bound = try data.take().socket.bind(configuration.listen)
-      try control.take().socket.connect(configuration.coordinator)
+      var dataOptions = Sockets.data(security)
+      dataOptions.usesIPv6 = listen.isIPv6
+      let data = Handover(try OwnedSocket(.router, context: dataContext, options: dataOptions))
+      let bound = try data.take().socket.bind("\(listen)")
+      try control.take().socket.connect("\(coordinator)")
       let notices = try Mailbox<WorkerLoop.Notice>(capacity: Limits.mailboxEventsMaximum)
       let pool = try ComputePool(threads: configuration.threads)
       let hello = WorkerMessage.Hello(
@@ -119,7 +127,7 @@ package final class WorkerService: Sendable {
         version: protocolVersion, numerics: configuration.kernel.level.arithmeticClass,
         level: configuration.kernel.level.name, threads: configuration.threads,
         memoryBytes: configuration.memoryBytes,
-        endpoint: configuration.advertised ?? OwnAddress.told(of: bound),
+        endpoint: advertised.map { "\($0.withPort(of: bound))" } ?? OwnAddress.told(of: bound),
         publicKey: credentials.flatMap { PublicKey($0.keys.publicKey) },
         machine: configuration.machine, isSpare: configuration.isSpare)
       let disk = try BackgroundQueue(name: "checkpoints")
@@ -133,9 +141,9 @@ package final class WorkerService: Sendable {
         let loop = WorkerLoop(
           core: Worker(hello: hello, hasSlots: configuration.checkpoints != nil),
           configuration: configuration, pool: pool, disk: disk, memory: memory, notices: notices,
-          gate: gate,
+          gate: gate, coordinator: coordinator,
           control: control.take(), controlMonitor: controlMonitor.take(), data: data.take(),
-          dataContext: dataContext, linkOwner: linkOwner)
+          dataContext: dataContext, linkOwner: linkOwner, usesIPv6: listen.isIPv6)
         end("worker loop") { () throws(ZeroMQError) in
           let reason = try loop.run()
           ending.update { $0 = reason }
@@ -149,7 +157,7 @@ package final class WorkerService: Sendable {
         }
       }
     } catch {
-      throw MeshError(.badInput, "the worker can't start: \(error.description)")
+      throw MeshError(.badInput, "the worker can't start: \(error.bindProblem("--listen"))")
     }
     do throws(MeshError) {
       try serverTest()

@@ -18,6 +18,7 @@ extension SocketOptions {
     try set(handle, ZMQ_HEARTBEAT_TIMEOUT, heartbeatTimeout.wholeMilliseconds)
     try set(handle, ZMQ_HEARTBEAT_TTL, heartbeatTTL.wholeMilliseconds)
     try set(handle, ZMQ_TCP_MAXRT, retransmissionTimeout.wholeMilliseconds)
+    try set(handle, ZMQ_IPV6, flag(usesIPv6))
     if let sendBufferBytes {
       try set(handle, ZMQ_SNDBUF, Int32(clamping: sendBufferBytes))
     }

@@ -58,6 +58,10 @@ package struct SocketOptions: Sendable {
   /// How long TCP may retransmit without an acknowledgement.
   package var retransmissionTimeout: Duration = .seconds(5)
 
+  /// Whether it binds and connects to IPv6 addresses; names are looked up as such, then, and one that
+  /// listens at every IPv6 address also listens at every IPv4 one.
+  package var usesIPv6 = false
+
   /// How the socket knows its peers.
   package var security = SocketSecurity.none
 

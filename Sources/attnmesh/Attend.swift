@@ -36,6 +36,7 @@ struct Attend: ParsableCommand {
   var spares = 0
 
   @OptionGroup var protection: ProtectionOptions
+  @OptionGroup var timeout: TimeoutOptions
   @OptionGroup var patience: PatienceOptions
 
   @Option(help: "Seconds after which the job fails, whatever its state.")
@@ -129,7 +130,8 @@ struct Attend: ParsableCommand {
     }
     return try MeshClient(
       endpoint: coordinator, name: MeshOptions.clientName,
-      credentials: try keys.credentials(for: coordinator), patience: try patience.duration())
+      credentials: try keys.credentials(for: coordinator), timeout: try timeout.duration(),
+      patience: try patience.duration())
   }
 
   private func threadsPerWorker(_ workers: Int) -> Int {

@@ -20,7 +20,7 @@ struct Bench: ParsableCommand {
       """.prose,
     subcommands: [
       BenchKernel.self, BenchRing.self, BenchScaling.self, BenchMemory.self, BenchBytes.self,
-      BenchRecovery.self, BenchProtection.self, BenchFailover.self, BenchWire.self,
+      BenchRecovery.self, BenchProtection.self, BenchFailover.self, BenchWire.self, BenchJobs.self,
     ])
 }
 

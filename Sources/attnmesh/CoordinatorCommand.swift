@@ -82,26 +82,37 @@ struct CoordinatorCommand: ParsableCommand {
     let interruption = Interruption()
     ProcessLimits.raiseOpenFiles()
     let board = StatusBoard<CoordinatorReport>()
-    let web = try webService(
-      http ?? environment("ATTNMESH_HTTP"), beside: listen, .coordinator(board))
+    let site = try webAddress(http ?? environment("ATTNMESH_HTTP"), beside: listen)
     let service = try CoordinatorService(
       CoordinatorService.Configuration(
-        controlEndpoint: listen, dataEndpoint: try nextPort(listen),
-        advertisedData: try advertise.map { text throws(MeshError) in try nextPort(text) },
+        controlEndpoint: listen, dataEndpoint: try nextPort(listen, "--listen"),
+        advertised: try advertise.map { text throws(MeshError) in
+          _ = try nextPort(text, "--advertise")
+          return text
+        },
         store: storage.store ?? environment("ATTNMESH_STORE"),
         diskQuotaBytes: try byteCount(quota, "--quota", atLeast: Limits.quotaMinimum),
         retention: .milliseconds(Int64(retention * 3_600_000)),
         stragglers: try choice(
           stragglers, "--stragglers", of: StragglerPolicy.allCases, named: \.rawValue),
-        workersMinimum: minWorkers, gate: gate, log: log, board: web.map { _ in board }))
+        workersMinimum: minWorkers, gate: gate, log: log, board: site.map { _ in board }))
+    // After the mesh's own sockets: of two coordinators at one address the second one is told of that.
+    let web: HTTPService?
+    do throws(MeshError) {
+      web = try site.map { site throws(MeshError) in try webService(site, .coordinator(board)) }
+    } catch {
+      service.stop()
+      throw error
+    }
     log.write(Observation(.started, detail: "coordinator, limits: \(Limits.summary)"))
     if !logging.quiet {
       Attnmesh.complain(
         "coordinator at \(service.controlEndpoint), data at \(service.dataEndpoint); workers join"
-          + " with: attnmesh worker --coordinator \(advertise ?? service.controlEndpoint)")
+          + " with: attnmesh worker --coordinator \(service.toldEndpoint)")
       if let web { Attnmesh.complain("live page at http://\(web.address.local)/") }
     }
     interruption.wait()
+    log.write(Observation(.stopping, detail: "coordinator, by \(interruption.cause)"))
     web?.stop()
     service.stop()
   }

@@ -36,16 +36,20 @@ extension HTTPAddress {
   static let standard = "127.0.0.1:7702"
 }
 
-/// Serves a site where the flag says; nil when it is off.
+/// Where a site is served; nil when it is off.
 ///
 /// - Parameters:
 ///   - flag: nil when none was given.
 ///   - listen: where the mesh listens, by which the default is chosen; nil for none.
-func webService(
-  _ flag: String?, beside listen: String?, _ site: Site
-) throws(MeshError) -> HTTPService? {
+func webAddress(
+  _ flag: String?, beside listen: String?
+) throws(MeshError) -> HTTPAddress? {
   guard let text = flag ?? listen.flatMap(defaultHTTP), text != "off" else { return nil }
-  let address = try HTTPAddress(text, flag: "--http")
+  return try HTTPAddress(text, flag: "--http")
+}
+
+/// Serves a site there.
+func webService(_ address: HTTPAddress, _ site: Site) throws(MeshError) -> HTTPService {
   let service = try HTTPService(address, site)
   if !address.isLoopback {
     Attnmesh.complain(
@@ -57,8 +61,6 @@ func webService(
 
 /// Loopback, two ports above; nothing where the port isn't known beforehand.
 private func defaultHTTP(_ listen: String) -> String? {
-  guard listen.hasPrefix("tcp://"), let colon = listen.lastIndex(of: ":"),
-    let port = Int(listen[listen.index(after: colon)...]), (1...65_533).contains(port)
-  else { return nil }
+  guard let port = (try? Endpoint(listen, flag: ""))?.port, port <= 65_533 else { return nil }
   return "127.0.0.1:\(port + 2)"
 }

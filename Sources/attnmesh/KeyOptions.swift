@@ -72,17 +72,9 @@ struct InsecureFlag: ParsableArguments {
 
 /// Whether only this machine reaches an address.
 private func isPrivate(_ endpoint: String, _ flag: String) throws(MeshError) -> Bool {
-  if endpoint.hasPrefix("ipc://") { return true }
-  guard endpoint.hasPrefix("tcp://"), endpoint.dropFirst(6).contains(":") else {
-    let form = flag == "--listen" ? "tcp://ADDR:PORT" : "tcp://HOST:PORT"
-    throw MeshError(.badInput, "\(flag) \(endpoint): it must be \(form)")
-  }
-  if endpoint.hasPrefix("tcp://[::1]:") { return true }
-  let host = endpoint.dropFirst(6).prefix { $0 != ":" }
-  // A name may begin like an address, and lead anywhere.
-  let parts = host.split(separator: ".", omittingEmptySubsequences: false)
-  return host == "localhost"
-    || (parts.count == 4 && parts[0] == "127" && parts.allSatisfy { UInt8($0) != nil })
+  let endpoint = try Endpoint(endpoint, flag: flag)
+  // Whoever connects to every address means this machine.
+  return (flag == "--coordinator" ? endpoint.local : endpoint).isLoopback
 }
 
 /// A variable that is set to something.

@@ -4,15 +4,26 @@ internal import MeshCore
 internal import MeshRuntime
 
 /// Where the mesh is: the same flags on every verb; each has an environment variable.
-struct MeshOptions: ParsableArguments {
+struct CoordinatorOptions: ParsableArguments {
   @Option(help: "The coordinator: tcp://HOST:PORT. (or ATTNMESH_COORDINATOR)")
   var coordinator: String?
 
   @OptionGroup var keys: KeyOptions
 
-  static let defaultEndpoint = "tcp://127.0.0.1:7700"
+  var endpoint: String {
+    coordinator ?? MeshOptions.environmentEndpoint ?? MeshOptions.defaultEndpoint
+  }
+}
 
-  var endpoint: String { coordinator ?? Self.environmentEndpoint ?? Self.defaultEndpoint }
+/// Where the mesh is, and how long to wait for it: for whoever asks it something.
+struct MeshOptions: ParsableArguments {
+  @OptionGroup var address: CoordinatorOptions
+  @OptionGroup var timeout: TimeoutOptions
+
+  var keys: KeyOptions { address.keys }
+  var endpoint: String { address.endpoint }
+
+  static let defaultEndpoint = "tcp://127.0.0.1:7700"
 
   static var environmentEndpoint: String? {
     ProcessInfo.processInfo.environment["ATTNMESH_COORDINATOR"]
@@ -20,20 +31,38 @@ struct MeshOptions: ParsableArguments {
 
   func client() throws(MeshError) -> MeshClient {
     try MeshClient(
-      endpoint: endpoint, name: Self.clientName, credentials: try keys.credentials(for: endpoint))
+      endpoint: endpoint, name: Self.clientName, credentials: try keys.credentials(for: endpoint),
+      timeout: try timeout.duration())
   }
 
   /// A client that follows a job, also over a restart of its coordinator.
   func client(_ patience: PatienceOptions) throws(MeshError) -> MeshClient {
     try MeshClient(
       endpoint: endpoint, name: Self.clientName, credentials: try keys.credentials(for: endpoint),
-      patience: try patience.duration())
+      timeout: try timeout.duration(), patience: try patience.duration())
   }
 
   /// user@host: for people, and for fair queueing.
   static var clientName: String {
     let process = ProcessInfo.processInfo
     return String("\(process.userName)@\(process.hostName)".prefix(Limits.nameBytesMaximum))
+  }
+}
+
+/// How long a coordinator may take to answer.
+struct TimeoutOptions: ParsableArguments {
+  @Option(
+    help: """
+      Seconds to wait for an answer. Where nothing listens on this machine, nobody is waited for; what \
+      changes something may take longer on a connection that stands.
+      """)
+  var timeout = 3.0
+
+  func duration() throws(MeshError) -> Duration {
+    guard timeout >= 0.1, timeout <= 1e6 else {
+      throw MeshError(.badInput, "--timeout \(timeout): it must be 0.1 to 1000000 seconds")
+    }
+    return .milliseconds(Int64(timeout * 1_000))
   }
 }
 
@@ -59,16 +88,15 @@ struct JobArgument: ParsableArguments {
 }
 
 /// The endpoint one port further: a coordinator's data socket stands beside its control socket.
-func nextPort(_ endpoint: String) throws(MeshError) -> String {
-  guard let colon = endpoint.lastIndex(of: ":") else {
-    throw MeshError(.badInput, "\(endpoint): it must be tcp://ADDR:PORT")
+func nextPort(_ text: String, _ flag: String) throws(MeshError) -> String {
+  let endpoint = try Endpoint(text, flag: flag)
+  if case .path = endpoint.host {
+    throw MeshError(.badInput, "\(flag) \(text): it must be tcp://ADDR:PORT")
   }
-  let port = endpoint[endpoint.index(after: colon)...]
-  if port == "*" || port == "0" { return endpoint[...colon] + "*" }
-  guard let number = Int(port), (1...65_534).contains(number) else {
-    throw MeshError(.badInput, "\(endpoint): the port must be 1 to 65534, or * for any")
+  guard endpoint.port != 65_535 else {
+    throw MeshError(.badInput, "\(flag) \(text): the port must be 1 to 65534, or * for any")
   }
-  return endpoint[...colon] + "\(number + 1)"
+  return "\(endpoint.next)"
 }
 
 /// A byte count with an optional unit: 512M, 16G, 1000000.

@@ -105,7 +105,7 @@ private final class MeshWatcher {
     self.isCancelled = isCancelled
   }
 
-  func look(patience: Duration = .seconds(10)) throws(MeshError) -> RingPicture.Look {
+  func look(patience: Duration? = nil) throws(MeshError) -> RingPicture.Look {
     guard case .mesh(let mesh) = try call(.mesh, patience),
       case .workers(let workers) = try call(.workers, patience)
     else { throw MeshError(.unreachable, "the coordinator gave an answer to something else") }
@@ -117,12 +117,12 @@ private final class MeshWatcher {
       job: try status(patience), events: events)
   }
 
-  private func call(_ request: CallRequest, _ patience: Duration) throws(MeshError) -> CallReply {
+  private func call(_ request: CallRequest, _ patience: Duration?) throws(MeshError) -> CallReply {
     try client.call(request, patience: patience, isCancelled: isCancelled).orThrow()
   }
 
   /// nil for one that a restarted coordinator has forgotten.
-  private func status(_ patience: Duration) throws(MeshError) -> JobStatus? {
+  private func status(_ patience: Duration?) throws(MeshError) -> JobStatus? {
     guard let job else { return nil }
     let outcome = try client.call(.status(job), patience: patience, isCancelled: isCancelled)
     if case .success(.status(let status)) = outcome { return status }
@@ -130,12 +130,12 @@ private final class MeshWatcher {
     return nil
   }
 
-  private func readEvents(_ patience: Duration) throws(MeshError) {
+  private func readEvents(_ patience: Duration?) throws(MeshError) {
     while true {
       // What is there already, without a wait for more.
       let outcome = try client.call(
         .events(EventsRequest(after: position, job: nil, term: term)), patience: .milliseconds(200),
-        grace: patience, isCancelled: isCancelled)
+        grace: patience ?? client.timeout, isCancelled: isCancelled)
       guard case .events(let reply) = try outcome.orThrow() else { return }
       // Times are by the clock of a coordinator.
       if term != 0, reply.term != term { (events, position) = ([], 0) }

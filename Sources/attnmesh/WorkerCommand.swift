@@ -19,7 +19,7 @@ struct WorkerCommand: ParsableCommand {
         attnmesh worker --coordinator tcp://127.0.0.1:7700 --threads 8
       """.prose)
 
-  @OptionGroup var mesh: MeshOptions
+  @OptionGroup var mesh: CoordinatorOptions
 
   @Option(help: "Address at which it serves tiles to other workers.")
   var listen = "tcp://127.0.0.1:*"
@@ -87,10 +87,7 @@ struct WorkerCommand: ParsableCommand {
     // One that `attend` starts says nothing.
     let log = lifeline == nil ? try logging.log() : ObservationLog()
     let board = StatusBoard<WorkerReport>()
-    let web = try webService(http, beside: nil, .worker(board))
-    if let web, !logging.quiet {
-      Attnmesh.complain("metrics at http://\(web.address.local)/metrics")
-    }
+    let site = try webAddress(http, beside: nil)
     let service = try WorkerService(
       WorkerService.Configuration(
         name: name, coordinator: mesh.endpoint, listen: listen, advertised: advertise,
@@ -100,12 +97,26 @@ struct WorkerCommand: ParsableCommand {
           try CheckpointDirectory.open(path)
         }, machine: machine ?? OwnName.machine(),
         isSpare: spare, credentials: credentials, model: model, log: log,
-        board: web.map { _ in board }))
+        board: site.map { _ in board }))
+    do throws(MeshError) {
+      let web = try site.map { site throws(MeshError) in try webService(site, .worker(board)) }
+      if let web, !logging.quiet {
+        Attnmesh.complain("metrics at http://\(web.address.local)/metrics")
+      }
+    } catch {
+      service.stop()
+      throw error
+    }
     log.write(
       Observation(.started, worker: name, detail: "worker, limits: \(Limits.summary)"))
     // Ends by a signal, or when the coordinator refuses it.
     var ended = interruption.wait { service.ended }
     if ended == nil {
+      log.write(
+        Observation(
+          .stopping, worker: name,
+          detail:
+            "by \(interruption.cause): it hands over what it has; a second signal ends it at once"))
       service.relieve()
       // The core gives up before that; a second signal ends the process at once.
       ended = interruption.waitOn(upTo: 90) { service.ended }

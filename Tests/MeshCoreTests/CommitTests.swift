@@ -205,6 +205,53 @@ import Testing
     #expect(mesh.assigned != nil)
   }
 
+  @Test("an end is an event when it is on disk: whoever waited for it finds it when it asks")
+  func endsAreTold() throws {
+    let (mesh, job, _) = try slow()
+    mesh.call(.cancel(job), id: 7)
+    #expect(mesh.observed(.jobCancelled).isEmpty)
+    #expect(mesh.state(job) == .running)
+    let told = mesh.call(.events(EventsRequest(after: 0, job: job)))?.events
+    let last = try #require(told?.next)
+    #expect(mesh.call(.events(EventsRequest(after: last, job: job)), id: 8) == nil)
+    mesh.commit()
+    #expect(mesh.observed(.jobCancelled).map(\.job) == [job])
+    #expect(mesh.reply(to: 8)?.events?.events.last?.observation.kind == .jobCancelled)
+    #expect(mesh.state(job) == .cancelled)
+  }
+
+  @Test("a submit that can't be written never was: its client hears why, and nothing of it is left")
+  func fullDiskAtSubmit() throws {
+    let mesh = CoordinatorHarness()
+    mesh.commitsAtOnce = false
+    mesh.step = .zero
+    #expect(mesh.submit(id: 1) == nil)
+    mesh.failCommit()
+    let answer = try #require(mesh.reply(to: 1))
+    #expect(answer.code == .unavailable && answer.message.contains("the disk is full"))
+    #expect(telling(mesh.effects).count == 1)
+    guard case .success(.jobs(let jobs)) = mesh.call(.list) else {
+      Issue.record("no list")
+      return
+    }
+    #expect(jobs.isEmpty)
+    // Until the disk takes something nothing new is taken, and the reason is told.
+    #expect(mesh.submit(id: 2) == nil)
+    #expect(mesh.reply(to: 2)?.message.contains("the disk is full") == true)
+    // It is tried again by itself, also though there is nothing to write.
+    mesh.now += Limits.commitRetryInterval
+    mesh.send(.tick)
+    #expect(mesh.pending?.images.isEmpty == true)
+    mesh.failCommit()
+    mesh.now += Limits.commitRetryInterval
+    mesh.send(.tick)
+    mesh.commit()
+    #expect(mesh.disk.isEmpty && telling(mesh.effects).isEmpty)
+    #expect(mesh.submit(id: 1) == nil)
+    mesh.commit()
+    #expect(mesh.commands.count == 1 && mesh.disk.count == 1)
+  }
+
   @Test("whatever happens, what leaves was on disk: tables, final ranks, ends", arguments: 1...6)
   func neverAhead(seed: Int) throws {
     var random = SplitMix64(seed: UInt64(seed))

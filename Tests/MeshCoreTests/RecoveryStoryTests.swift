@@ -233,6 +233,27 @@ import Testing
     #expect(mesh.status(job)?.protection == Protection.none)
   }
 
+  @Test("a disk fails when its worker says so, and not because nothing is on it yet")
+  func failingDisk() throws {
+    let (mesh, job, table) = try running()
+    func protection() -> Protection? { mesh.status(job)?.protection }
+    for worker in [UInt64(1), 2] { mesh.report(worker, job: job, next: 5, copied: 4) }
+    #expect(protection() == .peerOnly)
+    let rank = try #require(table.ranks(of: 1).first)
+    func alarm(_ worker: UInt64) {
+      let id = WorkerID(incarnation: worker)
+      mesh.send(.message(.alarm(job, VRank(rank), reason: "no space"), from: id))
+    }
+    alarm(2)
+    #expect(protection() == .peerOnly, "only its host knows")
+    alarm(1)
+    #expect(protection() == .peerDiskFailing)
+    mesh.report(1, job: job, next: 6, copied: 5, durable: 5)
+    #expect(protection() == .peerOnly)
+    mesh.report(2, job: job, next: 6, copied: 5, durable: 5)
+    #expect(protection() == .peerAndDisk)
+  }
+
   @Test("copies beyond the plan are not believed")
   func absurdCopies() throws {
     let (mesh, job, _) = try running()

@@ -71,9 +71,10 @@ extension Integration {
           ["cancel", id, "--yes"],
           ["events"], ["events", "--follow"],
         ]
-        // All at once: each waits a while before it gives up.
+        // All at once: they are told that nobody listens, and don't wait.
         let programs = try commands.map { try scratch.start($0 + ["--coordinator", endpoint]) }
         for program in programs { expectRefusal(program, code: 3, endpoint) }
+        #expect(programs.allSatisfy { $0.errors.contains("nothing listens there") })
         let byVariable = try scratch.run(["jobs"], ["ATTNMESH_COORDINATOR": endpoint])
         expectRefusal(byVariable, code: 3, endpoint)
         #expect(!scratch.exists("o.npy"))
@@ -129,7 +130,7 @@ extension Integration {
       try withScratch { scratch in
         let mesh = try Mesh(scratch, workers: 0)
         let second = try scratch.run(["coordinator", "--listen", mesh.endpoint])
-        expectRefusal(second, code: 2, "can't listen")
+        expectRefusal(second, code: 2, "can't start", "is in use")
         let worker = try scratch.run(["worker", "--listen", mesh.endpoint] + mesh.flags)
         expectRefusal(worker, code: 2, "can't start")
       }

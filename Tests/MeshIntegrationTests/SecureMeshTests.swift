@@ -44,7 +44,7 @@ extension Integration {
           ("viewer", ["drain", "w1", "--yes"]), ("client", ["drain", "w1", "--yes"]),
         ] {
           expectRefusal(
-            try mesh.run(command + keys.identity(name)), code: 2, "a \(name) may not call")
+            try mesh.run(command + keys.identity(name)), code: 2, "a \(name)'s key doesn't allow")
         }
         try keys.make("stranger", role: "operator")
         expectRefusal(
@@ -116,6 +116,36 @@ extension Integration {
         #expect(worker.errors.contains("its key is no longer admitted"))
         #expect(try mesh.result(job) == slow.alone)
         #expect(!mesh.observed("worker-lost worker=revoked").isEmpty)
+      }
+    }
+
+    @Test func whoHasNoKeyIsToldOf() throws {
+      try withScratch { scratch in
+        let mesh = try MeshKeys(scratch).mesh(0)
+        expectRefusal(try scratch.run(["jobs"] + mesh.flags), code: 2, "it has keys")
+        try eventually("a word about it") {
+          mesh.observed("access-refused").contains { $0.contains("1 connection without keys") }
+        }
+      }
+    }
+
+    /// Whoever follows a job hears that its key was taken back, and doesn't wait for an answer.
+    @Test func aFollowersKeyThatIsTakenBack() throws {
+      try withScratch { scratch in
+        let keys = try MeshKeys(scratch)
+        let second = try keys.make("second", role: "client")
+        let before = keys.allowed
+        try keys.allow(before + second)
+        let mesh = try keys.mesh(0)
+        mesh.identity = keys.identity("second")
+        let flags = try JobTensors.fixture(heads: 3, keyHeads: 1, tokens: 301).write(to: scratch)
+        let job = try mesh.submit(flags)
+        let follower = try scratch.start(
+          ["job", job, "--follow"] + mesh.identity + mesh.flags)
+        try eventually("a follower") { follower.errors.contains("waits for workers") }
+        try keys.allow(before)
+        #expect(try follower.wait() == .code(2))
+        #expect(follower.errors.contains("no longer admits this key"), "\(follower.errors)")
       }
     }
 

@@ -62,12 +62,4 @@ import Testing
     let store = try tree(["memory.max": "1000", "memory.current": "1500"])
     #expect(ControlGroup(root: store.path, membership: "0::/").availableBytes == 0)
   }
-
-  @Test("what stands for every address of a machine is told by its name")
-  func addresses() {
-    #expect(OwnAddress.told(of: "tcp://0.0.0.0:7710", hostName: "red") == "tcp://red:7710")
-    #expect(OwnAddress.told(of: "tcp://[::]:7710", hostName: "red") == "tcp://red:7710")
-    #expect(OwnAddress.told(of: "tcp://10.0.0.1:7710", hostName: "red") == "tcp://10.0.0.1:7710")
-    #expect(OwnAddress.told(of: "ipc:///run/a", hostName: "red") == "ipc:///run/a")
-  }
 }

@@ -65,7 +65,7 @@ extension StoreDirectory {
       try bytes.withUnsafeBytes { try files.append($0, to: tensor, at: 0) }
     }
     let checksums = try TileChecksums(files.reader)
-    try checksums.save(in: try #require(files.directory), of: job)
+    try checksums.save(in: try #require(files.directory), of: job, with: files.reader)
     return checksums
   }
 }

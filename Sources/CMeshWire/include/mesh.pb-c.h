@@ -287,7 +287,11 @@ typedef enum _Mesh__V1__Protection {
   /*
    * On disk; no other worker holds it.
    */
-  MESH__V1__PROTECTION__PROTECTION_DISK_ONLY = 5
+  MESH__V1__PROTECTION__PROTECTION_DISK_ONLY = 5,
+  /*
+   * Copied; a checkpoint couldn't be written.
+   */
+  MESH__V1__PROTECTION__PROTECTION_PEER_DISK_FAILING = 6
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(MESH__V1__PROTECTION)
 } Mesh__V1__Protection;
 typedef enum _Mesh__V1__WorkerStanding {
@@ -362,7 +366,10 @@ typedef enum _Mesh__V1__EventKind {
    * A worker that is heard can't be connected to by another, or by the coordinator.
    */
   MESH__V1__EVENT_KIND__EVENT_KIND_PEER_UNREACHABLE = 60,
-  MESH__V1__EVENT_KIND__EVENT_KIND_PEER_REACHED = 61
+  MESH__V1__EVENT_KIND__EVENT_KIND_PEER_REACHED = 61,
+  MESH__V1__EVENT_KIND__EVENT_KIND_COORDINATOR_SILENT = 70,
+  MESH__V1__EVENT_KIND__EVENT_KIND_COORDINATOR_FOUND = 71,
+  MESH__V1__EVENT_KIND__EVENT_KIND_STOPPING = 72
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(MESH__V1__EVENT_KIND)
 } Mesh__V1__EventKind;
 typedef enum _Mesh__V1__TileTensor {
