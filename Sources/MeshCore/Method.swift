@@ -53,6 +53,7 @@ package enum Method: UInt8, Sendable, CaseIterable {
     case .discard: "discard a result"
     case .workers: "list workers"
     case .events: "read events"
+    case .remove: "remove a job"
     case .drain: "drain a worker"
     case .cordon: "cordon a worker"
     case .mesh: "look at the mesh"
