@@ -21,7 +21,7 @@ for word in SYNOPSIS 'attnmesh attend' 'attnmesh coordinator backup' coordinator
   tr -d '\\' <"$page" | grep -q -e "$word" || fail "the man page lacks '$word'"
 done
 if command -v groff >/dev/null; then
-  groff -man -Tutf8 -ww -z "$page" 2>"$work/warnings" || fail "groff can't read the man page"
+  groff -Kutf8 -man -Tutf8 -ww -z "$page" 2>"$work/warnings" || fail "groff can't read the man page"
   [ ! -s "$work/warnings" ] || { head "$work/warnings" >&2; fail "groff warns of the man page"; }
 fi
 

@@ -87,9 +87,11 @@ extension Integration {
           #expect(try run.wait() == .code(code))
           #expect(run.output == "" && run.errorLines.count == 1, "\(run.errors)")
           let error = try jsonObject(run.errors)
-          #expect(error["exit_code"] as? Int == code && error["kind"] as? String == kind)
-          #expect((error["error"] as? String)?.contains(says) == true, "\(run.errors)")
-          #expect((error["error"] as? String)?.hasPrefix("Error") == false)
+          let text = try #require(error["error"] as? String)
+          #expect(error["exit_code"] as? Int == code)
+          #expect(error["kind"] as? String == kind)
+          #expect(text.contains(says), "\(run.errors)")
+          #expect(!text.hasPrefix("Error"))
         }
       }
     }
@@ -107,7 +109,7 @@ extension Integration {
           ["ATTNMESH_LOG_FORMAT": "json"])
         #expect(try wrong.wait() == .code(2))
         for line in try jsonLines(service.errors) + jsonLines(wrong.errors) {
-          #expect(line["time"] is String && line["level"] is String && line["message"] is String)
+          for key in ["time", "level", "message"] { #expect(line[key] is String, "\(line)") }
         }
         #expect(try jsonObject(wrong.errors)["level"] as? String == "error")
       }
@@ -123,7 +125,8 @@ extension Integration {
           let text = command["discussion"] as? String ?? ""
           var last = ""
           for line in text.split(separator: "\n", omittingEmptySubsequences: false) {
-            #expect(line.first != " " || line.count <= 79, "\(path): \(line)")
+            let isTooLong = line.first == " " && line.count > 79
+            #expect(!isTooLong, "\(path): \(line)")
             let isBroken =
               !last.isEmpty && last.last != ":" && last.first != " " && !line.isEmpty
               && line.first != " "
@@ -132,9 +135,8 @@ extension Integration {
           }
           for argument in command["arguments"] as? [[String: Any]] ?? [] {
             let abstract = argument["abstract"] as? String ?? ""
-            #expect(
-              argument["defaultValue"] == nil || !abstract.contains("(default"),
-              "\(path): \(abstract)")
+            let isTold = argument["defaultValue"] != nil && abstract.contains("(default")
+            #expect(!isTold, "\(path): \(abstract)")
           }
           for next in command["subcommands"] as? [[String: Any]] ?? [] {
             walk(next, "\(path) \(next["commandName"] as? String ?? "")")
