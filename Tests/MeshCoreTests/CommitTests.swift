@@ -230,11 +230,11 @@ import Testing
     let answer = try #require(mesh.reply(to: 1))
     #expect(answer.code == .unavailable && answer.message.contains("the disk is full"))
     #expect(telling(mesh.effects).count == 1)
-    guard case .success(.jobs(let jobs)) = mesh.call(.list) else {
+    guard case .success(.jobs(let page)) = mesh.call(.list()) else {
       Issue.record("no list")
       return
     }
-    #expect(jobs.isEmpty)
+    #expect(page.jobs.isEmpty)
     // Until the disk takes something nothing new is taken, and the reason is told.
     #expect(mesh.submit(id: 2) == nil)
     #expect(mesh.reply(to: 2)?.message.contains("the disk is full") == true)
