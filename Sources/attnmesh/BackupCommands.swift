@@ -53,7 +53,8 @@ struct CoordinatorRestore: ParsableCommand {
       by their age, also those of an old backup: give the coordinator a --retention that is long enough.
 
       Example, in this order:
-        attnmesh coordinator restore /backup/journal-2026-11-30 --store /var/lib/attnmesh
+        attnmesh coordinator restore /backup/journal-2026-11-30 \\
+          --store /var/lib/attnmesh
         rsync -a /backup/jobs/ /var/lib/attnmesh/
         attnmesh coordinator --store /var/lib/attnmesh
 

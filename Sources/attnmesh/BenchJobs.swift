@@ -12,7 +12,7 @@ struct BenchJobs: ParsableCommand {
       Starts a coordinator and workers, runs `attend --coordinator` again and again as a process of its
       own, and then sends the same jobs over one connection, each fetched to a file. Every result is
       compared with that of one process.
-      """)
+      """.prose)
 
   @Option(help: "Jobs of each kind.")
   var jobs = 200

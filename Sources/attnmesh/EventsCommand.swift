@@ -14,7 +14,7 @@ struct Events: ParsableCommand {
       Examples:
         attnmesh events --since 2h --kind worker-lost,job-failed
         attnmesh events --since 2026-11-30T18:00 --follow
-      """)
+      """.prose)
 
   @OptionGroup(title: "Mesh") var mesh: MeshOptions
   @Option(help: "Only of this job.") var job: String?
