@@ -1,3 +1,4 @@
+internal import Glibc
 internal import MeshCore
 internal import MeshRuntime
 
@@ -14,7 +15,7 @@ struct JobSession {
     let last: EventsRequest
     do throws(MeshError) {
       client = try MeshClient(endpoint: endpoint, name: "chaos")
-      try client.waitForWorkers(workers, isCancelled: isStopping)
+      try waitForMesh(client, workers)
       last = try lastEvent(client)
       job = try RemoteJob(
         submitting: inputs, deadlineSeconds: 0, client: client, isCancelled: isStopping,
@@ -23,6 +24,19 @@ struct JobSession {
       return error.kind == .interrupted ? .stopped : .refused(error.message)
     }
     return follow(job, client, from: last)
+  }
+
+  /// Its coordinator may only just be starting, and nothing listens yet. Whoever watches the processes
+  /// stops the session when one of them has ended.
+  private func waitForMesh(_ client: MeshClient, _ workers: Int) throws(MeshError) {
+    while true {
+      do throws(MeshError) {
+        return try client.waitForWorkers(workers, isCancelled: isStopping)
+      } catch {
+        guard error.kind == .unreachable, !isStopping() else { throw error }
+        usleep(50_000)
+      }
+    }
   }
 
   /// Where the events of earlier jobs end.

@@ -54,14 +54,14 @@ extension WorkerRun {
   }
 
   /// Whether one more foreign tile may be held. Drops the lowest that no rank here still has to
-  /// fold; the tile that the rank furthest behind waits for is always let in.
+  /// fold, as many as are too many: a shard that became another's is many at once. The tile that the
+  /// rank furthest behind waits for is always let in.
   private mutating func makeRoom(for tile: Int, into effects: inout [Worker.Effect]) -> Bool {
-    if foreign.count >= window.kept {
-      if let old = foreign.first(where: { isDroppable($0) }) {
-        drop(old, into: &effects)
-      } else if tile != ranks.compactMap({ $0.window.first }).min() {
-        return false
-      }
+    while foreign.count >= window.kept, let old = foreign.first(where: { isDroppable($0) }) {
+      drop(old, into: &effects)
+    }
+    if foreign.count >= window.kept, tile != ranks.compactMap({ $0.window.first }).min() {
+      return false
     }
     foreign.append(tile)
     foreign.sort()

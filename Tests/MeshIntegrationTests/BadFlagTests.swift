@@ -157,8 +157,8 @@ extension Integration {
     }
 
     static let services: [([String], String)] = [
-      (["coordinator", "--listen", "7700"], "tcp://ADDR:PORT"),
-      (["coordinator", "--listen", "tcp://127.0.0.1"], "tcp://ADDR:PORT"),
+      (["coordinator", "--listen", "7700"], "tcp://HOST:PORT"),
+      (["coordinator", "--listen", "tcp://127.0.0.1"], "tcp://HOST:PORT"),
       (["coordinator", "--listen", "tcp://127.0.0.1:65536"], "port"),
       (["coordinator", "--listen", "tcp://127.0.0.1:-1"], "port"),
       (["coordinator", "--listen", "tcp://127.0.0.1:http"], "port"),

@@ -112,7 +112,8 @@ extension Integration {
         let late = try mesh.submit(flags + ["--deadline", "0.3"])
         let result = try mesh.run(["result", late] + output)
         expectRefusal(
-          result, code: 1, late, "failed: its deadline of 0.3 s passed while it was queued")
+          result, code: 1, late, "waits for workers",
+          "failed: its deadline of 0.3 s passed while it was queued", notices: 1)
         #expect(!scratch.exists("o.npy"))
       }
     }

@@ -52,7 +52,9 @@ extension Integration {
         // Beside a larger one it is left out, and that is told.
         try mesh.startWorker("w1")
         let job = try mesh.submit(large)
-        #expect(try (mesh.summary(job)["reason"] as? String)?.contains("small (128 MiB)") == true)
+        try eventually("who is left out") {
+          try (mesh.summary(job)["reason"] as? String)?.contains("small (128 MiB)") == true
+        }
         let workers = try mesh.output(["workers"])
         #expect(workers.contains(/small +small/), "\(workers)")
         try mesh.output(["cancel", job, "--yes"])

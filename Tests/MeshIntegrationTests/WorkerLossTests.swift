@@ -72,7 +72,11 @@ extension Integration {
         let slow = try SlowJob(scratch)
         let mesh = try Mesh(scratch, workers: 3, environment: SlowJob.slowness(20))
         let job = try mesh.submit(slow.flags)
-        try mesh.waitUntilCopied(job)
+        try mesh.waitUntil(job, "copies of what w2 folds") { status in
+          (status["ranks"] as? [[String: Any]] ?? []).contains {
+            $0["worker"] as? String == "w2" && ($0["copied"] as? Int ?? 0) > 0
+          }
+        }
         let process = try #require(mesh.workers["w2"]?.process)
         try mesh.kill("w2")
         #expect(try mesh.result(job) == slow.alone)

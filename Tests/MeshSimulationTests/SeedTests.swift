@@ -42,6 +42,8 @@ import Testing
   static let regressions: [(seed: UInt64, story: String)] = [
     (623, "a table was announced that one without workers had replaced"),
     (9_632, "a worker that only kept copies was not missed when it was gone"),
+    (4_289, "a shard that became another's was more than windows hold, and stayed so"),
+    (6_929, "the same, with more of them"),
   ]
 
   @Test("seeds that once found a bug", arguments: regressions)
