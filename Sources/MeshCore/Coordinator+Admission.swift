@@ -40,10 +40,13 @@ extension Coordinator {
 
   /// Workers that a job may be given, in the order of the ring. Spares are left out, unless there are
   /// only spares; so are workers that are about to go, and those that are cordoned.
-  var workersForJobs: [Member] {
+  var workersForJobs: [Member] { ableForJobs.sorted { naturalOrder($0.name, $1.name) } }
+
+  /// The same in no order.
+  var ableForJobs: [Member] {
     let able = members.filter(\.isOpen)
-    let ready = able.contains { !$0.hello.isSpare } ? able.filter { !$0.hello.isSpare } : able
-    return ready.sorted { naturalOrder($0.name, $1.name) }
+    let active = able.filter { !$0.hello.isSpare }
+    return active.isEmpty ? able : active
   }
 
   /// What a job lacks for which no worker has the memory, and why each of them can't take part.
@@ -77,9 +80,10 @@ extension Coordinator {
     }
   }
 
-  /// Whether a worker has too little memory for the job that runs, or for the next one.
+  /// Whether a worker has too little memory for the job that runs, or for one that waits for memory.
   func isTooSmall(_ worker: WorkerID) -> Bool {
-    guard let index = activeIndex ?? nextInQueue else { return false }
+    let waiting = jobs.firstIndex { $0.state == .queued && !$0.unfitWorkers.isEmpty }
+    guard let index = activeIndex ?? waiting else { return false }
     return tooSmall(for: jobs[index]).contains { $0.id == worker }
   }
 

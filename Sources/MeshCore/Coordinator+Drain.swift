@@ -156,9 +156,12 @@ extension Coordinator {
     let able = members.filter { member in
       member.isOpen && !member.hello.isSpare && run.table.peer(of: member.id) != nil
     }
-    let loads = able.map { member in
-      var load = Placement.Load(worker: member.id, ranks: [])
-      for vrank in run.openRanks(of: member.id) {
+    // Whoever has too little memory would be given nothing, and its rank some other place.
+    let places = withMemory(
+      able.map { $0.place(load: run.load(of: $0.id)) }, for: run, sharedBy: able.count)
+    let loads = places.map { place in
+      var load = Placement.Load(worker: place.worker, ranks: [])
+      for vrank in run.openRanks(of: place.worker) {
         let rank = run.ranks[vrank.index]
         if isWorthMoving(vrank, run), rank.isSettled(at: now) {
           load.ranks.append((vrank, rank.load))
@@ -176,11 +179,14 @@ extension Coordinator {
   mutating func employIdle(at now: Duration, into effects: inout [Effect]) {
     guard let index = activeIndex, jobs[index].state == .running, let run = jobs[index].run,
       run.table.isProtected, now - run.balancedAt >= Limits.balanceInterval,
-      !run.table.hosts.contains(where: { $0.duty == .handOver })
+      !run.plan.vranks.contains(where: {
+        run.table.hosts[$0.index].duty == .handOver && !run.ranks[$0.index].isFinal
+      })
     else { return }
     jobs[index].run?.balancedAt = now
+    // Who can't connect to others may not get at the copy of what it is given.
     let able = members.filter {
-      $0.isOpen && !$0.hello.isSpare && $0.hello.numerics == run.numerics
+      $0.isOpen && !$0.hello.isSpare && $0.hello.numerics == run.numerics && $0.unreachable.isEmpty
     }
     let places = withMemory(
       able.map { $0.place(load: run.load(of: $0.id)) }, for: run, sharedBy: able.count)

@@ -11,9 +11,10 @@ struct Gathering: Sendable {
 }
 
 extension Coordinator {
-  /// A worker has joined.
-  mutating func noteGathering(at now: Duration) {
-    let isFirst = members.count == 1
+  /// A worker has joined. Those that take no part in jobs are no beginning of a mesh.
+  mutating func noteGathering(of worker: WorkerID, at now: Duration) {
+    let able = members.filter { $0.isOpen && !$0.hello.isSpare }
+    let isFirst = able.count == 1 && able[0].id == worker
     if isFirst { gathering.settlesSince = now }
     guard isFirst || now < gathering.settlesUntil else { return }
     gathering.settlesUntil = min(
@@ -23,7 +24,9 @@ extension Coordinator {
   /// What queued jobs wait for, whatever they need; nil when one may begin on so many workers.
   mutating func lack(of workers: Int, at now: Duration) -> String? {
     let wanted = configuration.workersMinimum
-    gathering.shortSince = workers < wanted ? gathering.shortSince ?? now : nil
+    // From the first that came on: how long there was nobody says nothing about the others.
+    gathering.shortSince =
+      workers > 0 && workers < wanted ? gathering.shortSince ?? now : nil
     if workers == 0 { return lackOfWorkers }
     if now < gathering.returnsUntil { return "waits for workers" }
     if let since = gathering.shortSince {

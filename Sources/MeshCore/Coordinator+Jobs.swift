@@ -4,14 +4,15 @@ extension Coordinator {
   /// ago goes first, and within a client the job submitted first.
   mutating func startNextJob(at now: Duration, into effects: inout [Effect]) {
     guard activeIndex == nil else { return }
-    let workers = workersForJobs
-    let lack = lack(of: workers.count, at: now)
+    // After every event, hundreds a second in a large mesh: nothing is sorted before it has to be.
+    let lack = lack(of: ableForJobs.count, at: now)
     let queue = queueInOrder
     guard !queue.isEmpty else { return }
     if let lack {
       for index in queue { jobs[index].wait(lack) }
       return
     }
+    let workers = workersForJobs
     // One that is too large for those who are here doesn't keep the others waiting.
     for index in queue where start(index, on: workers, at: now, into: &effects) { return }
   }

@@ -125,7 +125,7 @@ extension Coordinator {
             "process \(hello.processID), \(counted(hello.threads, "thread")), \(hello.level)\(cordon)"
         ),
         at: now, into: &effects)
-      noteGathering(at: now)
+      noteGathering(of: hello.worker, at: now)
       noteReturn(of: hello, at: now, into: &effects)
       share(with: hello.worker, at: now, into: &effects)
       resolveDoubts(at: now, into: &effects)

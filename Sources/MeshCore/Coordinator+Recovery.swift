@@ -277,9 +277,10 @@ extension Coordinator {
     // The rank may have moved to where its copies are.
     if defect == .copyOnSameWorker, let current { return current }
     let worker = places[host].worker
+    let away = members.first { $0.id == worker }?.unreachable ?? []
     return Placement.holder(
       of: vrank, host: host, among: places, keeping: current, isFull: isFull,
-      isReachable: { reaches(worker, $0) })
+      isReachable: { !away.contains($0) })
   }
 
   /// Who is named in the table: those that were and are still here, in the same order, and then those

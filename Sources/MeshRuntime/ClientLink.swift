@@ -35,6 +35,10 @@ final class ClientLink {
     if news.hasFailed, !before, !endpoint.isLoopback { probe.look() }
   }
 
+  /// Takes news without waiting: nobody may leave them where they are, or the socket's thread stops when
+  /// there is no room for more.
+  func takeNews() throws(ZeroMQError) { try news.take(from: monitor) }
+
   /// Whether it is certain that nobody is there: this machine says so of itself.
   var isRefusedHere: Bool {
     endpoint.isLoopback && news.hasFailed && Reachability.of(endpoint) == .refused

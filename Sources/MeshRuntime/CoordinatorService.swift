@@ -72,7 +72,7 @@ package final class CoordinatorService: Sendable {
     let dataAddress = try Endpoint(configuration.dataEndpoint, flag: "--listen")
       .forListening(flag: "--listen")
     let advertised = try configuration.advertised.map { text throws(MeshError) in
-      try Endpoint(text, flag: "--advertise")
+      try Endpoint(text, flag: "--advertise").forTelling(flag: "--advertise")
     }
     do throws(ZeroMQError) {
       let control = try Context()

@@ -135,6 +135,15 @@ extension Endpoint {
     return local
   }
 
+  /// The address that others are told: one machine's.
+  package func forTelling(flag: String) throws(MeshError) -> Endpoint {
+    guard case .every = host else { return self }
+    throw MeshError(
+      .badInput,
+      "\(flag) \(self): that is every address of a machine, and leads whoever is told it to itself; give"
+        + " the one under which others reach this machine")
+  }
+
   /// The address to bind. A name stands for the address of this machine that it is found to be, unless
   /// it is that of a network interface, which libzmq knows.
   package func forListening(flag: String) throws(MeshError) -> Endpoint {

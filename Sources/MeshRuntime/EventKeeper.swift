@@ -88,11 +88,15 @@ final class EventKeeper: Sendable {
       }
     } catch .damaged(let what) {
       // It is put aside, and not removed: somebody may want to look at it.
-      for suffix in ["-wal", "-shm"] { unlink("\(store)/\(EventJournal.name)\(suffix)") }
       let aside = "\(store)/events.damaged"
-      guard rename("\(store)/\(EventJournal.name)", aside) == 0,
-        let journal = try? EventJournal(directory: store, keeping: keeping)
-      else { return (nil, [], "events aren't kept: \(what)") }
+      unlink("\(store)/\(EventJournal.name)-shm")
+      for suffix in ["-wal", ""] {
+        let moved = rename("\(store)/\(EventJournal.name)\(suffix)", "\(aside)\(suffix)") == 0
+        guard moved || errno == ENOENT else { return (nil, [], "events aren't kept: \(what)") }
+      }
+      guard let journal = try? EventJournal(directory: store, keeping: keeping) else {
+        return (nil, [], "events aren't kept: \(what)")
+      }
       return (journal, [], "the record of earlier events was damaged (\(what)); it is now \(aside)")
     } catch {
       return (nil, [], "events aren't kept: \(error.description)")

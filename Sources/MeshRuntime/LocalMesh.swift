@@ -127,7 +127,7 @@ package final class LocalMesh: Sendable {
 
   package static func makeDirectory() throws(MeshError) -> String {
     // Socket paths are limited to 107 bytes: a long TMPDIR would not do.
-    let temporary = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
+    let temporary = StoreDirectory.temporary
     let parent = temporary.utf8.count < 60 ? temporary : "/tmp"
     var template = Array("\(parent)/attnmesh-XXXXXX".utf8CString)
     guard mkdtemp(&template) != nil else {

@@ -61,7 +61,7 @@ package struct MemoryRoom: Sendable {
   private static let arenaBytes = 64 << 20
 
   /// Of a new thread.
-  private static var stackBytes: Int { softLimit(RLIMIT_STACK) ?? 2 << 20 }
+  private static var stackBytes: Int { min(softLimit(RLIMIT_STACK) ?? 2 << 20, 1 << 40) }
 
   private static func least(_ rooms: [MemoryRoom]) -> MemoryRoom {
     guard let least = rooms.min(by: { $0.bytes < $1.bytes }) else {

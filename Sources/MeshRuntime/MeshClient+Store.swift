@@ -82,6 +82,7 @@ extension MeshClient {
           let message = Message(header: Frame(frame.encode()), payload: chunk())
           sending.note(try store.send(message), on: store.news, again: .seconds(5))
         }
+        try control.takeNews()
         try store.wait(upTo: .milliseconds(100), forRoom: !sending.isSent)
       } catch {
         throw MeshError(.unreachable, "\(endpoint): \(error.description)")

@@ -10,7 +10,7 @@ package final class MeshClient {
   let address: Endpoint
   let credentials: MeshCredentials?
   let context: Context
-  private let control: ClientLink
+  let control: ClientLink
   var store: ClientLink?
   let role: Role
   let name: String
@@ -94,6 +94,7 @@ package final class MeshClient {
             try control.send(Message(header: Frame(frame.encode()))), on: control.news,
             again: .seconds(2))
         }
+        try store?.takeNews()
         try control.wait(
           upTo: min(.milliseconds(100), allowed - waited), forRoom: !sending.isSent)
         while let message = try control.socket.socket.receive() {
@@ -131,16 +132,16 @@ package final class MeshClient {
     else {
       return
     }
+    if silence == nil { silence = WaitNotice() }
+    guard silence?.isDue("the coordinator", at: MonotonicClock.now) == true else { return }
     let why =
       control.news.isConnected
       ? "it is there, but gives no answer"
       : control.reachability.explanation(of: address, hasKeys: credentials != nil)
     let left = max(.zero, limit - waited)
-    if silence == nil { silence = WaitNotice() }
-    silence?.tell(
-      "the coordinator",
+    notify(
       "no coordinator answers at \(endpoint): \(why); waiting for it for up to"
-        + " \(left.components.seconds + (left.components.attoseconds > 0 ? 1 : 0)) s", notify)
+        + " \(left.components.seconds + (left.components.attoseconds > 0 ? 1 : 0)) s")
   }
 
   /// Whether there is a connection at the moment.

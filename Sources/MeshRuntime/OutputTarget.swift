@@ -25,7 +25,7 @@ struct OutputTarget {
           .badInput, "\(other.flag) and \(target.flag) are the same file, \(target.path): give two")
       }
       let node = FileIdentity.Node(path: target.path)
-      for input in inputs where node != nil && node == FileIdentity.Node(path: input.path) {
+      for input in inputs where node != nil && node == FileIdentity.Node(input: input.path) {
         throw MeshError(
           .badInput,
           "\(target.flag) \(target.path) is the file of \(input.flag), \(input.path), which would be"

@@ -13,7 +13,10 @@ package struct StoreDirectory: Sendable {
   private let lock: StoreLock?
 
   /// Where files without names are.
-  static var temporary: String { getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp" }
+  static var temporary: String {
+    let named = getenv("TMPDIR").map { String(cString: $0) } ?? ""
+    return named.isEmpty ? "/tmp" : named
+  }
 
   /// Files without names, in a directory that exists.
   package static func unnamed(in path: String) -> StoreDirectory {

@@ -94,7 +94,7 @@ package final class WorkerService: Sendable {
       .forConnecting(flag: "--coordinator")
     let listen = try Endpoint(configuration.listen, flag: "--listen").forListening(flag: "--listen")
     let advertised = try configuration.advertised.map { text throws(MeshError) in
-      try Endpoint(text, flag: "--advertise")
+      try Endpoint(text, flag: "--advertise").forTelling(flag: "--advertise")
     }
     do throws(ZeroMQError) {
       // A context of its own for control, so that heartbeats never queue behind tensors.

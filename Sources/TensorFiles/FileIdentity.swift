@@ -18,6 +18,16 @@ package struct FileIdentity: Hashable, Sendable {
       guard stat(path, &status) == 0 else { return nil }
       self.init(status)
     }
+
+    /// The file of an input, which may be standard input.
+    package init?(input path: String) {
+      var status = stat()
+      let isThere =
+        path == TensorLocation.standardInput
+        ? fstat(STDIN_FILENO, &status) == 0 : stat(path, &status) == 0
+      guard isThere else { return nil }
+      self.init(status)
+    }
   }
 
   /// A time as the file system keeps it, in nanoseconds since 1970.

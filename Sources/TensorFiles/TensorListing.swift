@@ -46,7 +46,13 @@ package final class TensorListing: Sendable {
     switch try location.resolved(by: file).format {
     case .npy, .piped:
       let header = try NpyHeader(of: file)
-      if !header.shape.contains(0) { try header.checkLength(of: file) }
+      if !header.shape.contains(0) {
+        try header.checkLength(of: file)
+      } else if file.byteCount != header.dataOffset {
+        throw TensorFileError(
+          .malformed, file.path, "has no elements, for a dimension is zero, and yet goes on",
+          advice: "save it again")
+      }
       format = "npy"
       contents = .npy(header.tensor(of: file))
     case .safetensors(let name):
@@ -84,14 +90,16 @@ package final class TensorListing: Sendable {
   }
 
   private func readiness(_ tensor: StoredTensor) -> Readiness {
-    guard let type = tensor.type, type.element != nil, tensor.byteCount > 0 else { return .no }
+    guard let type = tensor.type, type.element != nil, tensor.byteCount > 0,
+      !tensor.shape.contains(0)
+    else { return .no }
     return type.needsConversion || tensor.isOutOfOrder ? .convert : .yes
   }
 
   private func firstValues(
     _ tensor: StoredTensor, _ count: Int
   ) throws(TensorFileError) -> [Double] {
-    guard let type = tensor.type else { return [] }
+    guard let type = tensor.type, !tensor.shape.contains(0) else { return [] }
     let total = tensor.byteCount / type.byteCount
     var values: [Double] = []
     for index in 0..<min(count, total) {

@@ -36,6 +36,8 @@ struct Events: ParsableCommand {
     let id = try job.map { text throws(MeshError) in try client.job(text) }
     var (position, term): (UInt64, UInt64) = (0, 0)
     var begin: Double?
+    // By the coordinator's clock, when it was first asked.
+    var end = 0.0
     while true {
       let patience: Duration = follow ? .seconds(5) : .milliseconds(300)
       let outcome = try client.call(
@@ -44,6 +46,7 @@ struct Events: ParsableCommand {
       guard case .events(let reply) = try outcome.orThrow() else { return }
       if term != 0, reply.term != term { Attnmesh.complain("the coordinator was restarted") }
       // How long ago something was goes by the clock that stamped it.
+      end = end == 0 ? reply.wallSeconds : end
       let first = begin ?? since?.seconds(at: reply.wallSeconds) ?? 0
       begin = first
       if reply.missed > 0, (reply.events.first?.wallSeconds ?? .infinity) > first {
@@ -54,7 +57,9 @@ struct Events: ParsableCommand {
         show(event)
       }
       (position, term) = (reply.next, reply.term)
-      if !follow, reply.events.isEmpty { return }
+      // What happens while it is read would never end it.
+      let isPast = reply.events.allSatisfy { $0.wallSeconds <= end }
+      if !follow, reply.events.isEmpty || !isPast { return }
       try flushOutput()
     }
   }

@@ -37,9 +37,9 @@ enum PointInTime: Equatable {
     return count * unit
   }
 
-  /// A date, or a date and a time to the minute or the second.
+  /// A date, or a date and a time to the minute, the second, or as events have it.
   private static func instant(_ text: String) -> Double? {
-    let pattern = /(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:\.\d+)?)?)?Z?/
+    let pattern = /(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(\.\d+)?)?)?Z?/
     guard let match = try? pattern.wholeMatch(in: text) else { return nil }
     func number(_ part: Substring?) -> Int { part.flatMap { Int($0) } ?? 0 }
     let parts = DateComponents(
@@ -48,6 +48,6 @@ enum PointInTime: Equatable {
       second: number(match.6))
     // The 31st of February isn't taken for some day of March.
     guard parts.isValidDate, let date = parts.date else { return nil }
-    return date.timeIntervalSince1970
+    return date.timeIntervalSince1970 + (match.7.flatMap { Double("0\($0)") } ?? 0)
   }
 }

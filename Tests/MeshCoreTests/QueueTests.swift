@@ -56,6 +56,31 @@ import Testing
     #expect(mesh.state(next) == .running)
   }
 
+  @Test("who takes no part in jobs is no beginning of a mesh")
+  func settlingBesideACordonedOne() throws {
+    let mesh = CoordinatorHarness { $0.settling = Limits.settlingTime }
+    mesh.join(9)
+    mesh.call(.cordon("worker-9", isLifted: false))
+    mesh.pass(.seconds(10), beating: [9])
+    let job = try #require(mesh.queue(sampleJob(queries: 3_072, vranks: 0)))
+    mesh.join(1)
+    #expect(mesh.state(job) == .queued)
+    mesh.join(2)
+    mesh.pass(Limits.settlingTime + .milliseconds(100), beating: [1, 2, 9])
+    #expect(mesh.state(job) == .running && mesh.table?.ranks(of: 2).isEmpty == false)
+  }
+
+  @Test("--min-workers counts from the first that came, however long there was nobody")
+  func minimumAfterALongTime() throws {
+    let mesh = CoordinatorHarness { $0.workersMinimum = 3 }
+    let job = try #require(mesh.queue())
+    mesh.pass(Limits.workersMinimumTimeout * 2, beating: [])
+    mesh.join(1)
+    #expect(mesh.state(job) == .queued)
+    mesh.join(2, 3)
+    #expect(mesh.state(job) == .running)
+  }
+
   @Test("one worker after the other doesn't put a job off for ever")
   func settlingIsBounded() throws {
     let mesh = CoordinatorHarness { $0.settling = Limits.settlingTime }

@@ -103,6 +103,14 @@ import Testing
     #expect(mesh.table == table)
   }
 
+  @Test("one that is too small makes nothing move when it joins")
+  func tooSmall() throws {
+    let (mesh, _, table) = try #require(CoordinatorHarness.running(on: [1, 2], spec))
+    mesh.join(sampleHello(3, memory: 1 << 20))
+    #expect(table.hosts.map(\.duty) == mesh.table?.hosts.map(\.duty))
+    #expect(table.hosts.map(\.epoch) == mesh.table?.hosts.map(\.epoch))
+  }
+
   @Test("a spare that joins takes nothing from workers that do well")
   func spare() throws {
     let (mesh, _, table) = try #require(CoordinatorHarness.running(on: [1, 2], spec))

@@ -87,6 +87,17 @@ import Testing
   }
 
   /// A socket that listens on loopback; the port is the kernel's choice.
+  @Test("nobody is told an address that leads them to themselves")
+  func telling() throws {
+    for text in ["tcp://*:5555", "tcp://0.0.0.0:7", "tcp://[::]:7"] {
+      #expect(throws: MeshError.self) {
+        try Endpoint(text, flag: "--advertise").forTelling(flag: "--advertise")
+      }
+    }
+    #expect(
+      try "\(Endpoint("tcp://10.0.0.2:*", flag: "-").forTelling(flag: "-"))" == "tcp://10.0.0.2:*")
+  }
+
   private func listener(_ family: Int32) throws -> (file: Int32, port: Int)? {
     let file = socket(family, Int32(SOCK_STREAM.rawValue), 0)
     var port: UInt16 = 0

@@ -37,6 +37,14 @@ struct TensorListingTests {
     #expect(object.type == "|O" && object.readiness == .no && object.firstValues == [])
     let nothing = try listing(npy(npyHeader(shape: "(0, 4)")), "x.npy").item(0, values: 9)
     #expect(nothing.shape == [0, 4] && nothing.readiness == .no)
+    // What such a shape says of strides can't be divided by, and bytes behind it are nobody's.
+    for shape in ["(0, 3)", "(4611686018427387904, 4, 0)"] {
+      for isFortran in ["True", "False"] {
+        let header = npyHeader(order: isFortran, shape: shape)
+        #expect(try listing(npy(header), "x.npy").item(0, values: 9).firstValues == [])
+        #expect(throws: TensorFileError.self) { try listing(npy(header, data: 16), "x.npy") }
+      }
+    }
   }
 
   @Test("every tensor of a file in the order of its bytes, or the one that is named")
