@@ -62,7 +62,7 @@ extension ChaosScenario {
         ChaosStep(.folded(0.1), [.burden(threads: 8)]),
         ChaosStep(.after(.seconds(4)), [.relieve]),
       ]
-    ) { $0.expectation.unseen = ["worker-lost", "rehosted"] },
+    ) { $0.expectation.unseen = ["worker-lost"] },
     ChaosScenario(
       "C20", "rolling-restart",
       (1...3).flatMap { number in

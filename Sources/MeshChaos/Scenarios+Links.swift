@@ -41,7 +41,7 @@ extension ChaosScenario {
     ChaosScenario("C7", name, []) {
       $0.prelude = [.link(.always(faults), group, others)]
       $0.job = .wide
-      $0.expectation.unseen = ["worker-lost", "rehosted"]
+      $0.expectation.unseen = ["worker-lost"]
     }
   }
 

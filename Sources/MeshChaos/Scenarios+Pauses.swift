@@ -9,7 +9,7 @@ extension ChaosScenario {
           ChaosStep(.after(.milliseconds(300)), [.resume([.same])]),
         ]
       }
-    ) { $0.expectation.unseen = ["worker-lost", "rehosted"] },
+    ) { $0.expectation.unseen = ["worker-lost"] },
     ChaosScenario(
       "C4", "pause-2-s",
       [
@@ -37,7 +37,7 @@ extension ChaosScenario {
       ]
     ) {
       // It was late itself: no reason to doubt anybody.
-      $0.expectation.unseen = ["worker-lost", "rehosted"]
+      $0.expectation.unseen = ["worker-lost"]
       $0.job = .long
     },
     ChaosScenario(
