@@ -62,7 +62,8 @@ struct ForeignFile {
       ([0xFD, 0x37, 0x7A, 0x58, 0x5A, 0x00], "xz", "unxz"), (Array("BZh".utf8), "bzip2", "bunzip2"),
     ]
     for (magic, name, tool) in compressed where begins(magic) {
-      return ForeignFile("compressed with \(name)", "unpack it with \(tool) first")
+      // From standard input, since the tools want names that end in their way.
+      return ForeignFile("compressed with \(name)", "unpack it first: \(tool) < FILE > NEW")
     }
     if begins([0x89] + Array("HDF\r\n".utf8)) {
       return ForeignFile("an HDF5 file", "save one data set of it with numpy.save")
