@@ -87,12 +87,9 @@ package struct TensorLocation: Sendable, CustomStringConvertible {
 
   /// Whether both are the same place to read from.
   package func isSameFile(as other: TensorLocation) -> Bool {
-    var (mine, its) = (stat(), stat())
-    func inspect(_ path: String, _ status: inout stat) -> Bool {
-      path == Self.standardInput ? fstat(STDIN_FILENO, &status) == 0 : stat(path, &status) == 0
-    }
-    guard inspect(path, &mine), inspect(other.path, &its) else { return path == other.path }
-    return mine.st_dev == its.st_dev && mine.st_ino == its.st_ino
+    guard let mine = FileIdentity.Node(input: path), let its = FileIdentity.Node(input: other.path)
+    else { return path == other.path }
+    return mine == its
   }
 
   /// What people call the file.
