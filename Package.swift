@@ -65,7 +65,8 @@ let package = Package(
     .target(name: "TensorFiles", dependencies: ["ElementTypes"], swiftSettings: strict),
     .target(name: "ZeroMQ", dependencies: ["CZeroMQ"], swiftSettings: strict),
     .target(
-      name: "MeshCore", dependencies: ["Checksums", "ElementTypes"], swiftSettings: strict),
+      name: "MeshCore", dependencies: ["AttentionMasks", "Checksums", "ElementTypes"],
+      swiftSettings: strict),
     // Pictures of a mesh as text: values in, lines out.
     .target(name: "MeshView", dependencies: ["MeshCore"], swiftSettings: strict),
     .target(
@@ -145,7 +146,7 @@ let package = Package(
     .testTarget(
       name: "MeshSimulationTests",
       dependencies: [
-        "MeshSimulation", "MeshCore", "AttentionKernels", "Checksums", "ElementTypes",
+        "MeshSimulation", "FoldEngine", "MeshCore", "AttentionKernels", "Checksums", "ElementTypes",
       ],
       swiftSettings: strict),
     .testTarget(

@@ -5,7 +5,8 @@ internal import Glibc
 /// keys that it sees. Slow and clear: what every kernel is compared with.
 ///
 /// Other keys don't contribute, whatever K and V hold there. A row without any logit above -infinity
-/// gives O = 0 and LSE = -infinity. NaN and infinity propagate as IEEE 754 has it.
+/// gives O = 0 and LSE = -infinity. A sink logit takes part in the sum of weights, also where there is no
+/// other, and has no value. NaN and infinity propagate as IEEE 754 has it.
 package struct ReferenceAttention: Sendable {
   /// One row's result.
   package struct Row: Sendable, Equatable {
@@ -24,9 +25,12 @@ package struct ReferenceAttention: Sendable {
   package let headDimension: Int
   package let scale: Double
   package let shape: LogitShape
+  /// A learnt logit of the head; nil without one.
+  package let sinkLogit: Float?
 
   package init(
-    keys: [Double], values: [Double], headDimension: Int, scale: Double, shape: LogitShape = .plain
+    keys: [Double], values: [Double], headDimension: Int, scale: Double, shape: LogitShape = .plain,
+    sinkLogit: Float? = nil
   ) {
     precondition(keys.count == values.count && keys.count % headDimension == 0)
     self.keys = keys
@@ -34,6 +38,7 @@ package struct ReferenceAttention: Sendable {
     self.headDimension = headDimension
     self.scale = scale
     self.shape = shape
+    self.sinkLogit = sinkLogit
   }
 
   /// Largest absolute value of a finite element of V.
@@ -44,7 +49,7 @@ package struct ReferenceAttention: Sendable {
   /// The row of `query` [headDimension], in Double.
   package func row(query: [Double], sight: Sight) -> Row {
     let row = softmaxRow(
-      query: query, keys: keys, values: values, sight: sight,
+      query: query, keys: keys, values: values, sight: sight, sink: sinkLogit.map(Double.init),
       logit: { shape.logit($0 * scale, distance: $1, tangent: { Glibc.tanh($0) }).value },
       exponential: { Glibc.exp($0) }, logarithm: { Glibc.log($0) })
     return Row(
@@ -59,6 +64,7 @@ package struct ReferenceAttention: Sendable {
     return zip(queries, sights).map { query, sight in
       let row = softmaxRow(
         query: query.map(Float.init), keys: narrowKeys, values: narrowValues, sight: sight,
+        sink: sinkLogit,
         logit: {
           shape.logit($0 * Float(scale), distance: $1, tangent: { Glibc.tanhf($0) }).value
         },
@@ -79,7 +85,7 @@ extension ReferenceAttention {
     return zip(queries, sights).map { query, sight in
       let row = softmaxRow(
         query: query.map { Self.rounded(Float($0)) }, keys: narrowKeys, values: narrowValues,
-        sight: sight,
+        sight: sight, sink: sinkLogit,
         logit: {
           let scaled = Self.rounded(Self.rounded($0) * Float(scale))
           return Self.rounded(
@@ -141,7 +147,7 @@ extension LogitShape {
 /// Softmax attention of one row in the arithmetic of `Scalar`, every sum in index order. `logit` takes
 /// a product of a query and a key, and how far the query stands behind the key.
 private func softmaxRow<Scalar: BinaryFloatingPoint>(
-  query: [Scalar], keys: [Scalar], values: [Scalar], sight: Sight,
+  query: [Scalar], keys: [Scalar], values: [Scalar], sight: Sight, sink: Scalar?,
   logit: (Scalar, Int) -> Scalar, exponential: (Scalar) -> Scalar, logarithm: (Scalar) -> Scalar
 ) -> (output: [Scalar], logSumExp: Scalar, largestLogit: Scalar) {
   let d = query.count
@@ -153,10 +159,12 @@ private func softmaxRow<Scalar: BinaryFloatingPoint>(
     logits.append(logit(product, sight.position - key))
   }
   let largestLogit = logits.reduce(0) { $1.isFinite ? max($0, abs($1)) : $0 }
-  if logits.allSatisfy({ $0 == -.infinity }) { return (output, -.infinity, largestLogit) }
+  if sink == nil, logits.allSatisfy({ $0 == -.infinity }) {
+    return (output, -.infinity, largestLogit)
+  }
   // A NaN logit takes no part in the maximum: it makes the sum NaN, and with it the row.
-  let top = logits.reduce(-.infinity) { $1 > $0 ? $1 : $0 }
-  var sum: Scalar = 0
+  let top = logits.reduce(sink ?? -.infinity) { $1 > $0 ? $1 : $0 }
+  var sum = sink.map { exponential($0 - top) } ?? 0
   for (key, logit) in zip(sight.keys, logits) {
     let weight = exponential(logit - top)
     sum += weight

@@ -35,64 +35,71 @@ extension KeyVisibility {
 
 extension AttentionMask {
   /// What there is to fold of a tile, in this order: each row's keys ascend, and every pair that is seen
-  /// is in exactly one slice. Empty where the whole tile is to be skipped.
+  /// is in exactly one slice. None where the whole tile is to be skipped.
   ///
   /// - Parameters:
   ///   - rows: queries of the query tile; `keys`: keys of the K/V tile.
   ///   - head: of which query head, where heads have block maps of their own; nil for what any of them
   ///     sees.
-  package func slices(rows: Range<Int>, keys: Range<Int>, head: Int? = nil) -> [MaskSlice] {
-    documents(of: rows).flatMap { document -> [MaskSlice] in
+  package func forEachSlice(
+    rows: Range<Int>, keys: Range<Int>, head: Int? = nil, _ body: (MaskSlice) -> Void
+  ) {
+    for document in documents(of: rows) {
       let own = rows.clamped(to: document.queries)
       let seen = keys.clamped(to: document.keys)
-      if own.isEmpty || seen.isEmpty { return [] }
-      return groups(own).flatMap { group in
-        let runs = blocks?.runs(query: group.lowerBound, among: seen, head: head) ?? [seen]
-        return runs.flatMap { run in
-          slices(document, group, run, rows, keys)
+      if own.isEmpty || seen.isEmpty { continue }
+      guard let blocks else {
+        slice(document, own, seen, rows, keys, body)
+        continue
+      }
+      // Rows that the map doesn't tell apart.
+      for row in own.lowerBound / blocks.queries...(own.upperBound - 1) / blocks.queries {
+        let group = own.clamped(to: row * blocks.queries..<(row + 1) * blocks.queries)
+        for run in blocks.runs(query: group.lowerBound, among: seen, head: head) {
+          slice(document, group, run, rows, keys, body)
         }
       }
     }
   }
 
-  /// Rows that the block map doesn't tell apart.
-  private func groups(_ rows: Range<Int>) -> [Range<Int>] {
-    guard let blocks else { return [rows] }
-    return (rows.lowerBound / blocks.queries...(rows.upperBound - 1) / blocks.queries).map {
-      rows.clamped(to: $0 * blocks.queries..<($0 + 1) * blocks.queries)
-    }
+  /// The same as a list.
+  package func slices(rows: Range<Int>, keys: Range<Int>, head: Int? = nil) -> [MaskSlice] {
+    var slices: [MaskSlice] = []
+    forEachSlice(rows: rows, keys: keys, head: head) { slices.append($0) }
+    return slices
   }
 
   /// Of keys `run`, the sinks that `rows` see, and then their window.
-  private func slices(
+  private func slice(
     _ document: Document, _ rows: Range<Int>, _ run: Range<Int>, _ queryTile: Range<Int>,
-    _ keyTile: Range<Int>
-  ) -> [MaskSlice] {
+    _ keyTile: Range<Int>, _ body: (MaskSlice) -> Void
+  ) {
     let position = rows.lowerBound + document.offset - keyTile.lowerBound
     let windowStart = before.map { position - $0 }
-    func slice(_ keys: Range<Int>, lower: Int? = nil, upper: Int? = nil) -> MaskSlice? {
-      if keys.isEmpty { return nil }
+    func give(_ keys: Range<Int>, lower: Int? = nil, upper: Int? = nil) {
+      if keys.isEmpty { return }
       let visibility = KeyVisibility(
         lower: lower ?? -KeyVisibility.unbounded, upper: upper ?? KeyVisibility.unbounded,
         floor: keys.lowerBound - keyTile.lowerBound, ceiling: keys.upperBound - keyTile.lowerBound)
       // The last row's end is the furthest, the first row's start the nearest.
-      if visibility.end(rows.count - 1) <= visibility.start(0) { return nil }
-      return MaskSlice(
-        rows: rows.lowerBound - queryTile.lowerBound..<rows.upperBound - queryTile.lowerBound,
-        visibility: visibility, distance: position)
+      if visibility.end(rows.count - 1) <= visibility.start(0) { return }
+      body(
+        MaskSlice(
+          rows: rows.lowerBound - queryTile.lowerBound..<rows.upperBound - queryTile.lowerBound,
+          visibility: visibility, distance: position))
     }
-    let start = document.keys.lowerBound
-    let sinkKeys =
-      windowStart == nil ? run.clamped(to: 0..<0) : run.clamped(to: start..<start + sinks)
-    return [
-      slice(sinkKeys, upper: windowStart),
-      slice(run, lower: windowStart, upper: after.map { position + $0 + 1 }),
-    ].compactMap(\.self)
+    if windowStart != nil {
+      let start = document.keys.lowerBound
+      give(run.clamped(to: start..<start + sinks), upper: windowStart)
+    }
+    give(run, lower: windowStart, upper: after.map { position + $0 + 1 })
   }
 
   /// (query, key) pairs that are seen: what is useful work.
   package func pairCount(rows: Range<Int>, keys: Range<Int>, head: Int? = nil) -> Int {
-    slices(rows: rows, keys: keys, head: head).reduce(0) { $0 + $1.pairCount }
+    var count = 0
+    forEachSlice(rows: rows, keys: keys, head: head) { count += $0.pairCount }
+    return count
   }
 
   /// The keys that any query of `rows` sees, in any head: what has to be there to compute them, and no

@@ -3,7 +3,7 @@
 ///
 /// Everything holds inside a document, and one sequence is one document. Query i of a document stands
 /// at position i + (its keys − its queries): the last query at the last key.
-package struct MaskRule: Hashable, Sendable, Codable {
+package struct MaskRule: Hashable, Sendable {
   /// No query sees keys behind its own position.
   package var isCausal: Bool
   /// Keys before a query's position that it sees, itself not counted; nil for all.
@@ -50,8 +50,26 @@ package struct MaskRule: Hashable, Sendable, Codable {
     self.blocks = blocks
   }
 
+  /// Every query sees every key.
   package static let full = MaskRule()
+  /// Every query sees the keys up to its own position.
   package static let causal = MaskRule(isCausal: true)
+
+  /// What people read: "causal, window 1023, 4 sink tokens".
+  package var name: String {
+    var words = [isCausal ? "causal" : "full"]
+    if left != nil || right != nil {
+      let sides = [left, isCausal ? nil : right].map { $0.map(String.init) ?? "all" }
+      words.append("window " + sides.prefix(isCausal ? 1 : 2).joined(separator: ","))
+    }
+    if sinkTokens > 0 { words.append("\(sinkTokens) sink token\(sinkTokens == 1 ? "" : "s")") }
+    if let documents {
+      let count = documents.queries.count
+      words.append("\(count) document\(count == 1 ? "" : "s")")
+    }
+    if let blocks { words.append("blocks of \(blocks.queries) × \(blocks.keys)") }
+    return words.joined(separator: ", ")
+  }
 
   /// Documents of a job, and tokens of a window or of a block: bounds of what a job may say.
   package static let documentsMaximum = 4_096

@@ -4833,7 +4833,7 @@ const ProtobufCMessageDescriptor mesh__v1__epoch__descriptor =
   (ProtobufCMessageInit) mesh__v1__epoch__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor mesh__v1__job_spec__field_descriptors[13] =
+static const ProtobufCFieldDescriptor mesh__v1__job_spec__field_descriptors[21] =
 {
   {
     "batch",
@@ -4991,9 +4991,108 @@ static const ProtobufCFieldDescriptor mesh__v1__job_spec__field_descriptors[13] 
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "window_left",
+    14,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__JobSpec, window_left),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "window_right",
+    15,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__JobSpec, window_right),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "sink_tokens",
+    16,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__JobSpec, sink_tokens),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "document_queries",
+    17,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__JobSpec, document_queries),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "document_keys",
+    18,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__JobSpec, document_keys),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "softcap",
+    19,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_FLOAT,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__JobSpec, softcap),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "alibi_slopes",
+    20,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__JobSpec, alibi_slopes),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "sink_logits",
+    21,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__JobSpec, sink_logits),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned mesh__v1__job_spec__field_indices_by_name[] = {
+  19,   /* field[19] = alibi_slopes */
   0,   /* field[0] = batch */
+  17,   /* field[17] = document_keys */
+  16,   /* field[16] = document_queries */
   6,   /* field[6] = element */
   11,   /* field[11] = has_batch_dimension */
   5,   /* field[5] = head_dimension */
@@ -5004,13 +5103,18 @@ static const unsigned mesh__v1__job_spec__field_indices_by_name[] = {
   1,   /* field[1] = query_heads */
   3,   /* field[3] = query_tokens */
   8,   /* field[8] = scale */
+  20,   /* field[20] = sink_logits */
+  15,   /* field[15] = sink_tokens */
+  18,   /* field[18] = softcap */
   12,   /* field[12] = tokens_first */
   10,   /* field[10] = vranks */
+  13,   /* field[13] = window_left */
+  14,   /* field[14] = window_right */
 };
 static const ProtobufCIntRange mesh__v1__job_spec__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 13 }
+  { 0, 21 }
 };
 const ProtobufCMessageDescriptor mesh__v1__job_spec__descriptor =
 {
@@ -5020,7 +5124,7 @@ const ProtobufCMessageDescriptor mesh__v1__job_spec__descriptor =
   "Mesh__V1__JobSpec",
   "mesh.v1",
   sizeof(Mesh__V1__JobSpec),
-  13,
+  21,
   mesh__v1__job_spec__field_descriptors,
   mesh__v1__job_spec__field_indices_by_name,
   1,  mesh__v1__job_spec__number_ranges,
@@ -6691,7 +6795,7 @@ const ProtobufCMessageDescriptor mesh__v1__leave__descriptor =
   (ProtobufCMessageInit) mesh__v1__leave__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor mesh__v1__job_summary__field_descriptors[13] =
+static const ProtobufCFieldDescriptor mesh__v1__job_summary__field_descriptors[15] =
 {
   {
     "job",
@@ -6849,13 +6953,39 @@ static const ProtobufCFieldDescriptor mesh__v1__job_summary__field_descriptors[1
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "mask",
+    14,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__JobSummary, mask),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "flops",
+    15,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__JobSummary, flops),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned mesh__v1__job_summary__field_indices_by_name[] = {
   7,   /* field[7] = age_seconds */
   1,   /* field[1] = client */
   11,   /* field[11] = deadline_at */
+  14,   /* field[14] = flops */
   5,   /* field[5] = folded */
   0,   /* field[0] = job */
+  13,   /* field[13] = mask */
   9,   /* field[9] = name */
   3,   /* field[3] = reason */
   12,   /* field[12] = result */
@@ -6868,7 +6998,7 @@ static const unsigned mesh__v1__job_summary__field_indices_by_name[] = {
 static const ProtobufCIntRange mesh__v1__job_summary__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 13 }
+  { 0, 15 }
 };
 const ProtobufCMessageDescriptor mesh__v1__job_summary__descriptor =
 {
@@ -6878,7 +7008,7 @@ const ProtobufCMessageDescriptor mesh__v1__job_summary__descriptor =
   "Mesh__V1__JobSummary",
   "mesh.v1",
   sizeof(Mesh__V1__JobSummary),
-  13,
+  15,
   mesh__v1__job_summary__field_descriptors,
   mesh__v1__job_summary__field_indices_by_name,
   1,  mesh__v1__job_summary__number_ranges,

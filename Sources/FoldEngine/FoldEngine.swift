@@ -86,17 +86,17 @@ package final class FoldEngine {
     partedTiles[tile] = nil
   }
 
-  /// The work of folding packed tiles into a rank.
-  package func fold(_ vrank: VRank, tiles range: Range<Int>) -> FoldWork {
+  /// The work of folding the packed tiles of steps into a rank.
+  package func fold(_ vrank: VRank, steps: Range<Int>) -> FoldWork {
     guard let rank = ranks[vrank] else { preconditionFailure("rank \(vrank) isn't hosted") }
     func all<Tile>(_ tiles: [Int: Tile]) -> [Tile] {
-      range.map { tile in
+      plan.neededKeyTiles(of: vrank)[steps].map { tile in
         guard let tile = tiles[tile] else { preconditionFailure("tile \(tile) isn't packed") }
         return tile
       }
     }
     return FoldWork(
-      vrank: vrank, tiles: range, kernel: kernel, rank: rank,
+      vrank: vrank, steps: steps, kernel: kernel, rank: rank,
       keys: packsAhead ? .packed(all(tiles)) : .parted(all(partedTiles)))
   }
 

@@ -15,11 +15,11 @@ package struct FoldScratch: Sendable {
   func head(_ place: Int) -> UnsafeMutablePointer<Float> { heads.floats + place * Self.headFloats }
 }
 
-/// A fold of consecutive K/V tiles into all rows of a virtual rank, as independent items: threads
-/// take items in any order, and the bits are the same.
+/// A fold of the K/V tiles of consecutive steps into all rows of a virtual rank, as independent items:
+/// threads take items in any order, and the bits are the same.
 package struct FoldWork: Sendable {
   package let vrank: VRank
-  package let tiles: Range<Int>
+  package let steps: Range<Int>
   let kernel: AttentionKernel
   let rank: RankBuffers
   let keys: Keys
@@ -33,7 +33,6 @@ package struct FoldWork: Sendable {
 
   /// A K/V tile of one head.
   private struct Head {
-    let tile: Int
     let keys: Range<Int>
     let floats: UnsafeMutablePointer<Float>
   }
@@ -62,10 +61,10 @@ package struct FoldWork: Sendable {
   /// by.
   package var visiblePairs: Int {
     let plan = rank.plan
+    let tiles = plan.neededKeyTiles(of: vrank)[steps]
     return rank.queryTiles.reduce(0) { total, tile in
-      let rows = plan.queryRows(of: tile)
-      return tiles.reduce(total) { total, key in
-        total + visibility(rows, plan.keys(of: key)).pairCount(rowCount: rows.count)
+      tiles.reduce(total) {
+        $0 + plan.mask.pairCount(rows: plan.queryRows(of: tile), keys: plan.keys(of: $1))
       }
     } * plan.job.flatQueryHeads
   }
@@ -76,7 +75,7 @@ package struct FoldWork: Sendable {
     case .packed(let tiles):
       let head = rank.head(of: item) / rank.plan.job.queriesPerKeyHead
       fold(
-        tiles.map { Head(tile: $0.tile, keys: $0.keys, floats: $0.head(head)) }, into: item,
+        tiles.map { Head(keys: $0.keys, floats: $0.head(head)) }, into: item,
         scratch)
     case .parted(let tiles):
       let (head, part) = item.quotientAndRemainder(dividingBy: itemsPerKeyHead)
@@ -84,7 +83,7 @@ package struct FoldWork: Sendable {
       let last = min(first + Self.queryTilesPerItem, queryTilesPerKeyHead)
       let heads = tiles.enumerated().map { place, tile in
         tile.pack(head: head, kernel: kernel, layout: rank.layout, into: scratch.head(place))
-        return Head(tile: tile.tile, keys: tile.keys, floats: scratch.head(place))
+        return Head(keys: tile.keys, floats: scratch.head(place))
       }
       for place in first..<last { fold(heads, into: head * queryTilesPerKeyHead + place, scratch) }
     }
@@ -95,24 +94,18 @@ package struct FoldWork: Sendable {
     let plan = rank.plan
     let tile = rank.queryTile(of: item)
     let rows = plan.queryRows(of: tile)
-    if tiles.lowerBound == 0 {
+    if steps.lowerBound == 0 {
       kernel.resetState(rank.state(item), rowCount: plan.queryTileRoom, layout: rank.layout)
     }
-    // Skipping goes by canonical tiles only, so it is the same on every worker.
-    let needed = plan.neededKeyTiles(ofQueryTile: tile)
-    for head in heads where head.tile < needed {
-      kernel.fold(
-        queries: rank.queries(item), scale: Double(plan.job.scale), tile: head.floats,
-        layout: rank.layout, rowCount: rows.count, keyCount: head.keys.count,
-        visibility: visibility(rows, head.keys), state: rank.state(item),
-        scratch: scratch.buffer.floats)
+    let shape = plan.job.logitShape(ofHead: rank.head(of: item))
+    for head in heads {
+      // What is skipped goes by canonical tiles only, so it is the same on every worker.
+      plan.mask.forEachSlice(rows: rows, keys: head.keys) { slice in
+        kernel.fold(
+          slice, queries: rank.queries(item), scale: Double(plan.job.scale), tile: head.floats,
+          layout: rank.layout, keyCount: head.keys.count, shape: shape, state: rank.state(item),
+          scratch: scratch.buffer.floats)
+      }
     }
-  }
-
-  private func visibility(_ rows: Range<Int>, _ keys: Range<Int>) -> KeyVisibility {
-    let job = rank.plan.job
-    guard job.mask == .causal else { return KeyVisibility(ceiling: keys.count) }
-    return KeyVisibility(
-      upper: rows.lowerBound + job.causalOffset + 1 - keys.lowerBound, ceiling: keys.count)
   }
 }

@@ -28,7 +28,7 @@ struct RankBuffers: Sendable {
     accumulatorStride = layout.accumulatorFloats(rowCount: rows)
     let items = queryTiles.count * plan.job.flatQueryHeads
     // A rank that sees no key has a state, but nothing to fold.
-    let folds = plan.neededKeyTiles(of: vrank) > 0
+    let folds = !plan.neededKeyTiles(of: vrank).isEmpty
     queries = AlignedBuffer(count: folds ? items * queryStride : 0)
     accumulator = AlignedBuffer(count: items * accumulatorStride)
     statistics = AlignedBuffer(count: items * 2 * rows)

@@ -39,17 +39,33 @@ package final class RankResult: Sendable {
     let (place, part) = message.quotientAndRemainder(dividingBy: plan.resultPartCount)
     let heads = plan.resultHeads(part: part)
     // Rows that see no key were never folded.
-    let isUntouched = plan.neededKeyTiles(of: vrank) == 0
+    let isUntouched = plan.neededKeyTiles(of: vrank).isEmpty
     let rows = plan.queryRows(of: rank.queryTiles[place]).count
     let outputs = output.floats + offsets[message]
     let logSumExp = outputs + heads.count * rows * plan.job.headDimension
     for (index, head) in heads.enumerated() {
       let state = rank.state(rank.item(head: head, place: place))
       if isUntouched { kernel.resetState(state, rowCount: rows, layout: rank.layout) }
-      kernel.finish(
-        state, rowCount: rows, layout: rank.layout,
-        output: outputs + index * rows * plan.job.headDimension, logSumExp: logSumExp + index * rows
+      let (output, sums) = (
+        outputs + index * rows * plan.job.headDimension, logSumExp + index * rows
       )
+      kernel.finish(
+        state, rowCount: rows, layout: rank.layout, output: output, logSumExp: sums)
+      addSink(ofHead: head, to: output, sums, rowCount: rows)
+    }
+  }
+
+  /// A learnt logit of a head takes its weight, once.
+  private func addSink(
+    ofHead head: Int, to output: UnsafeMutablePointer<Float>,
+    _ logSumExp: UnsafeMutablePointer<Float>, rowCount: Int
+  ) {
+    let job = rank.plan.job
+    guard let logit = job.sinkLogit(ofHead: head) else { return }
+    for row in 0..<rowCount {
+      let columns = UnsafeMutableBufferPointer(
+        start: output + row * job.headDimension, count: job.headDimension)
+      SoftmaxMerge.merge(sinkLogit: logit, into: columns, &logSumExp[row])
     }
   }
 
@@ -98,7 +114,7 @@ package final class RankResult: Sendable {
     let tile = rank.queryTiles[place]
     return SoftmaxState(
       job: job, planTag: planTag, vrank: vrank, epoch: epoch,
-      next: plan.neededKeyTiles(of: vrank), queryTile: tile, part: part,
+      next: plan.neededKeyTiles(of: vrank).count, queryTile: tile, part: part,
       heads: plan.resultHeads(part: part), rows: plan.queryRows(of: tile),
       headDimension: plan.job.headDimension, isNormalised: true,
       checksum: crc32c(payload(message)))

@@ -7,7 +7,8 @@ final class BackwardHead {
   private let kernel: AttentionKernel
   private let layout: PackedLayout
   private let tokens: Int
-  private let mask: Mask
+  private let rule: MaskRule
+  private let mask: AttentionMask
   private let scale: Double
   private let queries: [Float]
   private let keys: [Float]
@@ -53,10 +54,11 @@ final class BackwardHead {
     }
   }
 
-  init(kernel: AttentionKernel, headDimension d: Int, tokens: Int, mask: Mask) {
+  init(kernel: AttentionKernel, headDimension d: Int, tokens: Int, mask rule: MaskRule) {
     self.kernel = kernel
     self.tokens = tokens
-    self.mask = mask
+    self.rule = rule
+    mask = rule.mask(queryTokens: tokens, keyTokens: tokens)
     layout = PackedLayout(headDimension: d)
     scale = 1 / Double(d).squareRoot()
     var random = SplitMix64(seed: UInt64(d))
@@ -111,27 +113,23 @@ final class BackwardHead {
 
   /// Ten d for each pair that the mask lets through: five products.
   var flops: Double {
-    let pairs = mask == .causal ? Double(tokens) * Double(tokens + 1) / 2 : Double(tokens * tokens)
-    return 10 * Double(layout.headDimension) * pairs
+    let pairs = mask.pairCount(rows: 0..<tokens, keys: 0..<tokens)
+    return 10 * Double(layout.headDimension) * Double(pairs)
   }
 
   /// All steps, dK and dV over ascending query tiles, dQ over ascending K/V tiles.
   func run() {
     for query in queryTiles {
       for tile in keyTiles {
-        let visibility = visibility(query.rows, tile.keys)
-        guard visibility.end(query.rows.count - 1) > 0 else {
-          continue
-        }
-        kernel.backward(
-          BackwardArguments(
-            queries: query.queries.floats, outputGradients: query.outputGradients.floats,
-            logSumExp: query.logSumExp.floats, differences: query.differences.floats,
-            factor: BackwardArguments.factor(scale: scale),
-            tile: tile.packed.floats, layout: layout, rowCount: query.rows.count,
-            keyCount: tile.keys.count, visibility: visibility,
-            queryGradients: query.gradients.floats, keyGradients: tile.keyGradients.floats,
-            valueGradients: tile.valueGradients.floats, scratch: scratch.floats))
+        let step = BackwardArguments(
+          queries: query.queries.floats, outputGradients: query.outputGradients.floats,
+          logSumExp: query.logSumExp.floats, differences: query.differences.floats,
+          factor: BackwardArguments.factor(scale: scale), tile: tile.packed.floats, layout: layout,
+          rowCount: query.rows.count, keyCount: tile.keys.count,
+          visibility: KeyVisibility(ceiling: tile.keys.count),
+          queryGradients: query.gradients.floats, keyGradients: tile.keyGradients.floats,
+          valueGradients: tile.valueGradients.floats, scratch: scratch.floats)
+        mask.forEachSlice(rows: query.rows, keys: tile.keys) { kernel.backward(step.taking($0)) }
       }
     }
   }
@@ -146,7 +144,7 @@ final class BackwardHead {
     let reference = ReferenceAttention(
       keys: keys.map { Double($0) }, values: values.map { Double($0) }, headDimension: d,
       scale: scale)
-    let sights = (0..<tokens).map { Sight(keys: mask == .causal ? $0 + 1 : tokens) }
+    let sights = (0..<tokens).map { mask.sight(query: $0, keyCount: tokens) }
     let tolerance = GradientTolerance(
       exact: ReferenceGradients(
         of: reference, queries: rows(queries), outputGradients: rows(outputGradients),
@@ -158,7 +156,7 @@ final class BackwardHead {
     let violation = tolerance.violation(queries: got.queries, keys: got.keys, values: got.values)
     findings.expect(
       violation == nil,
-      "\(kernel.level.name), d \(d), \(mask.name), backward: \(violation ?? "")")
+      "\(kernel.level.name), d \(d), \(rule.name), backward: \(violation ?? "")")
   }
 
   private func gradients() -> (queries: [Float], keys: [Float], values: [Float]) {
@@ -178,12 +176,6 @@ final class BackwardHead {
       }
       written = count * d
     }
-  }
-
-  private func visibility(_ rows: Range<Int>, _ keys: Range<Int>) -> KeyVisibility {
-    mask == .causal
-      ? KeyVisibility(upper: rows.lowerBound + 1 - keys.lowerBound, ceiling: keys.count)
-      : KeyVisibility(ceiling: keys.count)
   }
 
   private func withRows(
@@ -228,10 +220,11 @@ extension BackwardHead {
     }
     kernel.resetState(state, rowCount: range.count, layout: layout)
     for tile in head {
-      kernel.fold(
-        queries: rows.floats, scale: scale, tile: tile.packed.floats, layout: layout,
-        rowCount: range.count, keyCount: tile.keys.count,
-        visibility: visibility(range, tile.keys), state: state, scratch: work.floats)
+      mask.forEachSlice(rows: range, keys: tile.keys) { slice in
+        kernel.fold(
+          slice, queries: rows.floats, scale: scale, tile: tile.packed.floats, layout: layout,
+          keyCount: tile.keys.count, state: state, scratch: work.floats)
+      }
     }
     var output = [Float](repeating: 0, count: range.count * layout.headDimension)
     var logSumExp = [Float](repeating: 0, count: range.count)

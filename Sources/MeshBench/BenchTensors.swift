@@ -123,7 +123,7 @@ package final class BenchTensors: Sendable {
   var reportPath: String { "\(directory)/report.json" }
 
   /// The tensors as flags of a process that computes the same job.
-  func flags(mask: Mask) -> [String] {
+  func flags(mask: MaskRule) -> [String] {
     [
       "--query", path("q"), "--key", path("k"), "--value", path("v"), "--output", scratchPath,
       "--mask", mask.name,
@@ -132,7 +132,7 @@ package final class BenchTensors: Sendable {
 
   /// The tensors as a job, with the scale 1/√d.
   package func inputs(
-    mask: Mask, layout: Layout? = nil, vranks: Int = 0
+    mask: MaskRule, layout: Layout? = nil, vranks: Int = 0
   ) throws(MeshError) -> JobInputs {
     try JobInputs(
       query: path("q"), key: path("k"), value: path("v"),

@@ -22,7 +22,7 @@ final class HeadBench {
   }
 
   init(
-    kernel: AttentionKernel, headDimension: Int, tokens: Int, mask: Mask,
+    kernel: AttentionKernel, headDimension: Int, tokens: Int, mask: MaskRule,
     element: ElementType = .float16, operands: Operands = .float32
   ) {
     let job = AttentionJob(
@@ -87,7 +87,7 @@ final class HeadBench {
     return (0..<plan.queryTileCount).reduce(0.0) { total, query in
       let rows = plan.queryRows(of: query).count
       let state = layout.queryFloats(rowCount: rows) + 2 * layout.accumulatorFloats(rowCount: rows)
-      return (0..<plan.neededKeyTiles(ofQueryTile: query)).reduce(total) {
+      return plan.neededKeyTiles(ofQueryTile: query).reduce(total) {
         let tile = layout.tileFloats(keyCount: plan.keys(of: $1).count)
         return $0 + 4 * Double((rows + 15) / 16 * tile + state)
       }
@@ -102,9 +102,9 @@ final class HeadBench {
 
   /// Folds all tiles, a few at a time as a worker does, on this thread.
   func fold() {
-    for start in stride(from: 0, to: plan.keyTileCount, by: Limits.tilesPerFold) {
-      let end = min(start + Limits.tilesPerFold, plan.keyTileCount)
-      let work = engine.fold(rank, tiles: start..<end)
+    let steps = plan.neededKeyTiles(of: rank).count
+    for start in stride(from: 0, to: steps, by: Limits.tilesPerFold) {
+      let work = engine.fold(rank, steps: start..<min(start + Limits.tilesPerFold, steps))
       for item in 0..<work.itemCount { work.perform(item, scratch: scratch) }
     }
   }
@@ -131,9 +131,7 @@ final class HeadBench {
     let inputs = chosen.map { row in
       doubles(rows(queries, row..<row + 1))
     }
-    let sights = chosen.map {
-      Sight(keys: plan.job.mask == .causal ? $0 + 1 : plan.job.keyTokens)
-    }
+    let sights = chosen.map { plan.mask.sight(query: $0, keyCount: plan.job.keyTokens) }
     let tolerance = Tolerance(
       reference: zip(inputs, sights).map { reference.row(query: $0, sight: $1) },
       naive: operands == .float32

@@ -1,13 +1,13 @@
 package import AttentionKernels
 internal import FoldEngine
-package import MeshCore
+internal import MeshCore
 package import MeshRuntime
 
 /// Folds, as a worker does them, against the multiply-add peak of the same core, taken
 /// in turn in the same run; the backward pass likewise; and whole passes against torch.
 package struct KernelBench {
   package var headDimensions = [64, 128]
-  package var masks = Mask.allCases
+  package var masks = [MaskRule.full, .causal]
   package var tokens = 4_096
   package var repetitions = 11
   package var levels: [KernelLevel]
@@ -110,7 +110,7 @@ package struct KernelBench {
   }
 
   private func measure(
-    _ level: KernelLevel, _ dimension: Int, _ mask: Mask, _ findings: inout Findings
+    _ level: KernelLevel, _ dimension: Int, _ mask: MaskRule, _ findings: inout Findings
   ) throws(MeshError) -> Case {
     let kernel = AttentionKernel(level: level)
     let heads = (0..<2).map { _ in

@@ -7,7 +7,7 @@ package struct MemoryBench {
   package var workers = [2, 4, 8]
   package var tokensPerWorker = 4_096
   package var repetitions = 3
-  package var mask = Mask.causal
+  package var mask = MaskRule.causal
 
   package init() {}
 

@@ -17,14 +17,14 @@ package struct TorchRatios: Encodable, Sendable {
   package let backwardTwoThreads: Spread
 
   init(
-    _ torch: TorchPeer, kernel: AttentionKernel, headDimension: Int, tokens: Int, mask: Mask,
+    _ torch: TorchPeer, kernel: AttentionKernel, headDimension: Int, tokens: Int, mask: MaskRule,
     repetitions: Int
   ) throws(MeshError) {
     func order(_ pass: TorchPeer.Order.Pass, _ element: ElementType, _ heads: Int)
       -> TorchPeer.Order
     {
       TorchPeer.Order(
-        pass: pass, tokens: tokens, headDimension: headDimension, isCausal: mask == .causal,
+        pass: pass, tokens: tokens, headDimension: headDimension, isCausal: mask.isCausal,
         element: element, heads: heads)
     }
     func forward(_ element: ElementType, _ count: Int) throws(MeshError) -> Spread {

@@ -81,7 +81,7 @@ package struct JobShape: Hashable, Sendable {
   package var keyHeads: Int
   package var tokens: Int
   package var headDimension = 64
-  package var mask = Mask.causal
+  package var mask = MaskRule.causal
 
   package init(queryHeads: Int, keyHeads: Int, tokens: Int) {
     self.queryHeads = queryHeads

@@ -1,3 +1,4 @@
+internal import AttentionMasks
 package import Checksums
 
 /// Who hosts what: the whole table of a job, sent to every worker that takes part. Each entry was
@@ -163,16 +164,16 @@ package struct Assignment: Hashable, Sendable, Codable {
 package struct Ring: Sendable {
   package let plan: Plan
   private let hosts: [Int?]
-  /// K/V tiles that some row hosted by each peer sees, as a count: the tiles 0 ..< this.
-  private let needed: [Int]
+  /// K/V tiles in which some row hosted by each peer sees some key.
+  private let needed: [Runs]
 
   package init(plan: Plan, assignment: Assignment) {
     self.plan = plan
     hosts = assignment.hosts.map(\.peer)
-    var needed = [Int](repeating: 0, count: assignment.peers.count)
+    var needed = [Runs](repeating: .none, count: assignment.peers.count)
     for vrank in plan.vranks where assignment.hosts[vrank.index].duty != .serve {
       guard let peer = assignment.hosts[vrank.index].peer else { continue }
-      needed[peer] = max(needed[peer], plan.neededKeyTiles(of: vrank))
+      needed[peer] = needed[peer].union(plan.neededKeyTiles(of: vrank))
     }
     self.needed = needed
   }
@@ -181,7 +182,7 @@ package struct Ring: Sendable {
   package func owner(of tile: Int) -> Int? { hosts[plan.owner(ofKeyTile: tile).index] }
 
   /// Whether some row hosted by `peer` sees some key of K/V tile `tile`.
-  package func needs(_ peer: Int, tile: Int) -> Bool { tile < needed[peer] }
+  package func needs(_ peer: Int, tile: Int) -> Bool { needed[peer].contains(tile) }
 
   /// The peer of which `peer` asks a K/V tile: the previous one in the cyclic order of peers that
   /// starts at the tile's owner, leaving out those that don't need it; nil when it has no owner.

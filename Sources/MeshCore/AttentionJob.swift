@@ -1,15 +1,6 @@
+package import AttentionMasks
 package import Checksums
 package import ElementTypes
-
-/// Which keys a query row sees.
-package enum Mask: UInt8, Sendable, CaseIterable, Codable {
-  /// Every key.
-  case full = 1
-  /// Bottom-right aligned: query `i` sees keys `j` ≤ i + Lk − Lq.
-  case causal = 2
-
-  package var name: String { self == .full ? "full" : "causal" }
-}
 
 /// How runs of tiles are dealt to the virtual ranks.
 package enum Layout: UInt8, Sendable, CaseIterable, Codable {
@@ -19,6 +10,14 @@ package enum Layout: UInt8, Sendable, CaseIterable, Codable {
   case zigzag = 2
 
   package var name: String { self == .contiguous ? "contiguous" : "zigzag" }
+}
+
+extension MaskRule {
+  /// Zigzag where later rows see more keys than earlier ones: under a causal mask that nothing else
+  /// narrows. Windows and documents have their keys nearby, and a rank's two runs would need two places.
+  package var suitableLayout: Layout {
+    isCausal && left == nil && documents == nil && blocks == nil ? .zigzag : .contiguous
+  }
 }
 
 /// Which of a tensor's axes files have first, after any batch.
@@ -41,7 +40,7 @@ package struct AttentionJob: Hashable, Sendable, Codable {
   package var headDimension: Int
   /// Type of query, key and value elements in the input and on the wire.
   package var element: ElementType
-  package var mask: Mask
+  package var mask: MaskRule
   /// Factor of the logits; 1/√d unless the user asked otherwise.
   package var scale: Float
   package var layout: Layout
@@ -59,10 +58,19 @@ package struct AttentionJob: Hashable, Sendable, Codable {
     set { isTokensFirst = newValue == .tokensFirst ? true : nil }
   }
 
+  /// Set where logits aren't left as they are. Optional, so that it can be missing.
+  private var shapedLogits: LogitRule?
+  /// What becomes of the logits beside their factor.
+  package var logits: LogitRule {
+    get { shapedLogits ?? .plain }
+    set { shapedLogits = newValue.isPlain ? nil : newValue }
+  }
+
   package init(
     batch: Int, queryHeads: Int, keyValueHeads: Int, queryTokens: Int, keyTokens: Int,
-    headDimension: Int, element: ElementType, mask: Mask, scale: Float, layout: Layout,
-    vranks: Int = 0, hasBatchDimension: Bool = false, axes: AxisOrder = .headsFirst
+    headDimension: Int, element: ElementType, mask: MaskRule, logits: LogitRule = .plain,
+    scale: Float, layout: Layout, vranks: Int = 0, hasBatchDimension: Bool = false,
+    axes: AxisOrder = .headsFirst
   ) {
     self.batch = batch
     self.queryHeads = queryHeads
@@ -77,6 +85,7 @@ package struct AttentionJob: Hashable, Sendable, Codable {
     self.vranks = vranks
     self.hasBatchDimension = hasBatchDimension
     self.axes = axes
+    self.logits = logits
   }
 
   /// The shape of query and output with the heads first.
@@ -91,9 +100,6 @@ package struct AttentionJob: Hashable, Sendable, Codable {
   package var flatKeyValueHeads: Int { batch * keyValueHeads }
   package var queriesPerKeyHead: Int { queryHeads / keyValueHeads }
 
-  /// Query row `i` sees keys 0 ... i + `causalOffset`.
-  package var causalOffset: Int { keyTokens - queryTokens }
-
   package var queryBytes: Int {
     flatQueryHeads * queryTokens * headDimension * element.byteCount
   }
@@ -106,19 +112,36 @@ package struct AttentionJob: Hashable, Sendable, Codable {
   /// What the job takes in the coordinator's store.
   var storeBytes: Int { inputBytes + outputBytes + logSumExpBytes }
 
+  /// Which keys each query sees.
+  package var attentionMask: AttentionMask {
+    mask.mask(queryTokens: queryTokens, keyTokens: keyTokens)
+  }
+
   /// (query, key) pairs of one head that the mask lets through.
   package var visiblePairs: Int {
-    guard mask == .causal else { return queryTokens * keyTokens }
-    // Rows before `first` see nothing; the others see 1, 2, … keys more, up to keyTokens.
-    let first = max(0, -causalOffset)
-    let rows = queryTokens - first
-    guard rows > 0 else { return 0 }
-    let fewest = first + causalOffset + 1
-    return rows * (fewest + keyTokens) / 2
+    attentionMask.pairCount(rows: 0..<queryTokens, keys: 0..<keyTokens)
   }
 
   /// Multiplications and additions the mask asks for: 4 · pairs · d · heads.
   package var flops: Double { 4 * Double(visiblePairs) * Double(headDimension * flatQueryHeads) }
+}
+
+extension AttentionJob {
+  /// Longest text of `maskText`.
+  package static let maskTextBytesMaximum = 255
+
+  /// The mask and what becomes of logits, as people read it.
+  package var maskText: String {
+    [mask.name, logits.name].compactMap(\.self).joined(separator: ", ")
+  }
+
+  /// What is told in lists of jobs: without what may be long.
+  var told: AttentionJob {
+    var told = self
+    told.mask.documents = nil
+    told.logits = LogitRule(softcap: logits.softcap)
+    return told
+  }
 }
 
 extension AttentionJob {
@@ -145,7 +168,9 @@ extension AttentionJob {
     guard (0...Limits.vranksMaximum).contains(vranks) else {
       return "\(vranks) virtual ranks; at most \(Limits.vranksMaximum)"
     }
-    return nil
+    guard mask.blocks == nil else { return "a block map: no job has one yet" }
+    return mask.problem(queryTokens: queryTokens, keyTokens: keyTokens)
+      ?? logits.problem(queryHeads: queryHeads)
   }
 }
 

@@ -1,3 +1,5 @@
+internal import AttentionMasks
+
 /// A virtual rank that a worker hosts under one epoch.
 ///
 ///     restoring ─► folding ─last tile─► result on its way ─► done
@@ -6,12 +8,13 @@
 package struct HostedRank: Sendable {
   package let vrank: VRank
   package let epoch: Epoch
-  package let needed: Int
-  /// K/V tiles above `next` to have at hand.
+  /// Its steps: step i folds K/V tile `steps[i]`.
+  let steps: Runs
+  /// Steps above `next` whose tiles to have at hand.
   let ahead: Int
-  /// The next K/V tile to fold: all before it are in (O, m, l).
+  /// The next step: what all before it fold is in (O, m, l).
   package internal(set) var next = 0
-  /// The next K/V tile to give to the compute threads.
+  /// The next step to give to the compute threads.
   var dispatched = 0
   /// Query tiles that haven't arrived and been packed.
   var missingQueries: Int
@@ -30,12 +33,29 @@ package struct HostedRank: Sendable {
 
   var isFolding: Bool { restoring == nil && duty != .serve }
 
-  /// K/V tiles to have at hand.
+  /// How many steps it has.
+  package var needed: Int { steps.count }
+
+  /// The steps whose K/V tiles to have at hand.
   var window: Range<Int> {
     guard isFolding, next < needed else { return next..<next }
     // Stopped, it still needs what the compute threads are folding.
     if duty == .handOver { return next..<dispatched }
     return next..<min(next + ahead, needed)
+  }
+
+  /// The K/V tiles to have at hand, ascending.
+  var windowTiles: Slice<Runs> { steps[window] }
+
+  /// The K/V tile that it waits for, or that is being folded. Steps have one order for all ranks, that of
+  /// their tiles: of two ranks the one whose next tile is lower is further behind.
+  var nextTile: Int? { windowTiles.first }
+
+  func hasInWindow(_ tile: Int) -> Bool { steps.place(of: tile).map(window.contains) ?? false }
+
+  /// Whether a K/V tile is one of a step that is still to be done.
+  func isStillToFold(_ tile: Int) -> Bool {
+    isFolding && (steps.place(of: tile) ?? -1) >= next
   }
 
   /// Nothing of it would be lost with this worker.

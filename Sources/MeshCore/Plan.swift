@@ -1,3 +1,5 @@
+package import AttentionMasks
+
 /// What each virtual rank of a job folds, and which tiles it owns: a pure function of the job and
 /// the number of virtual ranks. It never changes while the job lives.
 ///
@@ -14,9 +16,11 @@ package struct Plan: Sendable {
   package let vrankCount: Int
   package let queryTileCount: Int
   package let keyTileCount: Int
+  package let mask: AttentionMask
 
   private let queryShards: [Shard]
   private let keyShards: [Shard]
+  private let needed: [Runs]
 
   /// - Parameter vrankCount: 1 ... `Limits.vranksMaximum`; ranks beyond the number of query tiles
   ///   would have nothing to fold, so the count is capped by it.
@@ -29,6 +33,13 @@ package struct Plan: Sendable {
     self.vrankCount = min(vrankCount, queryTileCount)
     queryShards = Shard.deal(queryTileCount, to: self.vrankCount, layout: job.layout)
     keyShards = Shard.deal(keyTileCount, to: self.vrankCount, layout: job.layout)
+    let mask = job.attentionMask
+    self.mask = mask
+    needed = queryShards.map { shard in
+      shard.runs.reduce(.none) {
+        $0.union(Self.neededKeyTiles(ofRows: Self.queryRows(of: $1, job), mask))
+      }
+    }
   }
 
   /// The number of ranks used when the user doesn't say: about three a worker, so that the ranks of
@@ -56,18 +67,34 @@ package struct Plan: Sendable {
     preconditionFailure("tile \(tile) is in no shard")
   }
 
-  /// The K/V tiles that `vrank` folds are 0 ..< this: under both masks the keys a row sees are a
-  /// prefix. 0 for a rank whose rows see no key.
-  package func neededKeyTiles(of vrank: VRank) -> Int {
-    guard let last = queryTiles(of: vrank).last else { return 0 }
-    return neededKeyTiles(ofQueryTile: last)
+  /// The K/V tiles that `vrank` folds, ascending: those in which some row of it sees some key. Its step
+  /// i folds tile `[i]`. None for a rank whose rows see no key.
+  package func neededKeyTiles(of vrank: VRank) -> Runs { needed[vrank.index] }
+
+  /// The K/V tiles in which some row of a query tile sees some key.
+  package func neededKeyTiles(ofQueryTile tile: Int) -> Runs {
+    Self.neededKeyTiles(ofRows: queryRows(of: tile), mask)
   }
 
-  /// The K/V tiles that some row of a query tile sees are 0 ..< this.
-  package func neededKeyTiles(ofQueryTile tile: Int) -> Int {
-    guard job.mask == .causal else { return keyTileCount }
-    let lastKey = queryRows(of: tile).upperBound - 1 + job.causalOffset
-    return lastKey < 0 ? 0 : min(keyTileCount, lastKey / Self.keyTileKeys + 1)
+  /// After how many steps of its rank the rows of a query tile, and of all before it in the rank, don't
+  /// change any more.
+  package func settledSteps(ofQueryTile tile: Int) -> Int {
+    let vrank = holder(ofQueryTile: tile)
+    let last = queryShards[vrank.index].runs.compactMap { run -> Int? in
+      let rows = Self.queryRows(of: run.clamped(to: 0..<tile + 1), job)
+      return mask.neededKeys(rows: rows).last
+    }.max()
+    return last.map { needed[vrank.index].count(below: $0 / Self.keyTileKeys + 1) } ?? 0
+  }
+
+  private static func neededKeyTiles(ofRows rows: Range<Int>, _ mask: AttentionMask) -> Runs {
+    mask.neededKeys(rows: rows).tiles(of: keyTileKeys)
+  }
+
+  /// Token positions of a run of query tiles.
+  private static func queryRows(of tiles: Range<Int>, _ job: AttentionJob) -> Range<Int> {
+    let start = min(tiles.lowerBound * queryTileRows, job.queryTokens)
+    return start..<min(tiles.upperBound * queryTileRows, job.queryTokens)
   }
 
   /// Token positions of a query tile.
@@ -84,10 +111,8 @@ package struct Plan: Sendable {
 
   /// (query, key) pairs of one head that `vrank` computes: its share of the work.
   package func visiblePairs(of vrank: VRank) -> Int {
-    queryTiles(of: vrank).reduce(0) { total, tile in
-      let rows = queryRows(of: tile)
-      guard job.mask == .causal else { return total + rows.count * job.keyTokens }
-      return rows.reduce(total) { $0 + min(max(0, $1 + job.causalOffset + 1), job.keyTokens) }
+    queryShards[vrank.index].runs.reduce(0) {
+      $0 + mask.pairCount(rows: Self.queryRows(of: $1, job), keys: 0..<job.keyTokens)
     }
   }
 }

@@ -1,3 +1,4 @@
+internal import AttentionMasks
 package import Checksums
 internal import ElementTypes
 
@@ -20,7 +21,7 @@ extension Plan {
     append(job.keyTokens)
     append(job.headDimension)
     append(Int(job.element.rawValue))
-    append(Int(job.mask.rawValue))
+    append(job.mask.isCausal ? 2 : 1)
     append(Int(job.scale.bitPattern))
     append(Int(job.layout.rawValue))
     append(vrankCount)
@@ -28,6 +29,24 @@ extension Plan {
     append(Self.keyTileKeys)
     append(numerics.utf8.count)
     bytes += numerics.utf8
+    // Jobs that say no more than these had no more to say before there was more: their hash stays.
+    if job.mask != .full, job.mask != .causal { Self.words(of: job.mask).forEach(append) }
+    if !job.logits.isPlain { Self.words(of: job.logits).forEach(append) }
     return SHA256.hash(bytes)
+  }
+
+  /// Numbers that say all of a mask; none is negative.
+  private static func words(of mask: MaskRule) -> [Int] {
+    func some(_ value: Int?) -> Int { value ?? -1 }
+    let documents = mask.documents
+    return [1, some(mask.left), some(mask.right), mask.sinkTokens]
+      + [documents?.queries.count ?? 0] + (documents?.queries ?? []) + (documents?.keys ?? [])
+      + [mask.blocks?.queries ?? 0, mask.blocks?.keys ?? 0]
+  }
+
+  private static func words(of logits: LogitRule) -> [Int] {
+    func bits(_ values: [Float]) -> [Int] { [values.count] + values.map { Int($0.bitPattern) } }
+    return [2, Int((logits.softcap ?? 0).bitPattern)] + bits(logits.alibiSlopes)
+      + bits(logits.sinkLogits)
   }
 }

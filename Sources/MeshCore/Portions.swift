@@ -21,7 +21,9 @@ package struct Portions: Hashable, Sendable {
     let group = job.queriesPerKeyHead
     let perHead = Self.stateBytes(job, tiles: Self.tileCount(job))
     let perTile = Self.windowBytes(job)
-    let groups = bytes / (group * perHead + perTile)
+    // What a job says of each head has a bound of its own, which heads of several sequences may pass.
+    let most = job.logits.isByHead ? max(1, LogitRule.headsMaximum / group) : .max
+    let groups = min(bytes / (group * perHead + perTile), most)
     let heads = max(0, bytes - perTile) / perHead
     if groups > 0 {
       headCount = group * Self.evenly(job.flatKeyValueHeads, atMost: groups)
@@ -73,6 +75,7 @@ package struct Portions: Hashable, Sendable {
     part.keyValueHeads = keyHeads(of: heads).count
     part.layout = .contiguous
     part.vranks = 0
+    part.logits = job.logits.ofHeads(heads.map { $0 % job.queryHeads })
     return Plan(job: part, vrankCount: runCount)
   }
 

@@ -1,3 +1,5 @@
+internal import AttentionMasks
+
 /// One message of a copy of a virtual rank's state, on its way to a holder's memory or back from it.
 /// The payload frame, a `SoftmaxState` that isn't normalised, comes with it. Messages of a copy are
 /// numbered as those of a result: by query tile and part.
@@ -7,7 +9,7 @@ package struct CopyHeader: Hashable, Sendable {
   package var vrank: VRank
   /// Of the host that sends a copy; of the copy when it is sent back.
   package var epoch: Epoch
-  /// K/V tiles folded in the whole copy: 0 ..< next.
+  /// Steps done in the whole copy: the first `next` K/V tiles that the rank needs are folded.
   package var next: Int
   /// The first message of this copy: what is before it is as in the copy that the holder has, since
   /// rows that see no further key don't change any more.
@@ -111,19 +113,21 @@ extension Plan {
     queryTiles(of: vrank).count * resultPartCount
   }
 
-  /// The first message of a rank's state that differs between `base` and any later number of folded
+  /// The first message of a rank's state that may differ between `base` and any later number of folded
   /// tiles: rows before it see no further key.
   package func firstMessage(of vrank: VRank, changedSince base: Int) -> Int {
     guard base > 0 else { return 0 }
     let tiles = queryTiles(of: vrank)
-    let unchanged = tiles.prefix { neededKeyTiles(ofQueryTile: $0) <= base }.count
+    // Settled steps never fall from tile to tile.
+    let unchanged = Runs.partition(tiles.count) { settledSteps(ofQueryTile: tiles[$0]) > base }
     return unchanged * resultPartCount
   }
 
-  /// Whether a message that was made when `part` tiles were folded is as it would be with `whole`.
+  /// Whether a message that was made when `part` tiles were folded, and all before it, are as they would
+  /// be with `whole`.
   package func isCurrent(queryTile: Int, madeAt part: Int, in whole: Int) -> Bool {
-    let needed = neededKeyTiles(ofQueryTile: queryTile)
-    return min(part, needed) == min(whole, needed)
+    let settled = settledSteps(ofQueryTile: queryTile)
+    return min(part, settled) == min(whole, settled)
   }
 
   /// Payload bytes of one message of a rank's state: O, m and l.

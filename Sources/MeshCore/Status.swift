@@ -39,7 +39,12 @@ package struct JobSummary: Hashable, Sendable {
   /// Why it waits, failed or was cancelled; of a running one who takes no part in it for want of
   /// memory; empty otherwise.
   package var reason: String
+  /// Without what may be long: lengths of documents, and what there is for each head.
   package var spec: AttentionJob
+  /// The mask and what becomes of logits, as people read it.
+  package var mask: String
+  /// Multiplications and additions that the mask asks for.
+  package var flops: Double
   /// Tiles folded and to fold, over all virtual ranks.
   package var folded: Int
   package var total: Int
@@ -55,15 +60,18 @@ package struct JobSummary: Hashable, Sendable {
   package var result: ResultStatus
 
   package init(
-    job: JobID, client: String, state: JobState, reason: String, spec: AttentionJob, folded: Int,
-    total: Int, ageSeconds: Double, wallSeconds: Double, name: String = "", submittedAt: Double,
-    deadlineAt: Double? = nil, result: ResultStatus = ResultStatus(.none)
+    job: JobID, client: String, state: JobState, reason: String, spec: AttentionJob,
+    mask: String? = nil, flops: Double? = nil, folded: Int, total: Int, ageSeconds: Double,
+    wallSeconds: Double, name: String = "", submittedAt: Double, deadlineAt: Double? = nil,
+    result: ResultStatus = ResultStatus(.none)
   ) {
     self.job = job
     self.client = client
     self.state = state
     self.reason = reason
-    self.spec = spec
+    self.spec = spec.told
+    self.mask = mask ?? spec.maskText
+    self.flops = flops ?? spec.flops
     self.folded = folded
     self.total = total
     self.ageSeconds = ageSeconds

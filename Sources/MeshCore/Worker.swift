@@ -79,9 +79,9 @@ package struct Worker: Sendable {
     case unpack(TileID)
     /// The frames of a tile are no longer wanted.
     case forget(TileID)
-    /// Fold K/V tiles, ascending, into every row of a virtual rank. Folds, snapshots and results are
+    /// Fold the K/V tiles of steps, ascending, into every row of a virtual rank. Folds, snapshots and results are
     /// done in the order in which they are asked for.
-    case fold(VRank, Epoch, tiles: Range<Int>)
+    case fold(VRank, Epoch, steps: Range<Int>)
     /// Normalise and digest the result.
     case finish(VRank, Epoch)
     case sendResult(VRank, Epoch, message: Int)

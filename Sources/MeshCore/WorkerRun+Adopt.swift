@@ -54,10 +54,10 @@ extension WorkerRun {
   private mutating func host(_ vrank: VRank, into effects: inout [Worker.Effect]) {
     let host = assignment.hosts[vrank.index]
     guard host.peer == me, rank(of: vrank) == nil else { return }
-    let needed = plan.neededKeyTiles(of: vrank)
-    let folds = needed > 0 && host.duty != .serve
+    let steps = plan.neededKeyTiles(of: vrank)
+    let folds = !steps.isEmpty && host.duty != .serve
     var rank = HostedRank(
-      vrank: vrank, epoch: host.epoch, needed: needed, ahead: window.tiles,
+      vrank: vrank, epoch: host.epoch, steps: steps, ahead: window.tiles,
       missingQueries: folds ? plan.queryTiles(of: vrank).count : 0, duty: host.duty)
     rank.holder = assignment.worker(host.holder)
     rank.copies.isUnprotected = !assignment.isProtected

@@ -46,7 +46,7 @@ extension WorkerRun {
   private func wantedForeignTiles() -> [Int] {
     var wanted: [Int] = []
     for rank in ranks where rank.duty == .fold && !rank.window.isEmpty {
-      for tile in rank.window where !isOwn(tile) && !wanted.contains(tile) {
+      for tile in rank.windowTiles where !isOwn(tile) && !wanted.contains(tile) {
         if case .absent = tiles[tile] { wanted.append(tile) }
       }
     }
@@ -60,7 +60,7 @@ extension WorkerRun {
     while foreign.count >= window.kept, let old = foreign.first(where: { isDroppable($0) }) {
       drop(old, into: &effects)
     }
-    if foreign.count >= window.kept, tile != ranks.compactMap({ $0.window.first }).min() {
+    if foreign.count >= window.kept, tile != ranks.compactMap(\.nextTile).min() {
       return false
     }
     foreign.append(tile)
@@ -71,9 +71,7 @@ extension WorkerRun {
   /// A rank whose rows came late needs again what the others are done with. One that has stopped to be
   /// handed over keeps nothing: others fold on meanwhile.
   private func isStillToFold(_ tile: Int) -> Bool {
-    ranks.contains {
-      $0.isFolding && $0.duty == .fold && $0.next <= tile && tile < $0.needed
-    }
+    ranks.contains { $0.duty == .fold && $0.isStillToFold(tile) }
   }
 
   /// A foreign tile that nobody here has any use for.

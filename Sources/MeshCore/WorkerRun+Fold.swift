@@ -1,3 +1,5 @@
+internal import AttentionMasks
+
 /// The flash loop of the hosted ranks: packing, folding, finishing.
 extension WorkerRun {
   mutating func handle(
@@ -74,7 +76,11 @@ extension WorkerRun {
 
   /// Whether some rank wants a tile packed, or the compute threads are at it for one that is gone.
   func isInWindow(_ tile: Int) -> Bool {
-    ranks.contains { $0.window.contains(tile) } || folds.contains { $0.tiles.contains(tile) }
+    ranks.contains { $0.hasInWindow(tile) } || folds.contains { isFolding(tile, in: $0) }
+  }
+
+  private func isFolding(_ tile: Int, in fold: OutstandingFold) -> Bool {
+    plan.neededKeyTiles(of: fold.vrank).place(of: tile).map(fold.steps.contains) ?? false
   }
 
   private mutating func unpackFolded(into effects: inout [Worker.Effect]) {
@@ -84,9 +90,9 @@ extension WorkerRun {
 
   private mutating func packWindows(into effects: inout [Worker.Effect]) {
     // However full it is, the rank furthest behind gets on.
-    let behind = ranks.filter { !$0.window.isEmpty }.map(\.next).min()
+    let behind = ranks.compactMap(\.nextTile).min()
     for rank in ranks {
-      for tile in rank.window where isResident(tile) && !packed.contains(tile) {
+      for tile in rank.windowTiles where isResident(tile) && !packed.contains(tile) {
         guard packed.count < window.kept || tile == behind else { break }
         packed.append(tile)
         effects.append(.pack(.keyValue(tile)))
@@ -98,30 +104,31 @@ extension WorkerRun {
   /// stay together and a tile that arrives is folded for all of them.
   private mutating func fold(into effects: inout [Worker.Effect]) {
     while folds.count < Limits.foldsOutstanding {
-      let ready = ranks.indices.filter { readyTiles(ranks[$0]).isEmpty == false }
-      guard let index = ready.min(by: { ranks[$0].dispatched < ranks[$1].dispatched }) else {
-        return
-      }
-      let run = readyTiles(ranks[index])
+      let ready = ranks.filter { !readySteps($0).isEmpty }
+      guard
+        let first = ready.min(by: { $0.steps[$0.dispatched] < $1.steps[$1.dispatched] }),
+        let index = rank(of: first.vrank)
+      else { return }
+      let run = readySteps(first)
       let (vrank, epoch) = ranks[index].identity
       ranks[index].dispatched = run.upperBound
-      folds.append(OutstandingFold(vrank: vrank, epoch: epoch, tiles: run))
-      effects.append(.fold(vrank, epoch, tiles: run))
+      folds.append(OutstandingFold(vrank: vrank, epoch: epoch, steps: run))
+      effects.append(.fold(vrank, epoch, steps: run))
     }
   }
 
-  private func readyTiles(_ rank: HostedRank) -> Range<Int> {
+  private func readySteps(_ rank: HostedRank) -> Range<Int> {
     let start = rank.dispatched
     guard rank.isFolding, rank.duty == .fold, rank.missingQueries == 0, start < rank.needed else {
       return start..<start
     }
     var end = start
     let most = min(rank.needed, start + Limits.tilesPerFold, copyBoundary(of: rank))
-    while end < most, packed.contains(end) { end += 1 }
+    while end < most, packed.contains(rank.steps[end]) { end += 1 }
     return start..<end
   }
 
-  /// Folds don't go beyond the tile at which the next copy is due, or copies would be rarer.
+  /// Folds don't go beyond the step at which the next copy is due, or copies would be rarer.
   private func copyBoundary(of rank: HostedRank) -> Int {
     let due = rank.copies.lastDue + rank.pace.interval(needed: rank.needed)
     return assignment.isProtected && due > rank.dispatched ? due : rank.needed
@@ -131,15 +138,15 @@ extension WorkerRun {
   private mutating func folded(_ vrank: VRank, _ epoch: Epoch, next: Int, cost: Duration) {
     guard
       let place = folds.firstIndex(where: {
-        $0.vrank == vrank && $0.epoch == epoch && $0.tiles.upperBound == next
+        $0.vrank == vrank && $0.epoch == epoch && $0.steps.upperBound == next
       })
     else { return }
     let fold = folds.remove(at: place)
-    guard let index = rank(of: vrank, epoch), ranks[index].next == fold.tiles.lowerBound else {
+    guard let index = rank(of: vrank, epoch), ranks[index].next == fold.steps.lowerBound else {
       return
     }
     ranks[index].next = next
-    ranks[index].pace.folded(fold.tiles.count, cost)
+    ranks[index].pace.folded(fold.steps.count, cost)
     if next == ranks[index].needed { tellSoon() }
   }
 

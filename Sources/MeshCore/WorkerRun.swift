@@ -1,3 +1,4 @@
+internal import AttentionMasks
 package import Checksums
 
 /// The job a worker has: what it hosts, where each tile is, and whose copies it keeps.
@@ -86,8 +87,8 @@ package struct WorkerRun: Sendable {
     switch tile.tensor {
     case .query: return rank(of: plan.holder(ofQueryTile: tile.index)).map { ranks[$0].identity }
     case .keyValue:
-      let needers = ranks.filter { $0.isFolding && $0.next <= tile.index && tile.index < $0.needed }
-      return (needers.min { $0.next < $1.next } ?? ranks.first)?.identity
+      let needers = ranks.filter { $0.isStillToFold(tile.index) }
+      return (needers.min { $0.steps[$0.next] < $1.steps[$1.next] } ?? ranks.first)?.identity
     }
   }
 }
@@ -96,7 +97,7 @@ package struct WorkerRun: Sendable {
 struct OutstandingFold: Sendable {
   let vrank: VRank
   let epoch: Epoch
-  let tiles: Range<Int>
+  let steps: Range<Int>
 }
 
 /// Where a tile is.

@@ -74,6 +74,6 @@ package struct InProcessAttention {
   }
 
   private func tiles(_ plan: Plan) -> Int {
-    plan.vranks.reduce(0) { $0 + plan.neededKeyTiles(of: $1) }
+    plan.vranks.reduce(0) { $0 + plan.neededKeyTiles(of: $1).count }
   }
 }

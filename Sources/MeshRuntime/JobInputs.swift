@@ -13,7 +13,9 @@ package struct JobInputs: Sendable {
 
   /// What the user asks of the tensors.
   package struct Options: Sendable {
-    package var mask: Mask
+    package var mask: MaskRule
+    /// What becomes of the logits beside their factor.
+    package var logits: Logits
     /// nil for 1/√d.
     package var scale: Float?
     /// nil for the layout that suits the mask.
@@ -27,10 +29,11 @@ package struct JobInputs: Sendable {
     package var converts: Bool
 
     package init(
-      mask: Mask, scale: Float?, layout: Layout?, precision: ElementType, vranks: Int,
-      axes: AxisOrder = .headsFirst, converts: Bool = false
+      mask: MaskRule, logits: Logits = Logits(), scale: Float?, layout: Layout?,
+      precision: ElementType, vranks: Int, axes: AxisOrder = .headsFirst, converts: Bool = false
     ) {
       self.mask = mask
+      self.logits = logits
       self.scale = scale
       self.layout = layout
       self.precision = precision
@@ -90,8 +93,9 @@ package struct JobInputs: Sendable {
       batch: queries[0], queryHeads: queries[1], keyValueHeads: keys[1], queryTokens: queries[2],
       keyTokens: keys[2], headDimension: queries[3],
       element: options.precision == .bfloat16 ? .bfloat16 : q.element,
-      mask: options.mask, scale: options.scale ?? 1 / Float(queries[3]).squareRoot(),
-      layout: options.layout ?? (options.mask == .causal ? .zigzag : .contiguous),
+      mask: options.mask, logits: try options.logits.rule(queryHeads: queries[1]),
+      scale: options.scale ?? 1 / Float(queries[3]).squareRoot(),
+      layout: options.layout ?? options.mask.suitableLayout,
       vranks: options.vranks, hasBatchDimension: q.shape.count == 4, axes: options.axes)
     if let problem = spec.problem {
       throw MeshError(.badInput, problem + (spec.axesAdvice.map { "; \($0)" } ?? ""))

@@ -42,7 +42,7 @@ package struct JobReport: Encodable, Sendable {
     threadsPerWorker = threads
     vranks = 1
     strategyReason = "one process: nothing to exchange"
-    mask = spec.mask.name
+    mask = spec.maskText
     layout = spec.layout.name
     bytesSent = [:]
     bytesNeeded = 0
@@ -59,13 +59,13 @@ package struct JobReport: Encodable, Sendable {
     let summary = status.summary
     job = "\(summary.job)"
     wallSeconds = summary.wallSeconds
-    flops = summary.spec.flops
+    flops = summary.flops
     gflopsPerSecond = flops / max(wallSeconds, 1e-9) / 1e9
     workers = status.workers.count
     threadsPerWorker = status.workers.map(\.threads).max() ?? 0
     vranks = status.vrankCount
     strategyReason = "the only exact strategy of this version"
-    mask = summary.spec.mask.name
+    mask = summary.mask
     layout = summary.spec.layout.name
     let traffic = status.workers.map(\.traffic)
     bytesSent = [

@@ -50,7 +50,7 @@ package struct KernelRate: Sendable {
     func fold(_ times: Int) {
       let before = folded.read { $0 }
       for _ in 0..<times {
-        let work = engine.fold(rank, tiles: 0..<1)
+        let work = engine.fold(rank, steps: 0..<1)
         pool.submit(itemCount: work.itemCount) {
           work.perform($0, scratch: $1)
         } completion: { _ in

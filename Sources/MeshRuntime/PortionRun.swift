@@ -15,7 +15,10 @@ struct PortionRun {
   let pool: ComputePool
 
   /// K/V tiles to fold.
-  var needed: Int { plan.neededKeyTiles(of: rank) }
+  var needed: Int { steps.count }
+
+  /// Step i folds K/V tile `steps[i]`.
+  private var steps: Runs { plan.neededKeyTiles(of: rank) }
 
   /// Folds all tiles.
   ///
@@ -29,22 +32,23 @@ struct PortionRun {
     // What is being folded must be over before the tiles go.
     defer { pool.cancel() }
     var unpacked = 0
-    for tile in 0..<needed {
+    let steps = steps
+    for step in steps.indices {
       try goOn(unpacked)
-      try load(.keyValue(tile))
-      let work = engine.fold(rank, tiles: tile..<tile + 1)
+      try load(.keyValue(steps[step]))
+      let work = engine.fold(rank, steps: step..<step + 1)
       pool.submit(itemCount: work.itemCount) {
         work.perform($0, scratch: $1)
       } completion: { _ in
-        folded.update { $0 = tile + 1 }
+        folded.update { $0 = step + 1 }
       }
-      folded.wait(until: { $0 + Limits.windowTiles > tile }, then: { _ in })
+      folded.wait(until: { $0 + Limits.windowTiles > step }, then: { _ in })
       let done = folded.read { $0 }
-      for old in unpacked..<done { engine.unpack(old) }
+      for old in unpacked..<done { engine.unpack(steps[old]) }
       unpacked = done
     }
     folded.wait(until: { $0 == needed }, then: { _ in })
-    for old in unpacked..<needed { engine.unpack(old) }
+    for old in unpacked..<needed { engine.unpack(steps[old]) }
     try goOn(needed)
   }
 

@@ -1,5 +1,6 @@
 internal import AttentionKernels
 internal import ElementTypes
+internal import FoldEngine
 internal import MeshCore
 internal import TensorFiles
 
@@ -72,13 +73,14 @@ package struct ResultCheck {
     }
     var finding = Finding(rowsPerHead: count, heads: spec.flatQueryHeads)
     for keyHead in 0..<spec.flatKeyValueHeads {
-      let reference = ReferenceAttention(
-        keys: try doubles(.key, head: keyHead, tokens: 0..<spec.keyTokens),
-        values: try doubles(.value, head: keyHead, tokens: 0..<spec.keyTokens),
-        headDimension: spec.headDimension, scale: Double(spec.scale))
+      let keys = try doubles(.key, head: keyHead, tokens: 0..<spec.keyTokens)
+      let values = try doubles(.value, head: keyHead, tokens: 0..<spec.keyTokens)
       for group in 0..<spec.queriesPerKeyHead {
-        try check(
-          head: keyHead * spec.queriesPerKeyHead + group, rows: sampled, reference, &finding)
+        let head = keyHead * spec.queriesPerKeyHead + group
+        let reference = ReferenceAttention(
+          keys: keys, values: values, headDimension: spec.headDimension, scale: Double(spec.scale),
+          shape: spec.logitShape(ofHead: head), sinkLogit: spec.sinkLogit(ofHead: head))
+        try check(head: head, rows: sampled, reference, &finding)
       }
     }
     try inputs.checkUnchanged()
@@ -98,11 +100,8 @@ package struct ResultCheck {
     let queries = try rows.map { row throws(MeshError) in
       try doubles(.query, head: head, tokens: row..<row + 1)
     }
-    let sights = rows.map { row in
-      Sight(
-        keys: spec.mask == .full
-          ? spec.keyTokens : min(max(0, row + spec.causalOffset + 1), spec.keyTokens))
-    }
+    let mask = spec.attentionMask
+    let sights = rows.map { mask.sight(query: $0, keyCount: spec.keyTokens) }
     let exact = zip(queries, sights).map { reference.row(query: $0, sight: $1) }
     let naive = reference.naiveFloat32Rows(queries: queries, sights: sights)
     let rule = Tolerance(

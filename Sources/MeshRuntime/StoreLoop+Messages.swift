@@ -125,7 +125,7 @@ extension StoreLoop {
       state.heads == plan.resultHeads(part: header.part),
       state.rows == plan.queryRows(of: header.queryTile),
       state.headDimension == plan.job.headDimension,
-      state.next == plan.neededKeyTiles(of: header.vrank)
+      state.next == plan.neededKeyTiles(of: header.vrank).count
     else { throw .outOfRange("a result that isn't of its plan") }
     do throws(WireError) {
       try frame.verify(in: bytes)

@@ -38,7 +38,7 @@ extension WorkerLoop {
     case .pack(let tile): pack(tile, job)
     case .unpack(let tile): job.engine.unpack(tile.index)
     case .forget(let tile): job.shelf.remove(tile)
-    case .fold(let vrank, let epoch, let tiles): fold(vrank, epoch, tiles, job)
+    case .fold(let vrank, let epoch, let steps): fold(vrank, epoch, steps, job)
     case .finish(let vrank, let epoch): finish(vrank, epoch, job)
     case .sendResult(let vrank, let epoch, let message): sendResult(vrank, epoch, message, job)
     case .sendFinal(let vrank, let epoch): sendFinal(vrank, epoch, job)
@@ -186,13 +186,13 @@ extension WorkerLoop {
     if tile.tensor == .query { job.shelf.remove(tile) }
   }
 
-  private func fold(_ vrank: VRank, _ epoch: Epoch, _ tiles: Range<Int>, _ job: WorkerJob) {
+  private func fold(_ vrank: VRank, _ epoch: Epoch, _ steps: Range<Int>, _ job: WorkerJob) {
     Failpoint.pass("fold")
-    let work = job.engine.fold(vrank, tiles: tiles)
+    let work = job.engine.fold(vrank, steps: steps)
     let (id, notices) = (job.id, notices)
     let done: @Sendable (Duration) -> Void = { cost in
       _ = notices.post(
-        .done(.folded(id, vrank, epoch, next: tiles.upperBound, cost: cost)))
+        .done(.folded(id, vrank, epoch, next: steps.upperBound, cost: cost)))
     }
     if let model = configuration.model {
       let time = Duration.seconds(Double(work.visiblePairs) / model.pairsPerSecond)

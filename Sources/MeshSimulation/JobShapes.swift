@@ -8,6 +8,9 @@ package final class JobShapes: Sendable {
   /// Further ones, with nearly as many rows as keys: the first rows of a rank are done long before the
   /// last ones, and copies leave them out.
   package static let longCount = 6
+  /// The first `count` ones again, with masks under which ranks skip tiles: windows, sinks, packed
+  /// documents.
+  package static let masked = count + longCount
 
   private let known = Mutex<[Int: SimulatedJob]>([:])
   private let kernel = AttentionKernel()
@@ -29,6 +32,7 @@ package final class JobShapes: Sendable {
 
   /// Twelve K/V tiles or more, four virtual ranks or more, few heads and a tiny head dimension.
   package static func spec(_ index: Int) -> AttentionJob {
+    if index >= masked { return maskedSpec(index - masked) }
     if index >= count { return longSpec(index - count) }
     var chance = Chance(seed: UInt64(index), branch: 11)
     let vranks = chance.between(4, 8)
@@ -42,6 +46,32 @@ package final class JobShapes: Sendable {
       headDimension: [4, 5, 8][chance.below(3)], element: .float32,
       mask: index % 2 == 0 ? .full : .causal, scale: 0.5,
       layout: index % 3 == 0 ? .contiguous : .zigzag, vranks: vranks)
+  }
+
+  private static func maskedSpec(_ index: Int) -> AttentionJob {
+    var chance = Chance(seed: UInt64(index), branch: 12)
+    var job = spec(index)
+    job.mask = MaskRule(isCausal: job.mask.isCausal)
+    if chance.below(3) > 0 {
+      job.mask.left = chance.between(400, 2_500)
+      job.mask.sinkTokens = chance.below(2) * chance.between(1, 600)
+      if !job.mask.isCausal { job.mask.right = chance.below(1_500) }
+    }
+    if job.mask.left == nil || chance.below(2) == 0 {
+      let documents = chance.between(2, 4)
+      job.mask.documents = MaskRule.Documents(
+        queries: cut(job.queryTokens, into: documents, &chance),
+        keys: cut(job.keyTokens, into: documents, &chance))
+    }
+    return job
+  }
+
+  /// Lengths that add up.
+  private static func cut(_ tokens: Int, into count: Int, _ chance: inout Chance) -> [Int] {
+    var cuts: [Int] = []
+    for _ in 1..<count { cuts.append(chance.below(tokens + 1)) }
+    cuts.sort()
+    return zip([0] + cuts, cuts + [tokens]).map { $1 - $0 }
   }
 
   private static func longSpec(_ index: Int) -> AttentionJob {

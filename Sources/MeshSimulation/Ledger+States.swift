@@ -3,30 +3,32 @@ internal import MeshCore
 /// What is in every state: in accumulators, snapshots, copies and checkpoints.
 extension Ledger {
   /// I1 and I2: every message's rows get exactly the tile that is next for them.
-  func folded(_ tiles: Range<Int>, into rank: SimulatedRank, by worker: WorkerProcess) {
+  func folded(_ steps: Range<Int>, into rank: SimulatedRank, by worker: WorkerProcess) {
     for message in rank.places.indices {
-      // The first tile begins the state anew.
-      if tiles.lowerBound == 0 { rank.folded[message] = 0 }
+      // The first step begins the state anew.
+      if steps.lowerBound == 0 { rank.folded[message] = 0 }
       let needed = rank.places[message].needed
-      for tile in tiles where tile < needed {
+      for tile in rank.steps[steps] {
+        guard let place = needed.place(of: tile) else { continue }
         let next = rank.folded[message]
-        if tile < next {
+        if place < next {
           fail(
             .exactTiles, "\(worker.name) folds tile \(tile) into rank \(rank.vrank) a second time")
-        } else if tile > next {
+        } else if place > next {
           fail(
-            .foldOrder, "\(worker.name) folds tile \(tile) into rank \(rank.vrank) before \(next)")
+            .foldOrder,
+            "\(worker.name) folds tile \(tile) into rank \(rank.vrank) before \(needed[next])")
         }
-        rank.folded[message] = tile + 1
+        rank.folded[message] = place + 1
       }
     }
   }
 
   func finished(_ rank: SimulatedRank, by worker: WorkerProcess) {
-    for (place, folded) in zip(rank.places, rank.folded) where folded != place.needed {
+    for (place, folded) in zip(rank.places, rank.folded) where folded != place.needed.count {
       fail(
         .exactTiles,
-        "\(worker.name) finishes rank \(rank.vrank) with \(folded) of \(place.needed) tiles")
+        "\(worker.name) finishes rank \(rank.vrank) with \(folded) of \(place.needed.count) tiles")
     }
   }
 
@@ -35,7 +37,7 @@ extension Ledger {
   ) {
     for (place, message) in zip(rank.places, messages) {
       guard let message else { continue }
-      if message.folded != min(next, place.needed) {
+      if message.folded != place.folded(after: next) {
         fail(
           .exactTiles,
           "\(worker.name)'s snapshot of rank \(rank.vrank) says \(next) and holds \(message.folded)"
@@ -47,11 +49,11 @@ extension Ledger {
 
   /// The bits of a state are those of the oracle.
   private func check(
-    _ message: StateMessage, _ place: (queryTile: Int, part: Int, needed: Int), _ vrank: VRank,
-    _ what: String, _ worker: WorkerProcess
+    _ message: StateMessage, _ place: MessagePlace, _ vrank: VRank, _ what: String,
+    _ worker: WorkerProcess
   ) {
     guard let oracle = job.oracle,
-      let right = oracle.state(queryTile: place.queryTile, part: place.part, next: message.folded)
+      let right = oracle.state(queryTile: place.queryTile, part: place.part, folded: message.folded)
     else { return }
     if message.payload != right {
       fail(.bits, "a \(what) of rank \(vrank) in \(worker.name) has other bits than the oracle")
@@ -68,7 +70,7 @@ extension Ledger {
           "\(worker.name)'s copy of rank \(vrank) is told whole, and a message is missing")
         continue
       }
-      if message.folded != min(held.next, place.needed) {
+      if message.folded != place.folded(after: held.next) {
         fail(
           .trueCopies,
           "\(worker.name)'s copy of rank \(vrank) says \(held.next) and holds \(message.folded)")
@@ -85,7 +87,7 @@ extension Ledger {
   /// I5: a state that was restored is what it was told to be.
   func restored(_ vrank: VRank, next: Int, by worker: WorkerProcess) {
     guard let rank = worker.job?.ranks[vrank.index] else { return }
-    for (place, folded) in zip(rank.places, rank.folded) where folded != min(next, place.needed) {
+    for (place, folded) in zip(rank.places, rank.folded) where folded != place.folded(after: next) {
       fail(
         .trueCopies,
         "rank \(vrank) restored in \(worker.name) says \(next) and holds \(folded)")
@@ -116,7 +118,7 @@ extension Ledger {
       return fail(.trueCopies, "a checkpoint of rank \(write.vrank) can't be read back")
     }
     for (place, message) in zip(plan.places(of: write.vrank), best.slot.messages)
-    where message.folded != min(best.slot.next, place.needed) {
+    where message.folded != place.folded(after: best.slot.next) {
       fail(
         .trueCopies,
         "a checkpoint of rank \(write.vrank) says \(best.slot.next) and holds \(message.folded)")

@@ -47,7 +47,7 @@ package final class SimulatedJob: Sendable {
 package struct Oracle: Sendable {
   package let output: [UInt8]
   package let logSumExp: [UInt8]
-  /// Of each message of the state, the payloads after 0, 1, 2, … folded tiles.
+  /// Of each message of the state, the payloads after 1, 2, … of the tiles that its rows need.
   private let states: [[[UInt8]]]
   private let partCount: Int
   /// Whether maxima never fell and sums stayed finite on the way.
@@ -68,16 +68,16 @@ package struct Oracle: Sendable {
     guard let memory = engine.state(of: rank) else { preconditionFailure("not hosted") }
     var states = [[[UInt8]]](repeating: [], count: memory.messageCount)
     let scratch = FoldScratch()
-    for (tile, parts) in keyParts.enumerated() where tile < plan.neededKeyTiles(of: rank) {
-      for (part, payload) in parts.enumerated() {
+    for (step, tile) in plan.neededKeyTiles(of: rank).enumerated() {
+      for (part, payload) in keyParts[tile].enumerated() {
         payload.withUnsafeBytes { engine.packKeys(tile: tile, part: part, payload: $0) }
       }
-      let work = engine.fold(rank, tiles: tile..<tile + 1)
+      let work = engine.fold(rank, steps: step..<step + 1)
       for item in 0..<work.itemCount { work.perform(item, scratch: scratch) }
       engine.unpack(tile)
       for message in states.indices {
         let queryTile = message / plan.resultPartCount
-        if tile < max(1, plan.neededKeyTiles(ofQueryTile: queryTile)) {
+        if plan.neededKeyTiles(ofQueryTile: queryTile).contains(tile) {
           states[message].append(memory.payload(message))
         }
       }
@@ -96,11 +96,11 @@ package struct Oracle: Sendable {
     self.states = states
   }
 
-  /// The payload of a message of the state of a query tile's rows once `next` tiles are folded.
-  func state(queryTile: Int, part: Int, next: Int) -> [UInt8]? {
+  /// The payload of a message of the state of a query tile's rows once `folded` of the tiles that they
+  /// need are folded; nil for none.
+  func state(queryTile: Int, part: Int, folded: Int) -> [UInt8]? {
     let known = states[queryTile * partCount + part]
-    guard next > 0, !known.isEmpty else { return nil }
-    return known[min(next, known.count) - 1]
+    return folded > 0 ? known[folded - 1] : nil
   }
 
   private static func isSound(_ states: [[[UInt8]]], _ plan: Plan) -> Bool {

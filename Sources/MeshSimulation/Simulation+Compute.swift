@@ -6,9 +6,9 @@ extension Simulation {
   func compute(_ effect: Worker.Effect, by worker: WorkerProcess, _ job: WorkerJobState) {
     let work: ComputeWork
     switch effect {
-    case .fold(let vrank, let epoch, let tiles):
+    case .fold(let vrank, let epoch, let steps):
       guard let rank = job.rank(vrank, epoch) else { return missing(vrank, worker) }
-      work = .fold(job.id, job.engine.fold(vrank, tiles: tiles), rank)
+      work = .fold(job.id, job.engine.fold(vrank, steps: steps), rank)
     case .finish(let vrank, let epoch):
       guard let rank = job.rank(vrank, epoch) else { return missing(vrank, worker) }
       let result = job.engine.finish(vrank)
@@ -38,7 +38,7 @@ extension Simulation {
 
   private func cost(of work: ComputeWork) -> Int {
     switch work {
-    case .fold(_, let fold, _): options.timing.tile * fold.tiles.count
+    case .fold(_, let fold, _): options.timing.tile * fold.steps.count
     case .finish: options.timing.copy
     case .snapshot: options.timing.copy
     }
@@ -68,8 +68,8 @@ extension Simulation {
     case .fold(let job, let fold, let rank):
       worker.computed += Int(cost / .nanoseconds(1))
       for item in 0..<fold.itemCount { fold.perform(item, scratch: scratch) }
-      ledger.folded(fold.tiles, into: rank, by: worker)
-      tell(worker, .folded(job, rank.vrank, rank.epoch, next: fold.tiles.upperBound, cost: cost))
+      ledger.folded(fold.steps, into: rank, by: worker)
+      tell(worker, .folded(job, rank.vrank, rank.epoch, next: fold.steps.upperBound, cost: cost))
     case .finish(let job, let result, let rank):
       for item in 0..<result.itemCount { result.perform(item) }
       ledger.finished(rank, by: worker)

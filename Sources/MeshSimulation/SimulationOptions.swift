@@ -117,6 +117,8 @@ package struct SimulationOptions: Sendable {
     // A copy builds upon the one before only where rows are done early.
     if faults.contains(.missedTable) {
       shape = JobShapes.count + chance.below(JobShapes.longCount)
+    } else if seed % 4 == 2 {
+      shape += JobShapes.masked
     }
     drawWindow()
   }
@@ -143,7 +145,7 @@ extension SimulationOptions: CustomStringConvertible {
     let kinds = faults.map(\.rawValue).joined(separator: ", ")
     return """
       seed \(seed): \(workers) workers\(spares > 0 ? ", \(spares) of them spare" : ""), \
-      \(spec.vranks) virtual ranks, \(spec.queryTokens)×\(spec.keyTokens) tokens, \(spec.mask.name), \
+      \(spec.vranks) virtual ranks, \(spec.queryTokens)×\(spec.keyTokens) tokens, \(spec.maskText), \
       \(spec.layout.name), d \(spec.headDimension); tile \(timing.tile / Time.microsecond) µs, \
       delay \(network.delay / Time.microsecond) µs, loss \(percent(network.loss)), \
       duplicates \(percent(network.duplication)), \

@@ -7,7 +7,7 @@ struct StateMessage: Sendable {
   /// What it says of itself: tiles folded when it was made, and under which epoch.
   let next: Int
   let epoch: Epoch
-  /// The truth: the tiles 0 ..< folded are in it.
+  /// The truth: so many of the tiles that its rows need are in it, the first ones.
   let folded: Int
 }
 
@@ -15,16 +15,18 @@ struct StateMessage: Sendable {
 final class SimulatedRank {
   let vrank: VRank
   let epoch: Epoch
-  /// Of each message, the tiles that were folded into it: 0 ..< this.
+  /// Of each message, how many of the tiles that its rows need were folded into it: the first ones.
   var folded: [Int]
   /// Nothing that is still read of a checkpoint may get into the state.
   var isLoadEnded = false
-  /// Of each message, its query tile, its part, and the tiles that its rows see.
-  let places: [(queryTile: Int, part: Int, needed: Int)]
+  /// Its steps: step i folds K/V tile `steps[i]`.
+  let steps: Runs
+  let places: [MessagePlace]
 
   init(vrank: VRank, epoch: Epoch, plan: Plan) {
     self.vrank = vrank
     self.epoch = epoch
+    steps = plan.neededKeyTiles(of: vrank)
     places = plan.places(of: vrank)
     folded = [Int](repeating: 0, count: places.count)
   }
@@ -59,12 +61,29 @@ extension RankState {
   }
 }
 
+/// One message of a rank's state: whose rows it has, and which tiles they need.
+struct MessagePlace: Sendable {
+  let queryTile: Int
+  let part: Int
+  let needed: Runs
+  /// Of the rank.
+  let steps: Runs
+
+  /// How many of its tiles are folded once the rank has done `next` steps.
+  func folded(after next: Int) -> Int {
+    next < steps.count ? needed.count(below: steps[next]) : needed.count
+  }
+}
+
 extension Plan {
-  /// Of each message of a rank's state, its query tile, its part, and the tiles that its rows see.
-  func places(of vrank: VRank) -> [(queryTile: Int, part: Int, needed: Int)] {
-    queryTiles(of: vrank).flatMap { tile in
+  /// The messages of a rank's state.
+  func places(of vrank: VRank) -> [MessagePlace] {
+    let steps = neededKeyTiles(of: vrank)
+    return queryTiles(of: vrank).flatMap { tile in
       let needed = neededKeyTiles(ofQueryTile: tile)
-      return (0..<resultPartCount).map { (tile, $0, needed) }
+      return (0..<resultPartCount).map {
+        MessagePlace(queryTile: tile, part: $0, needed: needed, steps: steps)
+      }
     }
   }
 }

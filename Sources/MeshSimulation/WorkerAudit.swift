@@ -40,7 +40,7 @@ package struct WorkerAudit: Sendable {
   private var formerlyOwn: Set<Int> = []
   private var received: [TileID: Int] = [:]
   private var requests: [TileID: Request] = [:]
-  private var folds: [(vrank: VRank, tiles: Range<Int>)] = []
+  private var folds: [(vrank: VRank, steps: Range<Int>)] = []
   /// Where the next fold of a rank begins, once the first was asked for.
   private var next: [VRank: Int] = [:]
   private var storeBytes = 0
@@ -70,7 +70,7 @@ package struct WorkerAudit: Sendable {
     case .answer(_, _, let tile, let source):
       if requests[tile]?.source == source { requests[tile]?.heard = now }
     case .folded(_, let vrank, _, let end, _):
-      if let index = folds.firstIndex(where: { $0.vrank == vrank && $0.tiles.upperBound == end }) {
+      if let index = folds.firstIndex(where: { $0.vrank == vrank && $0.steps.upperBound == end }) {
         folds.remove(at: index)
       }
     case .receipt(let receipt):
@@ -101,7 +101,7 @@ package struct WorkerAudit: Sendable {
     case .pack(let tile): pack(tile)
     case .unpack(let tile): unpack(tile)
     case .forget(let tile): forget(tile)
-    case .fold(let vrank, let epoch, let tiles): fold(vrank, epoch, tiles)
+    case .fold(let vrank, let epoch, let steps): fold(vrank, epoch, steps)
     case .serve(let tile, let part, _):
       if received[tile, default: 0] <= part {
         fail(.sources, "serves part \(part) of \(tile) without it")
@@ -174,7 +174,10 @@ package struct WorkerAudit: Sendable {
 
   private mutating func unpack(_ tile: TileID) {
     if packed.remove(tile.index) == nil { fail(.bounds, "unpacks \(tile), which isn't packed") }
-    if folds.contains(where: { $0.tiles.contains(tile.index) }) {
+    let isUnderFold = folds.contains { fold in
+      plan?.neededKeyTiles(of: fold.vrank).place(of: tile.index).map(fold.steps.contains) ?? false
+    }
+    if isUnderFold {
       fail(.exactTiles, "unpacks \(tile) under a fold")
     }
   }
@@ -190,24 +193,27 @@ package struct WorkerAudit: Sendable {
     if packed.contains(tile.index) { fail(.exactTiles, "forgets \(tile) while it is packed") }
   }
 
-  private mutating func fold(_ vrank: VRank, _ epoch: Epoch, _ tiles: Range<Int>) {
+  private mutating func fold(_ vrank: VRank, _ epoch: Epoch, _ steps: Range<Int>) {
     guard let plan, hosted[vrank] == epoch else {
       return fail(.oneOwner, "folds rank \(vrank), which it doesn't host under \(epoch)")
     }
-    if let next = next[vrank], tiles.lowerBound != next {
-      fail(.foldOrder, "folds \(tiles) into rank \(vrank) after \(next)")
+    if let next = next[vrank], steps.lowerBound != next {
+      fail(.foldOrder, "does steps \(steps) of rank \(vrank) after \(next)")
     }
-    if tiles.isEmpty || tiles.upperBound > plan.neededKeyTiles(of: vrank) {
-      fail(.exactTiles, "folds \(tiles) into rank \(vrank)")
+    let tiles = plan.neededKeyTiles(of: vrank)
+    guard !steps.isEmpty, steps.upperBound <= tiles.count else {
+      return fail(.exactTiles, "does steps \(steps) of rank \(vrank), which has \(tiles.count)")
     }
-    if tiles.count > Limits.tilesPerFold { fail(.bounds, "folds \(tiles.count) tiles at once") }
-    if !tiles.allSatisfy({ packed.contains($0) }) { fail(.exactTiles, "folds \(tiles) unpacked") }
+    if steps.count > Limits.tilesPerFold { fail(.bounds, "folds \(steps.count) tiles at once") }
+    if !tiles[steps].allSatisfy({ packed.contains($0) }) {
+      fail(.exactTiles, "does steps \(steps) of rank \(vrank) with tiles that aren't packed")
+    }
     for query in plan.queryTiles(of: vrank)
     where received[.query(query)] != plan.partCount(.query) {
       fail(.exactTiles, "rank \(vrank) folds before its rows are there")
     }
-    next[vrank] = tiles.upperBound
-    folds.append((vrank, tiles))
+    next[vrank] = steps.upperBound
+    folds.append((vrank, steps))
   }
 
   private mutating func checkBounds(at now: Int) {

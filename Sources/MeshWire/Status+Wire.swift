@@ -22,6 +22,8 @@ extension Arena {
     result.pointee.at = wireTime(summary.result.at)
     result.pointee.client = name(summary.result.client)
     message.pointee.result = result
+    message.pointee.mask = text(summary.mask, maximum: AttentionJob.maskTextBytesMaximum)
+    message.pointee.flops = summary.flops
     return message
   }
 
@@ -71,6 +73,8 @@ extension JobSummary {
       state: try enumeration(message.state.rawValue, "job state"),
       reason: try text(message.reason, maximum: Limits.textBytesMaximum, "reason"),
       spec: try AttentionJob(required: message.spec),
+      mask: try text(message.mask, maximum: AttentionJob.maskTextBytesMaximum, "mask"),
+      flops: try operations(message.flops),
       folded: try byteCount(message.folded, "folded tiles"),
       total: try byteCount(message.total, "tiles"),
       ageSeconds: try seconds(message.age_seconds, "age"),
@@ -80,6 +84,12 @@ extension JobSummary {
       deadlineAt: try optionalTime(message.deadline_at, "deadline"),
       result: try ResultStatus(message: try required(message.result, "result")))
   }
+}
+
+/// Numbers of operations.
+private func operations(_ value: Double) throws(WireError) -> Double {
+  guard (0...1e30).contains(value) else { throw .outOfRange("operations are \(value)") }
+  return value
 }
 
 extension ResultStatus {

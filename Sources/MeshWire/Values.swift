@@ -29,7 +29,10 @@ extension Arena {
     message.pointee.key_tokens = wire32(spec.keyTokens)
     message.pointee.head_dimension = wire32(spec.headDimension)
     message.pointee.element = Mesh__V1__ElementType(UInt32(spec.element.rawValue))
-    message.pointee.mask = Mesh__V1__Mask(UInt32(spec.mask.rawValue))
+    mask(spec.mask, into: message)
+    message.pointee.softcap = spec.logits.softcap ?? 0
+    message.pointee.alibi_slopes = words(spec.logits.alibiSlopes.map(\.bitPattern))
+    message.pointee.sink_logits = words(spec.logits.sinkLogits.map(\.bitPattern))
     message.pointee.scale = spec.scale
     message.pointee.layout = Mesh__V1__Layout(UInt32(spec.layout.rawValue))
     message.pointee.vranks = wire32(spec.vranks)
@@ -96,7 +99,7 @@ extension AttentionJob {
       keyValueHeads: Int(message.key_value_heads), queryTokens: Int(message.query_tokens),
       keyTokens: Int(message.key_tokens), headDimension: Int(message.head_dimension),
       element: try enumeration(message.element.rawValue, "element type"),
-      mask: try enumeration(message.mask.rawValue, "mask"), scale: message.scale,
+      mask: try MaskRule(message), logits: try LogitRule(message), scale: message.scale,
       layout: try enumeration(message.layout.rawValue, "layout"), vranks: Int(message.vranks),
       hasBatchDimension: message.has_batch_dimension != 0,
       axes: message.tokens_first != 0 ? .tokensFirst : .headsFirst)

@@ -42,7 +42,7 @@ struct Attnmesh: ParsableCommand {
     }
     let arguments = CommandLineArguments(words: Array(CommandLine.arguments.dropFirst()))
     do {
-      var command = try parseAsRoot(arguments.withJoinedNumbers)
+      var command = try parseAsRoot(arguments.completed)
       try command.run()
       try flushOutput()
     } catch let error as MeshError {

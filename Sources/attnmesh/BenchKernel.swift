@@ -108,8 +108,8 @@ struct BenchKernel: ParsableCommand {
 }
 
 /// Masks on the command line.
-func masks(_ texts: [String], or standard: [Mask]) throws(MeshError) -> [Mask] {
+func masks(_ texts: [String], or standard: [MaskRule]) throws(MeshError) -> [MaskRule] {
   try list(texts, "--mask", or: standard) { (text) throws(MeshError) in
-    try choice(text, "--mask", of: Mask.allCases, named: \.name)
+    try choice(text, "--mask", of: [MaskRule.full, .causal], named: \.name)
   }
 }

@@ -23,9 +23,21 @@ struct CommandLineArguments {
     return format == "json"
   }
 
-  /// The same with every negative number joined to the option before it, as --scale=-1: the parser takes
-  /// what begins with a dash for another option, and no option here begins with a digit.
-  var withJoinedNumbers: [String] {
+  /// What `--alibi` alone means.
+  static let standardSlopes = "standard"
+
+  /// The same as the parser wants it. Every negative number is joined to the option before it, as
+  /// --scale=-1: the parser takes what begins with a dash for another option, and no option here begins
+  /// with a digit. And `--alibi` without a value has one.
+  var completed: [String] {
+    let joined = withJoinedNumbers
+    return joined.enumerated().map { index, word in
+      let hasValue = index + 1 < joined.count && !joined[index + 1].hasPrefix("--")
+      return word == "--alibi" && !hasValue ? "--alibi=\(Self.standardSlopes)" : word
+    }
+  }
+
+  private var withJoinedNumbers: [String] {
     var joined: [String] = []
     for (index, word) in words.enumerated() {
       let isOption =

@@ -62,7 +62,7 @@ struct DryRun: Encodable {
         name: "\(tensor)", location: file.location, element: file.element.name, shape: file.shape,
         bytes: file.byteCount)
     }
-    mask = inputs.spec.mask.name
+    mask = inputs.spec.maskText
     scale = inputs.spec.scale
     flops = inputs.spec.flops
   }

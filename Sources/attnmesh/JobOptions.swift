@@ -15,8 +15,7 @@ struct JobOptions: ParsableArguments {
   @Option(help: "Value tensor, with the key's shape.")
   var value: String
 
-  @Option(help: "Which keys a query sees: full, or causal (bottom-right aligned).")
-  var mask = "full"
+  @OptionGroup(title: "Mask and logits") var masks: MaskOptions
 
   @Option(help: "Factor of the logits. (default: 1/√head_dim)")
   var scale: Float?
@@ -66,7 +65,7 @@ struct JobOptions: ParsableArguments {
     let inputs = try JobInputs(
       query: query, key: key, value: value,
       options: JobInputs.Options(
-        mask: try choice(mask, "--mask", of: Mask.allCases, named: \.name), scale: scale,
+        mask: try masks.rule(), logits: try masks.logits(), scale: scale,
         layout: try layout.map { text throws(MeshError) in
           try choice(text, "--layout", of: Layout.allCases, named: \.name)
         },

@@ -55,7 +55,7 @@ struct SummaryView: Encodable {
     keyTokens = job.spec.keyTokens
     headDimension = job.spec.headDimension
     element = job.spec.element.name
-    mask = job.spec.mask.name
+    mask = job.mask
     layout = job.spec.layout.name
   }
 }

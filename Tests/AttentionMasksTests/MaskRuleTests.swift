@@ -1,4 +1,5 @@
 import AttentionMasks
+import Foundation
 import Testing
 
 /// What the flags mean, on the published cases, and what they refuse.
@@ -73,5 +74,26 @@ import Testing
   func refusals(rule: MaskRule, reason: String) {
     let problem = rule.problem(queryTokens: 10, keyTokens: 10)
     #expect(problem?.contains(reason) == true, "\(problem ?? "no problem")")
+  }
+
+  @Test("full and causal are the numbers that earlier versions wrote, and others are whole")
+  func storedForms() throws {
+    func text(_ rule: MaskRule) throws -> String {
+      String(decoding: try JSONEncoder().encode([rule]), as: UTF8.self)
+    }
+    #expect(try text(.full) == "[1]" && text(.causal) == "[2]")
+    var rule = MaskRule(isCausal: true, left: 3, sinkTokens: 4)
+    for documents in [nil, MaskRule.Documents(queries: [1, 0, 2], keys: [0, 3, 0])] {
+      rule.documents = documents
+      for rule in [rule, .full, .causal, MaskRule(right: 0)] {
+        let data = try JSONEncoder().encode([rule])
+        #expect(try JSONDecoder().decode([MaskRule].self, from: data) == [rule])
+      }
+    }
+    for wrong in ["[0]", "[3]", "[-1]", "[{}]", "[\"full\"]"] {
+      #expect(throws: DecodingError.self) {
+        try JSONDecoder().decode([MaskRule].self, from: Data(wrong.utf8))
+      }
+    }
   }
 }

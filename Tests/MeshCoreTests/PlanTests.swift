@@ -58,8 +58,9 @@ import Testing
     #expect(plan.vranks.map(plan.queryTiles(of:)) == [[0, 9, 10], [1, 2, 7, 8], [3, 4, 5, 6]])
   }
 
-  @Test("needed tiles and visible pairs are what the mask says", arguments: Mask.allCases)
-  func needs(mask: Mask) {
+  @Test(
+    "needed tiles and visible pairs are what the mask says", arguments: [MaskRule.full, .causal])
+  func needs(mask: MaskRule) {
     var random = SplitMix64(seed: 11)
     for queries in 1...700 {
       for keys in [queries, 1 + random.below(700)] {
@@ -74,10 +75,50 @@ import Testing
     }
   }
 
+  @Test("whatever the mask, needed tiles and visible pairs are what it says", arguments: 1...120)
+  func anyMask(seed: Int) {
+    var random = SplitMix64(seed: UInt64(seed))
+    let (queries, keys) = (1 + random.below(900), 1 + random.below(900))
+    let mask = MaskRule.any(queries: queries, keys: keys, &random)
+    let twin = MaskTwin(mask: mask, queries: queries, keys: keys)
+    for layout in Layout.allCases {
+      let job = sampleJob(queries: queries, keys: keys, mask: mask, layout: layout)
+      let problem = twin.problem(with: Plan(job: job, vrankCount: 1 + random.below(9)))
+      #expect(problem == nil, "\(mask), \(queries) queries, \(keys) keys, \(layout)")
+    }
+  }
+
+  @Test(
+    "a copy leaves out messages that no later step changes, whatever the mask", arguments: 1...60)
+  func settled(seed: Int) {
+    var random = SplitMix64(seed: UInt64(seed))
+    let (queries, keys) = (600 + random.below(900), 1 + random.below(2_000))
+    let mask = MaskRule.any(queries: queries, keys: keys, &random)
+    let job = sampleJob(
+      queries: queries, keys: keys, mask: mask, layout: seed % 2 == 0 ? .zigzag : .contiguous)
+    let plan = Plan(job: job, vrankCount: 1 + random.below(3))
+    for vrank in plan.vranks {
+      let (tiles, steps) = (plan.queryTiles(of: vrank), plan.neededKeyTiles(of: vrank))
+      /// Steps after the last that changes one of the first `count` query tiles.
+      func changed(_ count: Int) -> Int {
+        let needed = tiles.prefix(count).flatMap { Array(plan.neededKeyTiles(ofQueryTile: $0)) }
+        return needed.max().flatMap { steps.place(of: $0) }.map { $0 + 1 } ?? 0
+      }
+      for base in 0...steps.count {
+        let first = plan.firstMessage(of: vrank, changedSince: base) / plan.resultPartCount
+        let most = base == 0 ? 0 : (0...tiles.count).last { changed($0) <= base }
+        #expect(first == most, "\(mask), rank \(vrank) after \(base)")
+        for later in base...steps.count where first > 0 {
+          #expect(plan.isCurrent(queryTile: tiles[first - 1], madeAt: base, in: later))
+        }
+      }
+    }
+  }
+
   @Test("rows that see no key need no tile")
   func rowsWithoutKeys() {
     let plan = Plan(job: sampleJob(queries: 300, keys: 10), vrankCount: 5)
-    #expect(plan.vranks.map { plan.neededKeyTiles(of: $0) } == [0, 0, 0, 0, 1])
+    #expect(plan.vranks.map { Array(plan.neededKeyTiles(of: $0)) } == [[], [], [], [], [0]])
     #expect(plan.job.visiblePairs == 55)
   }
 
@@ -98,12 +139,19 @@ struct MaskTwin {
   var sees: [[Bool]]
   var pairs: [Int]
 
-  init(mask: Mask, queries: Int, keys: Int) {
+  init(mask: MaskRule, queries: Int, keys: Int) {
     sees = Array(
       repeating: Array(repeating: false, count: (keys + 255) / 256), count: (queries + 63) / 64)
     pairs = Array(repeating: 0, count: sees.count)
+    let definition = mask.mask(queryTokens: queries, keyTokens: keys)
+    // The two that everybody uses by themselves, the others by the definition of each pair.
+    func isSeen(_ query: Int, _ key: Int) -> Bool {
+      if mask == .full { return true }
+      if mask == .causal { return key <= query + keys - queries }
+      return definition.sees(query: query, key: key)
+    }
     for query in 0..<queries {
-      for key in 0..<keys where mask == .full || key <= query + keys - queries {
+      for key in 0..<keys where isSeen(query, key) {
         sees[query / 64][key / 256] = true
         pairs[query / 64] += 1
       }
@@ -114,13 +162,12 @@ struct MaskTwin {
     for vrank in plan.vranks {
       let tiles = plan.queryTiles(of: vrank)
       let seen = (0..<plan.keyTileCount).filter { key in tiles.contains { sees[$0][key] } }
-      // What is seen is a prefix; otherwise one integer would not tell it.
-      if seen != Array(0..<plan.neededKeyTiles(of: vrank)) { return "rank \(vrank) sees \(seen)" }
+      if seen != Array(plan.neededKeyTiles(of: vrank)) { return "rank \(vrank) sees \(seen)" }
       let counted = tiles.reduce(0) { $0 + pairs[$1] }
       if plan.visiblePairs(of: vrank) != counted { return "rank \(vrank) has \(counted) pairs" }
     }
     for tile in sees.indices
-    where plan.neededKeyTiles(ofQueryTile: tile) != sees[tile].count(where: { $0 }) {
+    where plan.neededKeyTiles(ofQueryTile: tile).count != sees[tile].count(where: { $0 }) {
       return "query tile \(tile)"
     }
     let total = pairs.reduce(0, +)

@@ -6,7 +6,7 @@ import Testing
 @Suite struct PortionTests {
   static func job(
     batch: Int = 1, heads: Int, keyHeads: Int, queries: Int, keys: Int, dimension: Int = 64,
-    mask: Mask = .full
+    mask: MaskRule = .full
   ) -> AttentionJob {
     AttentionJob(
       batch: batch, queryHeads: heads, keyValueHeads: keyHeads, queryTokens: queries,

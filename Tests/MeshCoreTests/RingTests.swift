@@ -37,7 +37,8 @@ import Testing
     /// Workers that host a row which sees a key of the tile, by asking the mask for the last row of
     /// each query tile: it sees the most.
     func needers(of tile: Int) -> Set<Int> {
-      let offset = plan.job.mask == .full ? plan.job.keyTokens : plan.job.causalOffset
+      let job = plan.job
+      let offset = job.mask == .full ? job.keyTokens : job.keyTokens - job.queryTokens
       return Set(
         (0..<plan.queryTileCount)
           .filter { plan.queryRows(of: $0).upperBound - 1 + offset >= tile * 256 }

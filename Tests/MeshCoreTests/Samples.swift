@@ -5,7 +5,7 @@ import MeshCore
 /// A job with small, legal values wherever a test doesn't care.
 func sampleJob(
   batch: Int = 1, heads: Int = 2, keyHeads: Int = 1, queries: Int, keys: Int? = nil,
-  dimension: Int = 4, element: ElementType = .float32, mask: Mask = .causal,
+  dimension: Int = 4, element: ElementType = .float32, mask: MaskRule = .causal,
   layout: Layout = .contiguous, vranks: Int = 0
 ) -> AttentionJob {
   AttentionJob(

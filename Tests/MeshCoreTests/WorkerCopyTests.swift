@@ -7,7 +7,7 @@ import Testing
   /// of the store, so that folds never wait.
   static func worker(
     keyTiles: Int = 64, queryTiles: Int = 4, hasSlots: Bool = false, holder: Int? = 1,
-    mask: Mask = .full
+    mask: MaskRule = .full
   ) -> WorkerHarness {
     let spec = sampleJob(
       queries: 64 * queryTiles, keys: 256 * keyTiles, dimension: 1, mask: mask)

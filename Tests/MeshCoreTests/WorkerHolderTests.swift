@@ -4,7 +4,7 @@ import Testing
 /// Keeps copies of others' ranks, and gives them back.
 @Suite struct WorkerHolderTests {
   /// Four workers, a rank each; this one keeps the copies of ranks 1 and 2: 20 messages each.
-  private func worker(mask: Mask = .full) throws -> WorkerHarness {
+  private func worker(mask: MaskRule = .full) throws -> WorkerHarness {
     let plan = Plan(job: sampleJob(queries: 5_120, keys: 5_120, mask: mask), vrankCount: 4)
     try #require(plan.messageCount(of: VRank(1)) == 20)
     let worker = WorkerHarness()

@@ -5,7 +5,7 @@ import Testing
 @Suite struct WorkerServeTests {
   /// Three workers with one rank each, four K/V tiles of three parts each. This one owns tile 0,
   /// needs tile 1 of peer 1 and tiles 2 and 3 of peer 2, and asks peer 2 for tile 1's successors.
-  private func worker(mask: Mask = .full) throws -> WorkerHarness {
+  private func worker(mask: MaskRule = .full) throws -> WorkerHarness {
     let job = sampleJob(
       heads: 6, keyHeads: 6, queries: 1_024, dimension: 256, mask: mask)
     let plan = Plan(job: job, vrankCount: 3)

@@ -24,9 +24,9 @@ import Testing
   }
 
   @Test(
-    "whole, by heads, by parts of a group, by rows", arguments: [Mask.full, .causal],
+    "whole, by heads, by parts of a group, by rows", arguments: [MaskRule.full, .causal],
     [[6, 300, 20], [2, 6, 150, 16]])
-  func equalBytes(mask: Mask, shape: [Int]) throws {
+  func equalBytes(mask: MaskRule, shape: [Int]) throws {
     var keys = shape
     keys[keys.count - 3] = 2
     keys[keys.count - 2] = 600

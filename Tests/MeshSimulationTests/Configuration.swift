@@ -45,11 +45,13 @@ struct Configuration: CustomStringConvertible {
     job = AttentionJob(
       batch: batch, queryHeads: keyHeads * group, keyValueHeads: keyHeads, queryTokens: queries,
       keyTokens: keys, headDimension: dimension, element: ElementType.allCases[random.below(3)],
-      mask: Mask.allCases[random.below(2)], scale: [plain, plain, plain, -0.7][random.below(4)],
+      mask: [MaskRule.full, .causal][random.below(2)],
+      scale: [plain, plain, plain, -0.7][random.below(4)],
       layout: Layout.allCases[random.below(2)], vranks: vranks)
     spread = random.logUniform(0.1, 30)
     lateMaxima = random.below(3) == 0
     self.seed = seed
+    if random.below(3) > 0 { drawMask(&random) }
   }
 
   var tensors: MemoryTensors {
@@ -78,7 +80,7 @@ struct Configuration: CustomStringConvertible {
     """
     seed \(seed): batch \(job.batch), heads \(job.queryHeads)/\(job.keyValueHeads), tokens \
     \(job.queryTokens)/\(job.keyTokens), d \(job.headDimension), \(job.element.name), \
-    \(job.mask.name), \(job.layout.name), scale \(job.scale), vranks \(job.vranks), \
+    \(job.maskText), \(job.layout.name), scale \(job.scale), vranks \(job.vranks), \
     workers \(workers), spread \(spread)\(lateMaxima ? ", late maxima" : "")
     """
   }

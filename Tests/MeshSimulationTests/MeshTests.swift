@@ -37,7 +37,7 @@ import Testing
   @Test("the named shapes, in both layouts and under both masks", arguments: named)
   func namedJobs(name: String, job: AttentionJob, workers: Int) throws {
     for layout in Layout.allCases {
-      for mask in Mask.allCases {
+      for mask in [MaskRule.full, .causal] {
         var job = job
         job.layout = layout
         job.mask = mask

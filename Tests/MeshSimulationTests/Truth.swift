@@ -1,5 +1,6 @@
 import AttentionKernels
 import ElementTypes
+import FoldEngine
 import MeshCore
 import MeshSimulation
 
@@ -33,8 +34,12 @@ struct Truth {
       for tile in tiles where !tiles.contains(tile - 1) { edges.append(tile * 64) }
       for tile in tiles where !tiles.contains(tile + 1) { edges.append((tile + 1) * 64) }
     }
-    for tile in 0...plan.keyTileCount { edges.append(tile * 256 - job.causalOffset) }
+    for tile in 0...plan.keyTileCount {
+      edges.append(tile * 256 - job.keyTokens + job.queryTokens)
+    }
     for tile in 0..<plan.queryTileCount { edges.append(tile * 64) }
+    // Where documents begin; most of them, where there are many.
+    edges = plan.mask.documents.dropFirst().prefix(12).map(\.queries.lowerBound) + edges
     var rows: [Int] = []
     for edge in edges {
       for row in [edge - 1, edge]
@@ -53,17 +58,14 @@ struct Truth {
     let reference = ReferenceAttention(
       keys: job.element.values(tensors.key, keyRange),
       values: job.element.values(tensors.value, keyRange), headDimension: d,
-      scale: Double(job.scale))
+      scale: Double(job.scale), shape: job.logitShape(ofHead: head),
+      sinkLogit: job.sinkLogit(ofHead: head))
     let rows = rows
     let queries = rows.map { row in
       let start = (head * job.queryTokens + row) * d
       return job.element.values(tensors.query, start..<start + d)
     }
-    let sights = rows.map { row in
-      Sight(
-        keys: job.mask == .full
-          ? job.keyTokens : min(max(0, row + job.causalOffset + 1), job.keyTokens))
-    }
+    let sights = rows.map { plan.mask.sight(query: $0, keyCount: job.keyTokens) }
     let tolerance = Tolerance(
       reference: zip(queries, sights).map { reference.row(query: $0, sight: $1) },
       naive: reference.naiveFloat32Rows(queries: queries, sights: sights),

@@ -29,7 +29,28 @@ enum Samples {
   static let smallestSpec = AttentionJob(
     batch: 1, queryHeads: 1, keyValueHeads: 1, queryTokens: 1, keyTokens: 1, headDimension: 1,
     element: .float16, mask: .full, scale: 0, layout: .contiguous, axes: .tokensFirst)
-  static let specs = [spec, largestSpec, smallestSpec]
+  /// The most that a job may say of its mask and its logits.
+  static let maskedSpec = AttentionJob(
+    batch: 2, queryHeads: LogitRule.headsMaximum, keyValueHeads: 1,
+    queryTokens: Limits.tokensMaximum, keyTokens: Limits.tokensMaximum - 1, headDimension: 1,
+    element: .float32,
+    mask: MaskRule(
+      left: MaskRule.tokensMaximum, right: 0, sinkTokens: 1,
+      documents: MaskRule.Documents(
+        queries: documents(of: Limits.tokensMaximum),
+        keys: documents(of: Limits.tokensMaximum - 1).reversed())),
+    logits: LogitRule(
+      softcap: 1e30, alibiSlopes: heads { Float($0) / 3 }, sinkLogits: heads { -Float($0) }),
+    scale: 1, layout: .contiguous)
+  static let specs = [spec, largestSpec, smallestSpec, maskedSpec]
+
+  private static func documents(of tokens: Int) -> [Int] {
+    [tokens] + Array(repeating: 0, count: MaskRule.documentsMaximum - 1)
+  }
+
+  private static func heads(_ value: (Int) -> Float) -> [Float] {
+    (0..<LogitRule.headsMaximum).map(value)
+  }
 
   static func digest(_ seed: UInt8) -> Digest { SHA256.hash([seed]) }
 

@@ -32,7 +32,6 @@ extension WireTests {
         check("EVENT_KIND_\(constant(kind.name))", kind.rawValue)
       }
       for state in JobState.allCases { check("JOB_STATE_\(constant(state.name))", state.rawValue) }
-      for mask in Mask.allCases { check("MASK_\(constant(mask.name))", mask.rawValue) }
       for layout in Layout.allCases { check("LAYOUT_\(constant(layout.name))", layout.rawValue) }
       for type in ElementType.allCases {
         check("ELEMENT_TYPE_\(constant(type.name))", type.rawValue)

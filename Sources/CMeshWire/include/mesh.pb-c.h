@@ -1026,10 +1026,35 @@ struct  Mesh__V1__JobSpec
    * that is computed or travels depends on it.
    */
   protobuf_c_boolean tokens_first;
+  /*
+   * Keys before and behind a query's own position that it sees, itself not counted: one more than that,
+   * and 0 for all.
+   */
+  uint64_t window_left;
+  uint64_t window_right;
+  /*
+   * First keys of a document that are seen however far before the window they are.
+   */
+  uint64_t sink_tokens;
+  /*
+   * Tokens of packed documents that don't see each other, uint32 little-endian each, at most 4,096; as
+   * many of queries as of keys, and both empty for one document.
+   */
+  ProtobufCBinaryData document_queries;
+  ProtobufCBinaryData document_keys;
+  /*
+   * Logits x become softcap * tanh(x / softcap); 0 to leave them.
+   */
+  float softcap;
+  /*
+   * Of each query head of a sequence, float32 little-endian, at most 4,096; empty for none.
+   */
+  ProtobufCBinaryData alibi_slopes;
+  ProtobufCBinaryData sink_logits;
 };
 #define MESH__V1__JOB_SPEC__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&mesh__v1__job_spec__descriptor) \
-    , 0, 0, 0, 0, 0, 0, MESH__V1__ELEMENT_TYPE__ELEMENT_TYPE_UNSPECIFIED, MESH__V1__MASK__MASK_UNSPECIFIED, 0, MESH__V1__LAYOUT__LAYOUT_UNSPECIFIED, 0, 0, 0 }
+    , 0, 0, 0, 0, 0, 0, MESH__V1__ELEMENT_TYPE__ELEMENT_TYPE_UNSPECIFIED, MESH__V1__MASK__MASK_UNSPECIFIED, 0, MESH__V1__LAYOUT__LAYOUT_UNSPECIFIED, 0, 0, 0, 0, 0, 0, {0,NULL}, {0,NULL}, 0, {0,NULL}, {0,NULL} }
 
 
 /*
@@ -1561,10 +1586,19 @@ struct  Mesh__V1__JobSummary
   double submitted_at;
   double deadline_at;
   Mesh__V1__ResultStatus *result;
+  /*
+   * The mask, and what becomes of logits, as people read it. `spec` lacks the lengths of documents and
+   * what there is for each head: they may be long.
+   */
+  char *mask;
+  /*
+   * Multiplications and additions that the mask asks for.
+   */
+  double flops;
 };
 #define MESH__V1__JOB_SUMMARY__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&mesh__v1__job_summary__descriptor) \
-    , NULL, (char *)protobuf_c_empty_string, MESH__V1__JOB_STATE__JOB_STATE_UNSPECIFIED, (char *)protobuf_c_empty_string, NULL, 0, 0, 0, 0, (char *)protobuf_c_empty_string, 0, 0, NULL }
+    , NULL, (char *)protobuf_c_empty_string, MESH__V1__JOB_STATE__JOB_STATE_UNSPECIFIED, (char *)protobuf_c_empty_string, NULL, 0, 0, 0, 0, (char *)protobuf_c_empty_string, 0, 0, NULL, (char *)protobuf_c_empty_string, 0 }
 
 
 /*

@@ -1,18 +1,28 @@
 import AttentionKernels
+import MeshCore
 
 /// A job as the Double reference sees it.
 struct ReferenceCheck {
   let tensors: JobTensors
-  let isCausal: Bool
+  let mask: AttentionMask
+  /// What becomes of logits, by query head.
+  let logits: LogitRule
   let scale: Double
   let batch: Int
 
   init(_ tensors: JobTensors, isCausal: Bool, scale: Float? = nil) {
+    self.init(tensors, isCausal ? .causal : .full, scale: scale)
+  }
+
+  init(_ tensors: JobTensors, _ mask: MaskRule, _ logits: LogitRule = .plain, scale: Float? = nil) {
     self.tensors = tensors
-    self.isCausal = isCausal
+    self.logits = logits
     let shape = tensors.query.shape
     self.scale = Double(scale ?? 1 / Float(shape[shape.count - 1]).squareRoot())
     batch = shape.count == 4 ? shape[0] : 1
+    self.mask = mask.mask(
+      queryTokens: shape[shape.count - 2],
+      keyTokens: tensors.key.shape[tensors.key.shape.count - 2])
   }
 
   private var headDimension: Int { tensors.query.shape[tensors.query.shape.count - 1] }
@@ -21,8 +31,7 @@ struct ReferenceCheck {
   private func heads(_ tensor: TensorData) -> Int { batch * tensor.shape[tensor.shape.count - 3] }
 
   func sight(_ row: Int) -> Sight {
-    Sight(
-      keys: isCausal ? min(max(0, row + 1 + keyTokens - queryTokens), keyTokens) : keyTokens)
+    mask.sight(query: row, keyCount: keyTokens)
   }
 
   /// Rows worth a look: first and last, and both sides of borders between tiles of 64 rows and of
@@ -32,11 +41,20 @@ struct ReferenceCheck {
     var borders = Array(stride(from: 64, to: queryTokens, by: 64))
     // Under a causal mask these rows are the first to see another K/V tile.
     borders += stride(from: 256, to: keyTokens, by: 256).map { $0 - (keyTokens - queryTokens) }
+    borders += mask.documents.map(\.queries.lowerBound)
     let stride = max(1, (borders.count + 29) / 30)
     for (place, border) in borders.enumerated() where place % stride == 0 {
       rows.formUnion([border - 1, border])
     }
     return rows.filter { (0..<queryTokens).contains($0) }.sorted().prefix(64) + []
+  }
+
+  private func shape(_ head: Int) -> LogitShape {
+    LogitShape(softcap: logits.softcap ?? 0, slope: value(logits.alibiSlopes, head) ?? 0)
+  }
+
+  private func value(_ values: [Float], _ head: Int) -> Float? {
+    values.isEmpty ? nil : values[head % values.count]
   }
 
   /// The first breach of the tolerance rule over sampled rows of all heads, or nil.
@@ -50,7 +68,7 @@ struct ReferenceCheck {
       let keys = head / group * keyTokens * d..<(head / group + 1) * keyTokens * d
       let reference = ReferenceAttention(
         keys: k[keys].map(Double.init), values: v[keys].map(Double.init), headDimension: d,
-        scale: scale)
+        scale: scale, shape: shape(head), sinkLogit: value(logits.sinkLogits, head))
       let queries = rows.map { row in
         q[(head * queryTokens + row) * d..<(head * queryTokens + row + 1) * d].map(Double.init)
       }
