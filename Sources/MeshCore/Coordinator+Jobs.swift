@@ -238,9 +238,9 @@ extension Coordinator {
         drop(index, ResultStatus(.expired), at: now, into: &effects)
       }
     }
-    // Old tombstones go first; a job that holds bytes is never forgotten.
+    // Old tombstones go first; a job that holds bytes is never forgotten, nor one whose end wasn't told.
     while jobs.count > 2 * Limits.jobsMaximum,
-      let oldest = jobs.firstIndex(where: { $0.state.isTerminal && $0.isDiscarded })
+      let oldest = jobs.firstIndex(where: { $0.isDiscarded && $0.isEndOnDisk })
     {
       commits.remove(jobs.remove(at: oldest).id)
     }

@@ -65,6 +65,12 @@ extension Coordinator {
         .failedPrecondition, "job \(job) is \(jobs[index].state.name); cancel it first")
       return reply(.failure(failure), to: ticket, into: &effects)
     }
+    // Its end would never be told.
+    guard jobs[index].isEndOnDisk else {
+      let failure = CallFailure(
+        .unavailable, "the end of job \(job) is still being written to the store; try again")
+      return reply(.failure(failure), to: ticket, into: &effects)
+    }
     let last = status(of: jobs[index], at: now)
     jobs.remove(at: index)
     commits.remove(job)

@@ -172,6 +172,49 @@ extension CoordinatorHarness {
     #expect(mesh.observed(.resultFound).count == 1)
   }
 
+  @Test("a job whose end isn't on disk yet stays until that is told")
+  func removedTooEarly() throws {
+    let mesh = CoordinatorHarness()
+    let job = try #require(mesh.queue())
+    mesh.commitsAtOnce = false
+    mesh.call(.cancel(job))
+    #expect(mesh.call(.remove(job))?.code == .unavailable)
+    mesh.commit()
+    mesh.commit()
+    #expect(mesh.observed(.jobCancelled).map(\.job) == [job])
+    #expect(mesh.page().total == 1)
+    mesh.commitsAtOnce = true
+    #expect(mesh.call(.remove(job))?.code == .ok && mesh.page().total == 0)
+  }
+
+  @Test("of more jobs than are kept none goes whose end isn't on disk yet")
+  func expiredTooEarly() throws {
+    let before = CoordinatorHarness()
+    let first = try #require(before.queue())
+    let queued = try #require(before.disk[first])
+    let ended = (2...2 * Limits.jobsMaximum).map { number in
+      var image = queued
+      (image.job, image.number) = (JobID(high: 7, low: UInt64(number)), number)
+      image.request = RequestID(high: 7, low: UInt64(number))
+      (image.state, image.isDiscarded) = (.cancelled, true)
+      return image
+    }
+    let mesh = CoordinatorHarness(
+      Coordinator(
+        configuration: Coordinator.Configuration(
+          term: 5, storeEndpoint: "", diskQuotaBytes: .max, retention: .seconds(3_600), seed: 1,
+          wallSeconds: queued.writtenAt),
+        images: [queued] + ended, at: .seconds(1)))
+    let last = try #require(mesh.submit(sampleJob(queries: 10)))
+    mesh.commitsAtOnce = false
+    mesh.call(.cancel(first))
+    mesh.send(.tick)
+    mesh.commit()
+    mesh.commit()
+    #expect(mesh.observed(.jobCancelled).contains { $0.job == first })
+    #expect(mesh.page().total == 2 * Limits.jobsMaximum && mesh.page().jobs.first?.job == last)
+  }
+
   @Test("a job that has ended is removed from disk, store and list; one that hasn't is not")
   func remove() throws {
     let mesh = CoordinatorHarness()
