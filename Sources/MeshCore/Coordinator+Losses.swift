@@ -19,8 +19,9 @@ extension Coordinator {
     /// It said goodbye.
     case left
 
-    /// Whether the job may have done it: the process ended or hung, or may turn out to have.
-    var isStrike: Bool { isInDoubt || self == .ended || self == .hung }
+    /// Whether the job may have done it: the process ended or hung, or may turn out to have. Silence
+    /// counts once somebody has seen that it was the process's end.
+    var isStrike: Bool { mayReturn || self == .ended || self == .hung }
 
     /// Whether only its connection is known to have ended.
     var isInDoubt: Bool { self == .disconnected || self == .refused }
@@ -64,10 +65,14 @@ extension Coordinator {
   ) {
     if let member = members.first(where: { $0.name == name }) {
       lose(member.id, .ended, reason: reason, at: now, into: &effects)
-    } else if let worker = missing.settle(name), let index = activeIndex,
-      jobs[index].run?.awaited.removeValue(forKey: worker) != nil
-    {
-      giveUp([worker], of: index, because: reason, at: now, into: &effects)
+    } else {
+      let worker = missing.settle(name)
+      if let index = activeIndex {
+        jobs[index].run?.proveStrikes(at: name)
+        if let worker, jobs[index].run?.awaited.removeValue(forKey: worker) != nil {
+          giveUp([worker], of: index, because: reason, at: now, into: &effects)
+        }
+      }
     }
     resolveDoubts(at: now, into: &effects)
   }
@@ -94,7 +99,7 @@ extension Coordinator {
         at: now, into: &effects)
     }
     if loss.isStrike {
-      strike(ranks, of: index, departure, at: now)
+      strike(ranks, of: index, departure, isSilence: loss == .silent, at: now)
       if failIfPoisonous(index, at: now, into: &effects) { return }
     }
     // With nobody left its ranks are best left as they are: when the network is back, so is everybody,
@@ -140,7 +145,7 @@ extension Coordinator {
   /// and one that just lives through many failures must not end. Workers that die at the same moment
   /// count as one: those that a rank was given to after the first one never had it.
   private mutating func strike(
-    _ ranks: [VRank], of index: Int, _ departure: Departure, at now: Duration
+    _ ranks: [VRank], of index: Int, _ departure: Departure, isSilence: Bool, at now: Duration
   ) {
     for vrank in ranks {
       guard let run = jobs[index].run else { continue }
@@ -155,9 +160,11 @@ extension Coordinator {
       let point = max(rank.copied, rank.durable)
       let before = point > rank.strikePoint ? [] : rank.struck
       let worker = departure.worker
+      let strike = JobRun.Strike(
+        worker: worker.worker, name: worker.name, cause: departure.cause, isSilence: isSilence)
       rank.struck =
-        before.filter { $0.worker != worker.worker }
-        + [JobRun.Strike(worker: worker.worker, name: worker.name, cause: departure.cause)]
+        before.filter { $0.worker != worker.worker }.suffix(Limits.strikesKeptMaximum - 1)
+        + [strike]
       rank.strikePoint = max(point, rank.strikePoint)
       jobs[index].run?.ranks[vrank.index] = rank
     }
@@ -171,7 +178,7 @@ extension Coordinator {
     guard let run = jobs[index].run else { return false }
     for vrank in run.plan.vranks where run.ranks[vrank.index].isHeld {
       let rank = run.ranks[vrank.index]
-      let proven = rank.struck.filter { !missing.isInDoubt($0.worker) }
+      let proven = rank.strikes.filter { !missing.isInDoubt($0.worker) }
       guard !rank.isFinal, proven.count >= Limits.strikesMaximum, let last = proven.last else {
         continue
       }
@@ -198,6 +205,7 @@ extension Coordinator {
     let ended = missing.settle(hello.name)
     guard let index = activeIndex, let run = jobs[index].run else { return }
     jobs[index].run?.takeBackStrikes(at: hello.worker)
+    jobs[index].run?.proveStrikes(at: hello.name)
     if jobs[index].run?.awaited.removeValue(forKey: hello.worker) != nil {
       if jobs[index].state == .running { jobs[index].wait("") }
     } else if !wasMissed, run.table.isProtected {

@@ -267,6 +267,7 @@ extension Coordinator {
     rank.copied = min(max(0, progress.copied), rank.needed)
     rank.durable = min(max(0, progress.durable), rank.needed)
     if rank.durable > 0 { rank.hasDiskFailed = false }
+    rank.forgetStrikes()
     if let found = rank.foundAt, let restored = progress.restored {
       tellStory(progress, restored, since: found, of: &rank, in: &run, at: now, into: &effects)
     }

@@ -76,7 +76,7 @@ extension Coordinator {
 
   /// What a rank waits for that is held back.
   private func doubt(about vrank: VRank, _ run: JobRun) -> String {
-    let names = run.ranks[vrank.index].struck.map(\.name).joined(separator: ", ")
+    let names = run.ranks[vrank.index].strikes.map(\.name).joined(separator: ", ")
     return "waits to learn whether \(names) have ended, which were lost in a row at virtual rank"
       + " \(vrank): then the job kills its workers"
   }

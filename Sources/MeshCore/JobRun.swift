@@ -31,6 +31,8 @@ struct JobRun: Sendable {
     let worker: WorkerID
     let name: String
     let cause: String
+    /// It fell silent, and whether its process has ended isn't known: until then it doesn't count.
+    var isSilence: Bool
   }
 
   /// One virtual rank, as its host last reported it.
@@ -56,13 +58,22 @@ struct JobRun: Sendable {
     var stayedAt: Duration?
     /// When it was last handed over.
     var movedAt: Duration?
-    /// Workers lost in a row since it was further than `strikePoint`, without those that came back.
+    /// Workers lost in a row since it was further than `strikePoint`, without those that came back; the
+    /// last ones.
     var struck: [Strike] = []
     var strikePoint = -1
     var struckAt: Duration?
 
+    /// Those that count.
+    var strikes: [Strike] { struck.filter { !$0.isSilence } }
+
     /// Given to nobody: it may be known soon that it kills its workers.
-    var isHeld: Bool { struck.count >= Limits.strikesMaximum }
+    var isHeld: Bool { strikes.count >= Limits.strikesMaximum }
+
+    /// What it got on with since shows that it kills nobody.
+    mutating func forgetStrikes() {
+      if max(copied, durable) > strikePoint { struck = [] }
+    }
 
     /// Whether it has been where it is for a while: a rank doesn't move back and forth.
     func isSettled(at now: Duration) -> Bool {
@@ -130,6 +141,15 @@ struct JobRun: Sendable {
   /// A process that says hello again was cut off: no job has killed it.
   mutating func takeBackStrikes(at worker: WorkerID) {
     for index in ranks.indices { ranks[index].struck.removeAll { $0.worker == worker } }
+  }
+
+  /// The process of this name has ended: whoever had it and fell silent is dead.
+  mutating func proveStrikes(at name: String) {
+    for index in ranks.indices {
+      for place in ranks[index].struck.indices where ranks[index].struck[place].name == name {
+        ranks[index].struck[place].isSilence = false
+      }
+    }
   }
 
   /// What its workers have to come back to a coordinator that was restarted.

@@ -158,6 +158,9 @@ extension Limits {
       Bound(
         "strikesMaximum", strikesMaximum, "workers",
         "lost in a row at a rank that doesn't get on, before its job fails"),
+      Bound(
+        "strikesKeptMaximum", strikesKeptMaximum, "workers",
+        "lost at a virtual rank that are remembered"),
       Bound("strikeInterval", strikeInterval, "within which several losses count as one"),
     ]
   }

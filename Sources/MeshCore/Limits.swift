@@ -105,6 +105,9 @@ package enum Limits {
   package static let copiesOfARankMinimum = 8
   /// Workers lost in a row at a virtual rank that doesn't get on before its job is given up.
   package static let strikesMaximum = 3
+  /// Workers lost at a virtual rank that are remembered, with those of whom it isn't known whether they
+  /// have ended.
+  package static let strikesKeptMaximum = 16
   /// Workers lost within so long that had not taken a rank up yet count as one.
   package static let strikeInterval: Duration = .seconds(1)
 

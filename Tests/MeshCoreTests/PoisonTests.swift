@@ -265,6 +265,76 @@ import Testing
     }
   }
 
+  /// All heartbeats stop.
+  private func silence(_ mesh: CoordinatorHarness) { mesh.pass(.seconds(1)) }
+
+  /// So many workers take the ranks one after the other and fall silent, without getting on.
+  private func silent(_ count: UInt64) throws -> (CoordinatorHarness, JobID) {
+    let (mesh, job) = try running()
+    for worker in 1...count {
+      mesh.report(worker, job: job, next: 0)
+      silence(mesh)
+      #expect(mesh.workers.isEmpty)
+      mesh.join(worker + 1)
+    }
+    #expect(mesh.state(job) == .running && mesh.table?.hosts.allSatisfy { $0.peer != nil } == true)
+    return (mesh, job)
+  }
+
+  @Test("silence that was the process's end counts as soon as that is known", arguments: 0...1)
+  func silenceProven(kind: Int) throws {
+    let (mesh, job) = try silent(3)
+    for worker in UInt64(1)...3 {
+      #expect(mesh.state(job) == .running, "before proof \(worker)")
+      if kind == 0 {
+        mesh.send(.processEnded(name: "worker-\(worker)", reason: "signal 9"))
+      } else {
+        mesh.join(sampleHello(worker + 10, name: "worker-\(worker)"))
+      }
+    }
+    #expect(mesh.state(job) == .failed)
+    #expect(mesh.reason(job).hasPrefix("3 workers in a row were lost at virtual rank 0"))
+    #expect(mesh.reason(job).contains("worker-3: no heartbeat"), "\(mesh.reason(job))")
+  }
+
+  @Test("whoever was silent and is back was no loss, whatever is proven of the others")
+  func silenceWithdrawn() throws {
+    let (mesh, job) = try silent(3)
+    mesh.join(2)
+    for worker in UInt64(1)...3 where worker != 2 {
+      mesh.send(.processEnded(name: "worker-\(worker)", reason: "signal 9"))
+    }
+    #expect(mesh.state(job) == .running)
+    // Its own end is one more.
+    mesh.report(4, job: job, next: 0)
+    mesh.send(.processEnded(name: "worker-4", reason: "signal 9"))
+    #expect(mesh.state(job) == .failed)
+  }
+
+  @Test("ends that are proven late say nothing about a rank that has got on since")
+  func silenceBeforeProgress() throws {
+    let (mesh, job) = try silent(3)
+    mesh.report(4, job: job, next: 2, copied: 2)
+    mesh.report(4, job: job, next: 0)
+    for worker in UInt64(1)...3 {
+      mesh.send(.processEnded(name: "worker-\(worker)", reason: "signal 9"))
+    }
+    #expect(mesh.state(job) == .running)
+  }
+
+  @Test("workers that fall silent at one moment and turn out to have ended are one strike")
+  func silenceAtOneMoment() throws {
+    let (mesh, job) = try running()
+    for worker in UInt64(2)...5 { mesh.join(sampleHello(worker, isSpare: true)) }
+    mesh.report(1, job: job, next: 0)
+    mesh.pass(.seconds(2), beating: [])
+    mesh.join(6)
+    for worker in UInt64(1)...5 {
+      mesh.send(.processEnded(name: "worker-\(worker)", reason: "power loss"))
+    }
+    #expect(mesh.state(job) == .running, "\(mesh.reason(job))")
+  }
+
   @Test("strikes count by rank: a worker's death is no strike at the ranks of others")
   func byRank() throws {
     let (mesh, job, table) = try #require(
