@@ -25,10 +25,10 @@ extension Coordinator {
       let plan = Plan(job: spec, vrankCount: vrankCount(spec, workers: count))
       let used = Array(able.prefix(plan.vrankCount))
       let estimate = MemoryEstimate(
-        plan: plan, workers: min(count, plan.vrankCount), isProtected: isProtected)
-      func fits(_ member: Member) -> Bool { member.hello.memoryBytes >= estimate.workerBytes }
-      let fitting = able.filter(fits)
-      let isPossible = used.allSatisfy(fits)
+        plan: plan, workers: min(count, plan.vrankCount), isProtected: isProtected,
+        threads: used.map(\.hello.threads).max() ?? MemoryEstimate.threadsUnknown)
+      let fitting = able.filter { estimate.fits($0.hello) }
+      let isPossible = used.allSatisfy { estimate.fits($0.hello) }
       if isPossible || fitting.isEmpty {
         let small = workers.filter { member in !able.contains { $0.id == member.id } }
         return Fit(
@@ -72,7 +72,7 @@ extension Coordinator {
     case .running:
       return members.filter { member in
         member.isOpen && !member.hello.isSpare
-          && member.hello.memoryBytes < record.estimate.workerBytes
+          && !record.estimate.fits(member.hello)
           && record.run?.openRanks(of: member.id).isEmpty == true
       }
     case .queued: return members.filter { $0.isOpen && record.unfitWorkers.contains($0.id) }

@@ -159,14 +159,15 @@ extension Coordinator {
     // Whoever has too little memory would be given nothing, and its rank some other place.
     let places = withMemory(
       able.map { $0.place(load: run.load(of: $0.id)) }, for: run, sharedBy: able.count)
-    let loads = places.map { place in
-      var load = Placement.Load(worker: place.worker, ranks: [])
+    let loads = withRoom(places, for: run).map { place in
+      var load = Placement.Load(worker: place.worker, ranks: [], most: place.most)
       for vrank in run.openRanks(of: place.worker) {
         let rank = run.ranks[vrank.index]
         if isWorthMoving(vrank, run), rank.isSettled(at: now) {
           load.ranks.append((vrank, rank.load))
         } else {
           load.fixed += rank.load
+          load.fixedCount += 1
         }
       }
       return load

@@ -109,7 +109,8 @@ extension Coordinator {
     }
     return sorted.map { member in
       let ranks = run.openRanks(of: member.id).filter { !moving.contains($0) }
-      return member.place(load: ranks.reduce(0) { $0 + run.ranks[$1.index].load })
+      return member.place(
+        load: ranks.reduce(0) { $0 + run.ranks[$1.index].load }, ranks: ranks.count)
     }
   }
 
@@ -124,12 +125,12 @@ extension Coordinator {
     let working = places.filter { !isIdleSpare($0) }
     let able = withMemory(working, for: run, sharedBy: working.count)
     let spare = places.filter { isIdleSpare($0) && needsSpare(vacant, of: run, places, able) }
-      .first { !withMemory([$0], for: run, sharedBy: working.count + 1).isEmpty }
-    let chosen = spare.map { [$0] } ?? able
+      .first { !withMemory([$0], for: run, sharedBy: able.count + 1).isEmpty }
+    let chosen = withRoom((spare.map { [$0] } ?? []) + able, for: run)
     guard !chosen.isEmpty else { return nil }
     return Placement.place(
-      vacant.map { ($0, run.ranks[$0.index].load) }, on: chosen, copies: { holders(of: $0, run) },
-      leaving: { run.host(of: $0) })
+      vacant.map { ($0, run.ranks[$0.index].load) }, on: chosen, spare: spare?.worker,
+      copies: { holders(of: $0, run) }, leaving: { run.host(of: $0) })
   }
 
   /// Spares stand in for workers that are lost, that go, or that are slow; not where ranks only move to
@@ -161,13 +162,26 @@ extension Coordinator {
         isProtected: run.table.isProtected)
       let fitting = able.filter { place in
         let member = members.first { $0.id == place.worker }
-        return member.map { $0.hello.memoryBytes >= estimate.workerBytes } ?? false
+        return member.map { estimate.fits($0.hello) } ?? false
       }
       if fitting.count == able.count { break }
       count -= able.count - fitting.count
       able = fitting
     }
     return able
+  }
+
+  /// Places that share a job, each with the ranks that its worker has the memory for.
+  func withRoom(_ places: [Placement.Place], for run: JobRun) -> [Placement.Place] {
+    let room = RankRoom(
+      plan: run.plan, workers: places.count, isProtected: run.table.isProtected)
+    return places.map { place in
+      var place = place
+      if let member = members.first(where: { $0.id == place.worker }) {
+        place.most = room.ranks(for: member.hello)
+      }
+      return place
+    }
   }
 
   /// Workers that have a copy of a rank in memory, the furthest first. A host may have told of a

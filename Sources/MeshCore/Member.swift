@@ -58,8 +58,8 @@ struct Member: Sendable {
   /// Whether it may be given ranks.
   var isOpen: Bool { !isDraining && !isCordoned }
 
-  func place(load: Int) -> Placement.Place {
-    Placement.Place(worker: id, machine: hello.machine, load: load)
+  func place(load: Int, ranks: Int = 0) -> Placement.Place {
+    Placement.Place(worker: id, machine: hello.machine, load: load, ranks: ranks)
   }
 }
 

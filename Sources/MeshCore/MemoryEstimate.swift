@@ -5,20 +5,29 @@ package struct MemoryEstimate: Hashable, Sendable {
   package let workerBytes: Int
   /// Bytes in the coordinator's store: inputs, output and log-sum-exp.
   package let diskBytes: Int
+  /// Compute threads that a worker was taken to have, and what each of them adds.
+  private let threads: Int
+  private let threadBytes: Int
 
+  /// What is known of a job whose workers aren't.
   init(workerBytes: Int, diskBytes: Int) {
     self.workerBytes = workerBytes
     self.diskBytes = diskBytes
+    (threads, threadBytes) = (0, 0)
   }
 
   /// - Parameters:
   ///   - workers: workers that share the virtual ranks of `plan`.
   ///   - isProtected: whether they keep copies of each other's states.
-  package init(plan: Plan, workers: Int, isProtected: Bool = true) {
+  ///   - threads: of the worker that has most of them.
+  package init(
+    plan: Plan, workers: Int, isProtected: Bool = true, threads: Int = Self.threadsUnknown
+  ) {
     let hosts = Plan.hosts(vranks: plan.vrankCount, workers: workers)
     var states = [Int](repeating: 0, count: workers)
     var shards = [Int](repeating: 0, count: workers)
-    let most = Self.mostKept(plan, workers: workers)
+    let most = Self.mostKept(
+      plan, hosted: Self.ranks(vranks: plan.vrankCount, workers: workers))
     for vrank in plan.vranks {
       states[hosts[vrank.index]] += Self.vrankBytes(plan: plan, vrank: vrank)
       shards[hosts[vrank.index]] += plan.keyTiles(of: vrank).count
@@ -27,9 +36,21 @@ package struct MemoryEstimate: Hashable, Sendable {
       states[$0] + Self.frameBytes(plan: plan, shard: shards[$0], kept: most)
     }
     let copies = isProtected && workers > 1 ? Self.copyBytes(plan: plan, workers: workers) : 0
+    self.threads = threads
+    threadBytes = Self.threadBytes(plan: plan)
     workerBytes =
-      (own.max() ?? 0) + copies + Self.windowBytes(plan: plan, kept: most) + Self.processBytes
+      (own.max() ?? 0) + copies + Self.windowBytes(plan: plan, kept: most)
+      + threads * threadBytes + Self.processBytes
     diskBytes = plan.job.storeBytes
+  }
+
+  /// What a worker with so many compute threads needs at most.
+  package func workerBytes(threads: Int) -> Int {
+    workerBytes + (threads - self.threads) * threadBytes
+  }
+
+  func fits(_ hello: WorkerMessage.Hello) -> Bool {
+    hello.memoryBytes >= workerBytes(threads: hello.threads)
   }
 
   /// A process that hosts nothing: code, runtime libraries, sockets' buffers, thread stacks.
@@ -54,14 +75,18 @@ package struct MemoryEstimate: Hashable, Sendable {
   }
 
   /// Foreign tiles, or packed ones, that a worker has at the most.
-  private static func mostKept(_ plan: Plan, workers: Int) -> Int {
-    let hosted = (plan.vrankCount + workers - 1) / max(1, workers)
-    return min(plan.keyTileCount, TileWindow(plan: plan).most(hosted: hosted))
+  static func mostKept(_ plan: Plan, hosted: Int) -> Int {
+    min(plan.keyTileCount, TileWindow(plan: plan).most(hosted: hosted))
+  }
+
+  /// Ranks that one of so many workers hosts at the most, while none is lost.
+  static func ranks(vranks: Int, workers: Int) -> Int {
+    (vranks + workers - 1) / max(1, min(workers, vranks))
   }
 
   /// Copies of others' ranks that a worker keeps: as many as one hosts itself, and one more.
   static func copies(vranks: Int, workers: Int) -> Int {
-    (vranks + workers - 1) / max(1, min(workers, vranks)) + 1
+    ranks(vranks: vranks, workers: workers) + 1
   }
 
   /// Copies of others' ranks, one of them in two generations, and a snapshot of an own rank.
@@ -75,15 +100,17 @@ package struct MemoryEstimate: Hashable, Sendable {
     processBytes + copyBytes(plan: plan, workers: workers)
   }
 
-  /// Compute threads for which there is room to pack heads of large tiles.
-  static let packingThreads = 64
+  /// Compute threads of a worker that isn't known yet.
+  package static let threadsUnknown = 64
+
+  /// What each compute thread takes to pack heads of tiles that are too large to be packed ahead.
+  static func threadBytes(plan: Plan) -> Int {
+    TileWindow(plan: plan).packsAhead ? 0 : Limits.tilesPerFold * plan.packedHeadBytes
+  }
 
   /// Packed tiles of the windows, and messages in flight: independent of the sequence.
   static func windowBytes(plan: Plan, kept: Int) -> Int {
-    let packed =
-      TileWindow(plan: plan).packsAhead
-      ? kept * plan.packedTileBytes
-      : packingThreads * Limits.tilesPerFold * plan.packedHeadBytes
+    let packed = TileWindow(plan: plan).packsAhead ? kept * plan.packedTileBytes : 0
     // Of each tile of a window what one pull brings may wait in the sockets of both sides.
     let pull = min(plan.payloadBytes(of: .keyValue(0)), Limits.pullBytesMaximum)
     // The store's credit lets the tile pass that uses it up; rows are packed when a tile is whole.

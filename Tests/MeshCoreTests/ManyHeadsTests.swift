@@ -107,6 +107,34 @@ import Testing
     #expect(mesh.state(job) == .running, "\(mesh.reason(job))")
   }
 
+  @Test("what heads are packed in is counted for as many threads as a worker has")
+  func threads() throws {
+    let spec = sampleJob(heads: 1_024, keyHeads: 1_024, queries: 512, dimension: 64, mask: .full)
+    let mesh = CoordinatorHarness()
+    let threadBytes = Limits.tilesPerFold * 2 * 256 * 64 * 4
+    func needed() -> Int {
+      let request = SubmitRequest(spec: spec, deadlineSeconds: 0, isDryRun: true)
+      return mesh.call(.submit(request))?.submitted?.workerBytes ?? 0
+    }
+    mesh.join(sampleHello(1, threads: 4))
+    let alone = needed()
+    mesh.join(sampleHello(2, threads: 96))
+    // That of the one with most threads; each is held to its own.
+    let most = needed()
+    for (memory, large) in [(alone, 4), (alone + 92 * threadBytes, 96)] {
+      for (missing, code) in [(0, nil), (1, StatusCode.resourceExhausted)] {
+        let mesh = CoordinatorHarness()
+        mesh.join(sampleHello(1, memory: memory - missing, threads: large))
+        #expect(mesh.call(.submit(SubmitRequest(spec: spec, deadlineSeconds: 0)))?.code == code)
+      }
+    }
+    let pair = CoordinatorHarness()
+    pair.join(sampleHello(1, memory: most - 92 * threadBytes, threads: 4))
+    pair.join(sampleHello(2, memory: most, threads: 96))
+    _ = try #require(pair.queue(spec))
+    #expect(pair.table?.peers.count == 2)
+  }
+
   @Test("what admission counts doesn't go below what a job of few heads was given before")
   func ordinary() {
     let job = sampleJob(heads: 32, keyHeads: 8, queries: 32_768, dimension: 128)

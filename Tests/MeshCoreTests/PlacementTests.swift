@@ -60,6 +60,41 @@ import Testing
     }
   }
 
+  @Test("nobody gets more ranks than it has memory for while there is another")
+  func room() {
+    for seed in UInt64(1)...500 {
+      var random = SplitMix64(seed: seed)
+      var sample = Case(seed: seed)
+      for place in sample.places.indices {
+        sample.places[place].ranks = random.below(4)
+        sample.places[place].most = random.below(8)
+      }
+      var counts = Dictionary(
+        uniqueKeysWithValues: sample.places.map { ($0.worker, $0.ranks) })
+      for (_, worker) in sample.place() {
+        let isFull = sample.places.map { $0.most <= counts[$0.worker] ?? 0 }
+        let place = sample.places.firstIndex { $0.worker == worker } ?? 0
+        #expect(!isFull[place] || isFull.allSatisfy { $0 }, "seed \(seed)")
+        counts[worker, default: 0] += 1
+      }
+    }
+  }
+
+  @Test("who has as many ranks as it has memory for is given none of others'")
+  func movesWithRoom() {
+    func loads(most: Int) -> [Placement.Load] {
+      [
+        Placement.Load(
+          worker: WorkerID(incarnation: 1), ranks: (0..<4).map { (VRank($0), 100) }, most: 4),
+        Placement.Load(
+          worker: WorkerID(incarnation: 2), fixed: 2, fixedCount: 2, ranks: [], most: most),
+      ]
+    }
+    #expect(Placement.moves(loads: loads(most: 2)) == [])
+    #expect(Placement.moves(loads: loads(most: 3)).count == 1)
+    #expect(Placement.moves(loads: loads(most: 4)).count == 2)
+  }
+
   @Test("of equally loaded workers one that has a copy takes the rank")
   func copiesDecideTies() {
     let places = (1...5).map {

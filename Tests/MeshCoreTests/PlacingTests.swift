@@ -261,6 +261,33 @@ import Testing
     #expect(mesh.table?.ranks(of: 3) == [] && mesh.reason(job).hasPrefix("without worker-3 ("))
   }
 
+  @Test("nobody is given more ranks than it has memory for, however little work they are")
+  func memoryForRanks() throws {
+    let mesh = CoordinatorHarness()
+    for worker in UInt64(1)...3 { mesh.join(sampleHello(worker, memory: Self.halves)) }
+    let job = try #require(mesh.queue(Self.large))
+    #expect((1...3).map { mesh.table?.ranks(of: $0).count } == [6, 5, 5])
+    mesh.report(2, job: job, next: 200)
+    mesh.cut(3)
+    #expect((1...2).map { mesh.table?.ranks(of: $0).count } == [8, 8])
+    // One with more memory takes what there is.
+    mesh.join(sampleHello(4))
+    mesh.cut(1)
+    mesh.cut(2)
+    #expect(mesh.table?.ranks(of: 4).count == 16)
+  }
+
+  @Test("a spare takes as many as it has memory for, and the others the rest")
+  func memoryOfASpare() throws {
+    let (mesh, job, _) = try #require(CoordinatorHarness.running(on: [1, 2, 3, 4], Self.large))
+    mesh.restart()
+    mesh.join(1)
+    mesh.join(sampleHello(9, memory: Self.halves, isSpare: true))
+    // The others are found missing at one moment.
+    mesh.pass(Limits.rejoinTimeout + .milliseconds(200), beating: [1, 9], job: job)
+    #expect([1, 9].map { mesh.table?.ranks(of: $0).count } == [8, 8])
+  }
+
   @Test("copies are kept by another worker, on another machine where there is one")
   func holders() throws {
     let mesh = CoordinatorHarness()

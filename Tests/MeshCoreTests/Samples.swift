@@ -22,11 +22,11 @@ let sampleInputs = InputDigests(
 func sampleHello(
   _ number: UInt64, name: String? = nil, version: Int = protocolVersion,
   numerics: String = "fma", memory: Int = .max, machine: String = "", isSpare: Bool = false,
-  isCordoned: Bool = false
+  isCordoned: Bool = false, threads: Int = 2
 ) -> WorkerMessage.Hello {
   WorkerMessage.Hello(
     worker: WorkerID(incarnation: number), name: name ?? "worker-\(number)", processID: 7,
-    version: version, numerics: numerics, level: "avx2", threads: 2, memoryBytes: memory,
+    version: version, numerics: numerics, level: "avx2", threads: threads, memoryBytes: memory,
     endpoint: "tcp://127.0.0.1:\(number)", machine: machine, isSpare: isSpare,
     isCordoned: isCordoned)
 }
