@@ -33,7 +33,7 @@ package final class AllowGate: Sendable {
   }
 
   /// What tells one version of a file from another.
-  private struct FileVersion: Equatable {
+  package struct FileVersion: Equatable, Sendable {
     var inode: UInt = 0
     var bytes = 0
     var seconds = 0
@@ -74,9 +74,15 @@ package final class AllowGate: Sendable {
     }
   }
 
-  /// Looks at the file and at the calendar. A new version is taken when it is found twice, so that half
-  /// of a file that is being written is not taken for the whole.
+  /// Looks at the file and at the calendar.
   package func refresh() -> Change {
+    guard let version = newVersion() else { return reminder() }
+    return take(version)
+  }
+
+  /// A new version of the file, when it is found twice: half of a file that is being written is not to be
+  /// taken for the whole.
+  package func newVersion() -> FileVersion? {
     let day = WallClock.day
     let version = Self.version(path)
     let isNew = state.withLock { state in
@@ -85,14 +91,20 @@ package final class AllowGate: Sendable {
       state.isMissing = version == nil
       return version != state.version && version == state.candidate
     }
-    guard isNew, let version else { return reminder() }
+    return isNew ? version : nil
+  }
+
+  /// Puts a version in force, unless somebody has begun to write another: then it is for the next look.
+  package func take(_ version: FileVersion) -> Change {
     do throws(MeshError) {
-      let list = try Self.read(path).list
+      let (list, read) = try Self.read(path)
+      guard read == version, Self.version(path) == version else { return reminder() }
       state.withLock { state in
         (state.list, state.version, state.problem, state.toldAt) = (list, version, nil, nil)
       }
       return .reread(count: list.count)
     } catch {
+      guard Self.version(path) == version else { return reminder() }
       state.withLock { state in
         (state.version, state.problem, state.toldAt) = (version, error.message, nil)
       }

@@ -170,8 +170,30 @@ import ZeroMQ
     #expect(look(gate) == "unreadable" && gate.entry(bob.publicKey) != nil)
   }
 
-  private func look(_ gate: AllowGate) -> String {
-    switch gate.refresh() {
+  @Test("half a list that is being written is not taken, also when that begins as it is read")
+  func halfWritten() throws {
+    let (ann, bob) = (try CurveKeyPair.make(), try CurveKeyPair.make())
+    let (first, second) = ("client ann \(ann.publicKey)\n", "operator bob \(bob.publicKey)\n")
+    try write(second, to: path, mode: 0o644)
+    let gate = try AllowGate(keys: .make(), allow: path)
+    try write(first + second, to: path, mode: 0o644)
+    #expect(gate.newVersion() == nil)
+    let version = try #require(gate.newVersion())
+    // An editor begins: what it has written so far is a list, or is none.
+    for half in [first, "client ann"] {
+      try write(half, to: path, mode: 0o644)
+      #expect(told(gate.take(version)) == "none", "\(half)")
+      #expect(gate.entry(bob.publicKey) != nil)
+    }
+    try write(first + second + "# done\n", to: path, mode: 0o644)
+    #expect(look(gate) == "none" && look(gate) == "2")
+    #expect(gate.entry(ann.publicKey) != nil && gate.entry(bob.publicKey) != nil)
+  }
+
+  private func look(_ gate: AllowGate) -> String { told(gate.refresh()) }
+
+  private func told(_ change: AllowGate.Change) -> String {
+    switch change {
     case .none: "none"
     case .reread(let count): "\(count)"
     case .unreadable: "unreadable"
