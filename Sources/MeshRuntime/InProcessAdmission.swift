@@ -13,9 +13,11 @@ package struct InProcessAdmission: Sendable {
   /// Scratch memory of a fold, and what is touched of a stack.
   private static let threadBytes = 1 << 20
 
-  /// - Parameter room: what this process may have; by default what the system says.
-  package init(_ job: AttentionJob, threads: Int, room: MemoryRoom? = nil) {
-    let room = room ?? .ofProcess(threads: threads)
+  /// - Parameters:
+  ///   - resultBytes: of memory that the result's files take.
+  ///   - room: what this process may have beside them; by default what the system says.
+  package init(_ job: AttentionJob, threads: Int, resultBytes: Int, room: MemoryRoom? = nil) {
+    let room = room ?? .ofProcess(threads: threads, fileBytes: resultBytes)
     let fixed = Self.processBytes + threads * Self.threadBytes
     let portions = Portions(of: job, bytes: min(Portions.bytesWanted, max(0, room.bytes - fixed)))
     self.portions = portions

@@ -1,5 +1,3 @@
-internal import CSystem
-internal import Glibc
 package import MeshCore
 
 /// What a job takes of this machine when a coordinator and its workers compute it here, against what
@@ -11,7 +9,7 @@ package struct LocalMeshAdmission: Sendable {
   /// The bound for each worker, and for this process with the coordinator in it.
   package let workerBytes: Int
   package let coordinatorBytes: Int
-  /// Of the store's files and checkpoints, which are memory where the directory for temporary files is.
+  /// Of the result's files, and the store's files and checkpoints, where they are memory.
   package let fileBytes: Int
   /// What all of them may have together, and what one of them may have at most.
   package let room: MemoryRoom
@@ -20,10 +18,13 @@ package struct LocalMeshAdmission: Sendable {
   /// The program with a coordinator's threads and sockets.
   private static let processBytes = 96 << 20
 
-  /// - Parameter filesInMemory: whether those of the store are; by default as the system says.
+  /// - Parameters:
+  ///   - resultBytes: of memory that the result's files take.
+  ///   - filesInMemory: whether those of the store are; by default as the system says.
   package init(
     _ job: AttentionJob, workers: Int, spares: Int, threadsPerWorker: Int, isProtected: Bool,
-    room: MemoryRoom? = nil, processRoom: MemoryRoom? = nil, filesInMemory: Bool? = nil
+    resultBytes: Int, room: MemoryRoom? = nil, processRoom: MemoryRoom? = nil,
+    filesInMemory: Bool? = nil
   ) {
     self.workers = workers
     self.spares = spares
@@ -31,17 +32,19 @@ package struct LocalMeshAdmission: Sendable {
     plan = Plan(job: job, vrankCount: vranks)
     workerBytes =
       MemoryEstimate(
-        plan: plan, workers: min(workers, plan.vrankCount), isProtected: isProtected
+        plan: plan, workers: min(workers, plan.vrankCount), isProtected: isProtected,
+        threads: threadsPerWorker
       ).workerBytes
     // What each of them has asked for and not yet taken, and results on their way to the store.
     coordinatorBytes =
       Self.processBytes + workers
       * (Limits.storeCreditBytes
         + Limits.resultMessagesOutstanding * Limits.dataFrameBytesMaximum)
-    let isInMemory = filesInMemory ?? Self.isMemory(StoreDirectory.temporary)
+    let isInMemory = filesInMemory ?? FileSystem.isMemory(StoreDirectory.temporary)
     let plan = self.plan
     let slots = isProtected ? plan.vranks.reduce(0) { $0 + 2 * plan.stateBytes(of: $1) } : 0
-    fileBytes = isInMemory ? MemoryEstimate(plan: plan, workers: 1).diskBytes + slots : 0
+    let storeBytes = isInMemory ? MemoryEstimate(plan: plan, workers: 1).diskBytes + slots : 0
+    fileBytes = storeBytes + resultBytes
     self.room =
       room
       ?? { machine in
@@ -66,7 +69,7 @@ package struct LocalMeshAdmission: Sendable {
       let each = MeshCore.bytes(workerBytes)
       let files =
         fileBytes == 0
-        ? "" : ", \(MeshCore.bytes(fileBytes)) for files in \(StoreDirectory.temporary)"
+        ? "" : ", \(MeshCore.bytes(fileBytes)) for files in memory"
       return
         "the job needs \(MeshCore.bytes(bytes)) of memory, \(each) for each of \(count) workers"
         + " and \(MeshCore.bytes(coordinatorBytes)) for their coordinator\(files); there are"
@@ -83,12 +86,5 @@ package struct LocalMeshAdmission: Sendable {
   /// - Throws: bad input, with the numbers.
   package func check() throws(MeshError) {
     if let problem { throw MeshError(.badInput, problem) }
-  }
-
-  /// Whether files of a directory are kept in memory alone.
-  private static func isMemory(_ directory: String) -> Bool {
-    var system = statfs()
-    // TMPFS_MAGIC and RAMFS_MAGIC.
-    return statfs(directory, &system) == 0 && [0x0102_1994, 0x8584_58F6].contains(system.f_type)
   }
 }

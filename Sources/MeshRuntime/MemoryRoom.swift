@@ -18,13 +18,19 @@ package struct MemoryRoom: Sendable {
 
   /// What one process like this one may have in all, what it has already included.
   ///
-  /// - Parameter threads: that it is about to start.
-  package static func ofProcess(threads: Int) -> MemoryRoom {
+  /// - Parameters:
+  ///   - threads: that it is about to start.
+  ///   - fileBytes: of files that it is about to write and that are kept in memory. Limits of the process
+  ///     don't count them.
+  package static func ofProcess(threads: Int, fileBytes: Int = 0) -> MemoryRoom {
     let resident = ProcessMemory.residentBytes
     let shared = ofMachine()
-    let rooms =
-      [MemoryRoom(bytes: shared.bytes + resident, limit: shared.limit)] + ofLimits(threads: threads)
-    return least(rooms)
+    let files =
+      fileBytes == 0
+      ? "" : ", less \(MeshCore.bytes(fileBytes)) for the output, whose directory is kept in memory"
+    let left = MemoryRoom(
+      bytes: max(0, shared.bytes + resident - fileBytes), limit: shared.limit + files)
+    return least([left] + ofLimits(threads: threads))
   }
 
   /// What all processes here share: new ones can have that much together.

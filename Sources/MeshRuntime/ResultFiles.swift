@@ -65,6 +65,29 @@ package struct ResultFiles: ~Copyable {
     try OutputTarget.check(targets, apartFrom: inputs)
   }
 
+  /// Bytes of memory that they take: where their directories are kept in memory alone.
+  ///
+  /// - Parameter isMemory: whether a directory is; by default as the system says.
+  package static func memoryBytes(
+    output: String, element: ElementType, logSumExp: String?, job: AttentionJob,
+    isMemory: (String) -> Bool = FileSystem.isMemory
+  ) throws(MeshError) -> Int {
+    func bytes(
+      _ text: String, _ tensor: OutputTensor, _ count: Int
+    ) throws(TensorFileError) -> Int {
+      let axis = job.axes.swappedAxis(of: tensor)
+      return try TensorWriter.directories(of: text, swappedAxis: axis).count(where: isMemory)
+        * count
+    }
+    do throws(TensorFileError) {
+      let output = try bytes(output, .output, job.outputBytes / 4 * element.byteCount)
+      guard let logSumExp else { return output }
+      return output + (try bytes(logSumExp, .logSumExp, job.logSumExpBytes))
+    } catch {
+      throw MeshError(.badInput, error.description)
+    }
+  }
+
   /// Takes float32 bytes of an output tensor; `offset` is in bytes of float32.
   package func write(
     _ tensor: OutputTensor, at offset: Int, _ bytes: UnsafeRawBufferPointer

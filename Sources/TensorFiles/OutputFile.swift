@@ -80,19 +80,13 @@ package struct OutputFile: ~Copyable, Sendable {
   /// Sets the length and reserves the disk space, so that a full disk is met before the work that
   /// produces the contents and not after it.
   func reserve(byteCount: Int) throws(TensorFileError) {
-    var space = statvfs()
-    if fstatvfs(descriptor.number, &space) == 0 {
-      // Asked first: a reservation that fails half-way would starve everybody else meanwhile.
-      let (free, overflow) = UInt64(space.f_bavail).multipliedReportingOverflow(
-        by: UInt64(space.f_frsize))
-      if !overflow && free < UInt64(byteCount) {
-        throw .system(
-          ENOSPC, path, "reserve \(byteCount) bytes where \(free) are free",
-          advice: "free some space or write elsewhere")
-      }
+    // Asked first: a reservation that fails half-way would starve everybody else meanwhile.
+    if let free = descriptor.freeBytes, free < byteCount {
+      throw .system(
+        ENOSPC, path, "reserve \(byteCount) bytes where \(free) are free",
+        advice: "free some space or write elsewhere")
     }
-    var code: Int32
-    repeat { code = posix_fallocate(descriptor.number, 0, off_t(byteCount)) } while code == EINTR
+    let code = descriptor.reserve(byteCount)
     guard code == 0 else { throw .system(code, path, "reserve \(byteCount) bytes") }
   }
 
@@ -170,7 +164,7 @@ package struct OutputFile: ~Copyable, Sendable {
     throw .system(ELOOP, path, "follow it")
   }
 
-  private static func split(_ path: String) -> (directory: String, name: String) {
+  static func split(_ path: String) -> (directory: String, name: String) {
     let bytes = Array(path.utf8)
     guard let slash = bytes.lastIndex(of: UInt8(ascii: "/")) else { return (".", path) }
     let directory = String(decoding: bytes[...slash], as: UTF8.self)

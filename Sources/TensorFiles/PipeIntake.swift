@@ -42,6 +42,7 @@ struct PipeIntake: ~Copyable {
       try spool.reserve(byteCount: total)
       // One byte more tells that it goes on.
       try take(upTo: total + 1)
+      if byteCount < total { try spool.shorten(to: byteCount) }
     }
     return try spool.contents()
   }

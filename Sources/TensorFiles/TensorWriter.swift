@@ -131,6 +131,17 @@ package struct TensorWriter: ~Copyable, Sendable {
     _ = try OutputFile(path: location.path)
   }
 
+  /// Directories in which an output takes space: its own, and that of temporary files where it waits
+  /// there for its order of axes.
+  ///
+  /// - Parameter swappedAxis: as for `init`.
+  package static func directories(
+    of text: String, swappedAxis: Int?
+  ) throws(TensorFileError) -> [String] {
+    let path = try OutputFile.destination(of: TensorLocation.parse(text).path)
+    return [OutputFile.split(path).directory] + (swappedAxis == nil ? [] : [Spool.directory])
+  }
+
   private static func header(
     _ location: TensorLocation, element: ElementType, shape: [Int], byteCount: Int
   ) throws(TensorFileError) -> [UInt8] {

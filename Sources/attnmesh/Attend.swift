@@ -108,12 +108,16 @@ struct Attend: ParsableCommand {
         findings.add(
           LocalMeshAdmission(
             inputs.spec, workers: workers, spares: spares, threadsPerWorker: threads,
-            isProtected: isProtected), threadsPerWorker: threads)
+            isProtected: isProtected, resultBytes: try memoryBytes(inputs)),
+          threadsPerWorker: threads)
       } else if let client = try remoteClient() {
         try findings.add(inputs, to: client, isProtected: isProtected)
       } else {
         let threads = threads ?? ProcessLimits.processors
-        findings.add(InProcessAdmission(inputs.spec, threads: threads), threads: threads)
+        findings.add(
+          InProcessAdmission(
+            inputs.spec, threads: threads, resultBytes: try memoryBytes(inputs)),
+          threads: threads)
       }
       // Room on the disk is made, and given back.
       _ = try findings.attempt { _ = try resultFiles(inputs) }
@@ -145,7 +149,8 @@ struct Attend: ParsableCommand {
   private func runInProcess(_ inputs: JobInputs) throws -> JobReport {
     let level = try KernelLevel.chosen()
     let threads = threads ?? ProcessLimits.processors
-    let admission = InProcessAdmission(inputs.spec, threads: threads)
+    let admission = InProcessAdmission(
+      inputs.spec, threads: threads, resultBytes: try memoryBytes(inputs))
     try admission.check()
     try job.checkFinite(inputs)
     ProcessMemory.keepNoLargeBlocks()
@@ -172,6 +177,13 @@ struct Attend: ParsableCommand {
       shape: inputs.shape, axes: inputs.spec.axes)
   }
 
+  /// Of memory that the result's files take.
+  private func memoryBytes(_ inputs: JobInputs) throws(MeshError) -> Int {
+    try ResultFiles.memoryBytes(
+      output: result.output, element: try result.element(), logSumExp: result.lse,
+      job: inputs.spec)
+  }
+
   private func runLocally(
     _ inputs: JobInputs, workers: Int, isProtected: Bool
   ) throws -> JobReport {
@@ -181,7 +193,7 @@ struct Attend: ParsableCommand {
     let threads = threadsPerWorker(workers)
     let admission = LocalMeshAdmission(
       inputs.spec, workers: workers, spares: spares, threadsPerWorker: threads,
-      isProtected: isProtected)
+      isProtected: isProtected, resultBytes: try memoryBytes(inputs))
     try admission.check()
     try job.checkFinite(inputs)
     let mesh = try LocalMesh(

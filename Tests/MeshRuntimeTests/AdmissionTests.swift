@@ -6,10 +6,10 @@ import Testing
 /// What is computed on this machine without a mesh of its own is refused before it begins, where there
 /// isn't the memory.
 @Suite struct AdmissionTests {
-  private func job(heads: Int = 8, tokens: Int) -> AttentionJob {
+  private func job(heads: Int = 8, tokens: Int, axes: AxisOrder = .headsFirst) -> AttentionJob {
     AttentionJob(
       batch: 1, queryHeads: heads, keyValueHeads: heads, queryTokens: tokens, keyTokens: tokens,
-      headDimension: 64, element: .float32, mask: .causal, scale: 1, layout: .zigzag)
+      headDimension: 64, element: .float32, mask: .causal, scale: 1, layout: .zigzag, axes: axes)
   }
 
   private func room(_ mebibytes: Int) -> MemoryRoom {
@@ -19,10 +19,12 @@ import Testing
   @Test("one process takes no more than it may, for sequences of any length")
   func oneProcess() {
     for tokens in [16, 4_096, 1 << 20, 16 << 20] {
-      let plenty = InProcessAdmission(job(tokens: tokens), threads: 2, room: room(1 << 20))
+      let plenty = InProcessAdmission(
+        job(tokens: tokens), threads: 2, resultBytes: 0, room: room(1 << 20))
       #expect(plenty.problem == nil)
       #expect(plenty.bytes <= 350 << 20)
-      let little = InProcessAdmission(job(tokens: tokens), threads: 2, room: room(150))
+      let little = InProcessAdmission(
+        job(tokens: tokens), threads: 2, resultBytes: 0, room: room(150))
       #expect(little.problem == nil)
       #expect(little.bytes <= 150 << 20)
     }
@@ -30,7 +32,8 @@ import Testing
 
   @Test("what can't be cut any further is refused with both numbers and what sets the limit")
   func tooLittle() throws {
-    let admission = InProcessAdmission(job(tokens: 16 << 20), threads: 2, room: room(70))
+    let admission = InProcessAdmission(
+      job(tokens: 16 << 20), threads: 2, resultBytes: 0, room: room(70))
     let problem = try #require(admission.problem)
     #expect(problem.contains("needs \(bytes(admission.bytes)) of memory in one process"))
     #expect(problem.contains("70.0 MiB (by decree)"))
@@ -40,12 +43,14 @@ import Testing
 
   @Test("a local mesh is the sum of its workers, spares and coordinator")
   func localMesh() throws {
-    func admission(_ workers: Int, _ spares: Int, room: Int, process: Int, inMemory: Bool = false)
-      -> LocalMeshAdmission
-    {
+    func admission(
+      _ workers: Int, _ spares: Int, room: Int, process: Int, inMemory: Bool = false,
+      resultBytes: Int = 0
+    ) -> LocalMeshAdmission {
       LocalMeshAdmission(
         job(tokens: 8_192), workers: workers, spares: spares, threadsPerWorker: 1,
-        isProtected: true, room: self.room(room), processRoom: self.room(process),
+        isProtected: true, resultBytes: resultBytes, room: self.room(room),
+        processRoom: self.room(process),
         filesInMemory: inMemory)
     }
     let roomy = admission(3, 1, room: 1 << 20, process: 1 << 20)
@@ -64,9 +69,37 @@ import Testing
     let inMemory = admission(3, 1, room: exact, process: 1 << 20, inMemory: true)
     #expect(inMemory.bytes > roomy.bytes + job(tokens: 8_192).inputBytes)
     #expect(inMemory.problem?.contains("for files in ") == true)
+    let toMemory = admission(3, 1, room: exact, process: 1 << 20, resultBytes: 4 << 20)
+    #expect(toMemory.bytes - roomy.bytes == 4 << 20)
+    #expect(toMemory.bytesPerWorker < tight.bytesPerWorker)
+    #expect(toMemory.problem?.contains(", 4.00 MiB for files in memory") == true)
     // So does what one process may have.
     let limited = try #require(admission(3, 1, room: 1 << 20, process: 100).problem)
     #expect(limited.contains("in each worker, where a process may have 100 MiB (by decree)"))
+  }
+
+  @Test("output files take memory where their directory is kept in it")
+  func outputInMemory() throws {
+    var job = job(tokens: 1_024)
+    func memory(_ output: String, _ logSumExp: String?) throws -> Int {
+      try ResultFiles.memoryBytes(
+        output: output, element: .float16, logSumExp: logSumExp, job: job
+      ) { $0.hasPrefix("/memory") }
+    }
+    let (output, logSumExp) = (job.outputBytes / 2, job.logSumExpBytes)
+    #expect(try memory("/disk/o.npy", "/disk/l.npy") == 0)
+    #expect(try memory("/memory/o.npy", nil) == output)
+    #expect(try memory("/memory/a/o.safetensors:x", "/memory/l.npy") == output + logSumExp)
+    #expect(try memory("/disk/o.npy", "/memory/l.npy") == logSumExp)
+    // Where temporary files are, too, if it waits there.
+    job = self.job(tokens: 1_024, axes: .tokensFirst)
+    let waiting = try ResultFiles.memoryBytes(
+      output: "/disk/o.npy", element: .float16, logSumExp: nil, job: job
+    ) { $0 != "/disk/" }
+    #expect(waiting == output)
+    #expect(!FileSystem.isMemory("/proc") && !FileSystem.isMemory("/nowhere"))
+    let full = InProcessAdmission(job, threads: 2, resultBytes: 1 << 60)
+    #expect(full.problem?.contains("for the output, whose directory is kept in memory") == true)
   }
 
   @Test("there is room on this machine, and something sets its limit")

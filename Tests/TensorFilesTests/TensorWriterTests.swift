@@ -75,6 +75,17 @@ struct TensorWriterTests {
     #expect(try TensorFile(try location("o.safetensors:tensor")).shape == [2, 2])
   }
 
+  @Test("what is never written is zero, whichever order of axes the file has", arguments: [nil, 3])
+  func unwritten(swappedAxis: Int?) throws {
+    let writer = try TensorWriter(
+      try location("o.npy"), element: .float32, shape: [2, 3, 4], swappedAxis: swappedAxis)
+    try [UInt8](repeating: 7, count: 4).withUnsafeBytes { try writer.write(at: 0, bytes: $0) }
+    try writer.commit()
+    let bytes = try contents(of: TensorFile(try location("o.npy")))
+    #expect(bytes.prefix(4) == [7, 7, 7, 7] && bytes.count == 96)
+    #expect(bytes.dropFirst(4).allSatisfy { $0 == 0 })
+  }
+
   @Test("nothing is to be seen before the commit, and nothing is left when it is dropped")
   func invisible() throws {
     for name in ["o.npy", "o.safetensors:x"] {
