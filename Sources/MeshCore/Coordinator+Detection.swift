@@ -22,6 +22,7 @@ extension Coordinator {
       for (worker, end) in run.awaited { jobs[index].run?.awaited[worker] = end + lag }
     }
     missing.postpone(by: lag)
+    returning.postpone(by: lag)
     observe(
       Observation(.coordinatorLate, detail: "own loop late by \(lag); doubting itself first"),
       at: now, into: &effects)

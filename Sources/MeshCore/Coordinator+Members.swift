@@ -117,6 +117,7 @@ extension Coordinator {
       member.isCordoned = cordons.decision(on: hello.name) ?? hello.isCordoned
       members.insert(member, at: place)
       lost.forget(hello.name)
+      returning.forget(hello.name)
       let cordon = member.isCordoned ? ", cordoned" : ""
       observe(
         Observation(

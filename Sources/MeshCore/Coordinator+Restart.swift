@@ -66,14 +66,12 @@ extension Coordinator {
     // Of those that were cut off it was told already.
     for worker in late where !run.openRanks(of: worker).isEmpty && !missing.contains(worker) {
       let identity = run.participant(worker).map { run.participants[$0].identity }
-      let reason = "it did not come back to the restarted coordinator"
-      observe(
-        Observation(.workerLost, worker: identity?.name ?? "\(worker)", detail: reason), at: now,
-        into: &effects)
-      if let identity {
-        noteLost(
-          WorkerStatus(identity, silentSeconds: run.rejoinTimeout.seconds), reason: reason, at: now)
-      }
+      let known = returning.take(worker)
+      guard
+        let status = known
+          ?? identity.map({ WorkerStatus($0, silentSeconds: run.rejoinTimeout.seconds) })
+      else { continue }
+      tellNotBack(status, at: now, into: &effects)
     }
     giveUp(late, of: index, because: "it did not come back", at: now, into: &effects)
   }

@@ -107,6 +107,7 @@ package struct Coordinator: Sendable {
   var fenced = FencedWorkers()
   var missing = MissingWorkers()
   var lost = LostWorkers()
+  var returning = ReturningWorkers()
   var cordons = Cordons()
   /// In order of submit.
   var jobs: [JobRecord] = []
@@ -131,9 +132,10 @@ package struct Coordinator: Sendable {
   ///   - images: what is on disk of the jobs of earlier coordinators, in order of submit. They are
   ///     taken up with the first event.
   ///   - events: what is left of what they saw, in order and without gaps.
+  ///   - workers: that they knew, as `knownWorkers` told them.
   package init(
     configuration: Configuration, images: [JobImage] = [], events: [RecordedEvent] = [],
-    at now: Duration = .zero, defect: Defect? = nil
+    workers: [WorkerStatus] = [], at now: Duration = .zero, defect: Defect? = nil
   ) {
     self.configuration = configuration
     startedAt = now
@@ -143,6 +145,7 @@ package struct Coordinator: Sendable {
     random = SplitMix64(seed: configuration.seed)
     isRestart = !images.isEmpty
     restore(images, at: now)
+    restore(workers, at: now)
   }
 
   package mutating func handle(_ event: Event, at now: Duration) -> [Effect] {
@@ -188,6 +191,7 @@ package struct Coordinator: Sendable {
     expireMembers(at: now, into: &effects)
     expireMissing(at: now, into: &effects)
     expireAwaited(at: now, into: &effects)
+    expireReturning(at: now, into: &effects)
     expireHandOvers(at: now, into: &effects)
     relieveDraining(at: now, into: &effects)
     employIdle(at: now, into: &effects)

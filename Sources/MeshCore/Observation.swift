@@ -86,6 +86,14 @@ package struct Observation: Hashable, Sendable {
       }
     }
 
+    /// Whether there are other workers than before, here or lost.
+    package var changesWorkers: Bool {
+      switch self {
+      case .workerJoined, .workerLost, .workerLeft: true
+      default: false
+      }
+    }
+
     package var name: String {
       switch self {
       case .workerJoined: "worker-joined"

@@ -1,8 +1,8 @@
 internal import Foundation
 internal import GRDB
 
-/// The last events that coordinators of a store saw, for people. Nothing that must be right depends on
-/// it: what was appended outlives the process, and may be lost when the machine loses its power.
+/// The last events that coordinators of a store saw, and the workers that they knew, for people. Nothing
+/// that must be right depends on it: what was appended outlives the process, and may be lost when the machine loses its power.
 ///
 /// An SQLite database of its own, so that no commit of the coordinator's state waits for it.
 package final class EventJournal: Sendable {
@@ -63,8 +63,26 @@ package final class EventJournal: Sendable {
     }
   }
 
+  /// The workers that were known, a document that the journal doesn't look into; nil before there were
+  /// any.
+  package func workers() throws(JournalError) -> [UInt8]? {
+    try journaled {
+      try queue.read { db in
+        guard let row = try Row.fetchOne(db, sql: "SELECT body FROM workers WHERE id = 1") else {
+          return nil
+        }
+        guard case .blob(let body) = (row[0] as DatabaseValue).storage else {
+          throw JournalError.damaged("the list of workers isn't what was written")
+        }
+        return [UInt8](body)
+      }
+    }
+  }
+
   /// Appends entries, and removes those that are too old.
-  package func append(_ entries: [Entry]) throws(JournalError) {
+  ///
+  /// - Parameter workers: that are known from now on; nil for those from before.
+  package func append(_ entries: [Entry], workers: [UInt8]? = nil) throws(JournalError) {
     guard let last = entries.last else { return }
     try journaled {
       try queue.write { db in
@@ -75,6 +93,10 @@ package final class EventJournal: Sendable {
         }
         let oldest = Int64(clamping: last.sequence) - Int64(keeping)
         try db.execute(sql: "DELETE FROM event WHERE sequence <= ?", arguments: [oldest])
+        guard let workers else { return }
+        try db.execute(
+          sql: "INSERT OR REPLACE INTO workers (id, body) VALUES (1, ?)",
+          arguments: [Data(workers)])
       }
     }
   }
@@ -100,7 +122,9 @@ package final class EventJournal: Sendable {
         PRAGMA synchronous = NORMAL;
         PRAGMA application_id = \(applicationID);
         CREATE TABLE IF NOT EXISTS event (
-          sequence INTEGER PRIMARY KEY, body BLOB NOT NULL) STRICT
+          sequence INTEGER PRIMARY KEY, body BLOB NOT NULL) STRICT;
+        CREATE TABLE IF NOT EXISTS workers (
+          id INTEGER PRIMARY KEY CHECK (id = 1), body BLOB NOT NULL) STRICT
         """)
   }
 }

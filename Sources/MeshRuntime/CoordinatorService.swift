@@ -122,7 +122,8 @@ package final class CoordinatorService: Sendable {
       let start = rules.wallSeconds - now.seconds
       let core = Coordinator(
         configuration: rules, images: images,
-        events: kept?.events.map { RecordedEvent($0, start: start) } ?? [], at: now)
+        events: kept?.events.map { RecordedEvent($0, start: start) } ?? [],
+        workers: kept?.workers ?? [], at: now)
       let log = configuration.log
       let keeper = try kept?.journal.map { journal throws(ZeroMQError) in
         try EventKeeper(journal, after: kept?.events.last?.sequence ?? 0)

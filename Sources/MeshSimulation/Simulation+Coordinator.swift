@@ -12,7 +12,8 @@ extension Simulation {
     // Some meshes wait for workers: those of old seeds don't.
     if options.seed % 3 == 1 { configuration.settling = Limits.settlingTime }
     let core = Coordinator(
-      configuration: configuration, images: journal.images, at: clock, defect: options.defect)
+      configuration: configuration, images: journal.images, workers: knownWorkers, at: clock,
+      defect: options.defect)
     let process = CoordinatorProcess(term: lastTerm, core: core)
     coordinator = process
     say { "coordinator starts under term \(self.lastTerm)" }

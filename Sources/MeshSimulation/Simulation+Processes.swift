@@ -48,6 +48,7 @@ extension Simulation {
     say { "coordinator dies\(losesPower ? " with its machine" : "")" }
     coverage.add(.path(.coordinatorDied))
     coordinator.backlog = []
+    knownWorkers = coordinator.core.knownWorkers(at: clock)
     self.coordinator = nil
     // What was on its way to the disk is there or isn't, in order.
     for transaction in journal.underWay {

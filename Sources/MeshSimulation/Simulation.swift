@@ -27,6 +27,8 @@ package final class Simulation {
   var coordinator: CoordinatorProcess?
   var journal = Journal()
   var files: ResultFiles?
+  /// What the coordinator that died last knew of its workers, as its store has it.
+  var knownWorkers: [WorkerStatus] = []
   var lastTerm: UInt64 = 0
   var sharedSlots = SlotDirectory()
   /// Of each lineage, its own directory.

@@ -117,7 +117,9 @@ final class CoordinatorHarness {
     configuration.seed = term + 2
     configuration.wallSeconds = now.seconds
     let images = disk.values.sorted { $0.number < $1.number }
-    core = Coordinator(configuration: configuration, images: images, events: events, at: now)
+    let workers = core.knownWorkers(at: now)
+    core = Coordinator(
+      configuration: configuration, images: images, events: events, workers: workers, at: now)
   }
 
   // MARK: Calls

@@ -72,5 +72,57 @@ import Testing
     mesh.send(.tick)
     let lost = try #require(list(mesh).first { $0.standing == .lost })
     #expect(lost.name == "worker-2" && lost.loss?.reason.contains("did not come back") == true)
+    #expect(mesh.observed(.workerLost).map(\.worker) == ["worker-2"], "told once")
+  }
+
+  @Test("so is one that dies while there is no coordinator and no job")
+  func whileAway() throws {
+    let mesh = CoordinatorHarness()
+    mesh.join(1, 2, 3)
+    mesh.restart()
+    mesh.join(1)
+    mesh.join(sampleHello(9, name: "worker-2"))
+    mesh.pass(Limits.rejoinTimeout - .milliseconds(200), beating: [1, 9])
+    #expect(mesh.observed(.workerLost).isEmpty && list(mesh).count == 2)
+    // Another coordinator still waits for it.
+    mesh.restart(term: 5)
+    mesh.join(1)
+    mesh.join(sampleHello(9, name: "worker-2"))
+    mesh.pass(Limits.rejoinTimeout + .milliseconds(200), beating: [1, 9])
+    let lost = try #require(mesh.observed(.workerLost).first)
+    #expect(mesh.observed(.workerLost).count == 1 && lost.worker == "worker-3")
+    #expect(lost.detail == "it did not come back to the restarted coordinator")
+    #expect(list(mesh).map(\.standing) == [.active, .active, .lost])
+    #expect(list(mesh).last?.processID == 7)
+  }
+
+  @Test("those that were lost before are told of over restarts, and no longer than otherwise")
+  func overRestarts() throws {
+    let mesh = CoordinatorHarness()
+    mesh.join(1, 2, 3)
+    mesh.cut(3)
+    mesh.now += .seconds(10)
+    mesh.cut(2)
+    let before = list(mesh).filter { $0.standing == .lost }
+    mesh.restart(after: .seconds(60))
+    let after = list(mesh)
+    #expect(after.map(\.name) == ["worker-2", "worker-3"])
+    #expect(after.map(\.loss) == before.map(\.loss))
+    mesh.pass(Limits.rejoinTimeout + .milliseconds(200))
+    #expect(mesh.observed(.workerLost).map(\.worker) == ["worker-3", "worker-2", "worker-1"])
+    mesh.restart(after: Limits.lostWorkersKept - .seconds(60))
+    #expect(list(mesh).map(\.name) == ["worker-1"])
+  }
+
+  @Test("a coordinator that was itself stopped waits as long for those that may come back")
+  func stoppedItself() throws {
+    let mesh = CoordinatorHarness()
+    mesh.join(1)
+    mesh.restart()
+    mesh.send(.tick)
+    mesh.now += .seconds(20)
+    mesh.send(.tick)
+    mesh.join(1)
+    #expect(mesh.observed(.workerLost).isEmpty)
   }
 }
