@@ -103,7 +103,7 @@ struct DryRun: Encodable {
       Memory(process: "coordinator", count: 1, bytes: admission.coordinatorBytes),
     ]
     if admission.fileBytes > 0 {
-      memory.append(Memory(process: "file store", count: 1, bytes: admission.fileBytes))
+      memory.append(Memory(process: "files in memory", count: 1, bytes: admission.fileBytes))
     }
     available(admission.room)
     refuse(admission.problem)

@@ -134,6 +134,22 @@ extension Integration {
       }
     }
 
+    @Test func workersLostWhileNoCoordinatorIsThereAreTold() throws {
+      try withScratch { scratch in
+        let mesh = try Mesh.withStore(scratch, workers: 2)
+        try eventually("events on disk") { try mesh.events("worker-joined").count == 2 }
+        mesh.coordinator.signal(SIGTERM)
+        try mesh.coordinator.wait()
+        try mesh.kill("w2")
+        try mesh.restartCoordinator()
+        try eventually("the loss") { try mesh.worker("w2")?["standing"] as? String == "lost" }
+        let events = try mesh.events("worker-lost")
+        #expect(events.count == 1)
+        #expect((events.first?["detail"] as? String)?.hasPrefix("it did not come back") == true)
+        try eventually("the other one") { try mesh.workerNames() == ["w1"] }
+      }
+    }
+
     @Test func lostWorkersAreTold() throws {
       try withScratch { scratch in
         let mesh = try Mesh(scratch, workers: 2)
