@@ -1,41 +1,15 @@
 /// Who can take part in a job: how it is cut for the workers that are here, and what is said where
 /// none of them has the memory for its share.
 extension Coordinator {
-  /// A job, cut for some workers.
-  struct Fit {
-    let plan: Plan
-    /// Those that would be given ranks.
-    let used: [Member]
-    /// What it takes of each of them.
-    let estimate: MemoryEstimate
-    /// Those that were left out, since they have too little memory.
-    let small: [Member]
-    /// Whether those that are used have enough.
-    let isPossible: Bool
-  }
+  typealias Fit = JobFit<Member>
 
-  /// Cuts a job for the workers that have the memory for their share. Without those that haven't the
-  /// others' shares are larger: it may be that nobody is left who could take part.
+  /// Cuts a job for the workers that have the memory for their share.
   ///
   /// - Parameter workers: none to see what the job would take of a single one.
   func fit(_ spec: AttentionJob, isProtected: Bool, on workers: [Member]) -> Fit {
-    var able = workers
-    while true {
-      let count = max(1, able.count)
-      let plan = Plan(job: spec, vrankCount: vrankCount(spec, workers: count))
-      let used = Array(able.prefix(plan.vrankCount))
-      let estimate = MemoryEstimate(
-        plan: plan, workers: min(count, plan.vrankCount), isProtected: isProtected,
-        threads: used.map(\.hello.threads).max() ?? MemoryEstimate.threadsUnknown)
-      let fitting = able.filter { estimate.fits($0.hello) }
-      let isPossible = used.allSatisfy { estimate.fits($0.hello) }
-      if isPossible || fitting.isEmpty {
-        let small = workers.filter { member in !able.contains { $0.id == member.id } }
-        return Fit(
-          plan: plan, used: used, estimate: estimate, small: small, isPossible: isPossible)
-      }
-      able = fitting
-    }
+    Fit(
+      spec, isProtected: isProtected, on: workers, memoryBytes: \.hello.memoryBytes,
+      threads: \.hello.threads)
   }
 
   /// Workers that a job may be given, in the order of the ring. Spares are left out, unless there are

@@ -193,7 +193,7 @@ extension Coordinator {
   /// Why nothing that changes something is taken at the moment.
   var unwritable: CallFailure {
     CallFailure(
-      .unavailable,
+      .resourceExhausted,
       "the coordinator's state can't be written to its store: \(commits.failure); make room there, or"
         + " mend what is wrong, and try again")
   }

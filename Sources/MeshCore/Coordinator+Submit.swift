@@ -54,18 +54,21 @@ extension Coordinator {
     return nil
   }
 
-  func vrankCount(_ spec: AttentionJob, workers: Int) -> Int {
-    spec.vranks > 0 ? spec.vranks : Plan.defaultVrankCount(workers: workers)
-  }
-
   /// Refuses with the numbers, before anything is sent.
   private func refusal(of fit: Fit) -> CallFailure? {
-    let used = jobs.reduce(0) { $0 + $1.diskBytes }
-    if used + fit.estimate.diskBytes > configuration.diskQuotaBytes {
+    let (needed, quota) = (fit.estimate.diskBytes, configuration.diskQuotaBytes)
+    if needed > quota {
       return CallFailure(
         .resourceExhausted,
-        "the job needs \(bytes(fit.estimate.diskBytes)) in the coordinator's store, where"
-          + " \(bytes(used)) of a quota of \(bytes(configuration.diskQuotaBytes)) are taken; fetch or"
+        "the job needs \(bytes(needed)) in the coordinator's store, whose whole quota is"
+          + " \(bytes(quota)); start the coordinator with a larger --quota")
+    }
+    let used = jobs.reduce(0) { $0 + $1.diskBytes }
+    if used + needed > quota {
+      return CallFailure(
+        .resourceExhausted,
+        "the job needs \(bytes(needed)) in the coordinator's store, where"
+          + " \(bytes(used)) of a quota of \(bytes(quota)) are taken; fetch or"
           + " discard results, or start the coordinator with a larger --quota")
     }
     return fit.isPossible ? nil : CallFailure(.resourceExhausted, memoryLack(fit))

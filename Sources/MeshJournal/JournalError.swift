@@ -12,18 +12,26 @@ package enum JournalError: Error, Hashable, Sendable, CustomStringConvertible {
   /// A later version of the program wrote it.
   case newerSchema(found: Int, known: Int)
 
-  package var description: String {
+  package var description: String { "\(problem); \(advice)" }
+
+  /// What is wrong, without what to do: that is another thing for a coordinator that runs.
+  package var problem: String {
     switch self {
-    case .io(let message):
-      "the journal can't be used: \(message); see to the disk's room and permissions, then start again"
-    case .damaged(let message):
-      "the journal is damaged: \(message); put a copy in its place, or move the whole store away and"
-        + " submit its jobs again"
-    case .superseded:
-      "another coordinator has taken the store over; stop this one"
+    case .io(let message): "the journal can't be used: \(message)"
+    case .damaged(let message): "the journal is damaged: \(message)"
+    case .superseded: "another coordinator has taken the store over"
     case .newerSchema(let found, let known):
-      "the journal has schema \(found) and this program knows \(known); start the version that wrote"
-        + " it, or a later one"
+      "the journal has schema \(found) and this program knows \(known)"
+    }
+  }
+
+  private var advice: String {
+    switch self {
+    case .io: "see to the disk's room and permissions, then start again"
+    case .damaged:
+      "put a copy in its place, or move the whole store away and submit its jobs again"
+    case .superseded: "stop this one"
+    case .newerSchema: "start the version that wrote it, or a later one"
     }
   }
 

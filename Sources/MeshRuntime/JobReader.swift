@@ -96,6 +96,9 @@ package struct JobReader: Sendable {
 func storeFailure(_ operation: String, _ code: Int32) -> CallFailure {
   let isFull = [ENOSPC, EDQUOT, EMFILE, ENFILE].contains(code)
   let status: StatusCode = isFull ? .resourceExhausted : .internal
+  let advice =
+    [ENOSPC, EDQUOT].contains(code) ? "; make room there, then submit the job again" : ""
   return CallFailure(
-    status, "the coordinator's store can't \(operation): \(String(cString: strerror(code)))")
+    status,
+    "the coordinator's store can't \(operation): \(String(cString: strerror(code)))\(advice)")
 }

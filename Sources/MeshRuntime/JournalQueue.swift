@@ -29,7 +29,7 @@ final class JournalQueue: Sendable {
         complain("another coordinator has taken over the store; this one ends")
         _exit(3)
       } catch {
-        tell(.commitFailed(number, reason: "\(error)"))
+        tell(.commitFailed(number, reason: error.problem))
       }
     }
   }

@@ -43,8 +43,19 @@ package struct KeyFile: Sendable {
       throw MeshError(.badInput, "\(publicPath) is there already; give another --output")
     }
     try write(text, to: path, mode: 0o600)
-    try write(file.publicLine + "\n", to: publicPath, mode: 0o644)
+    do throws(MeshError) {
+      try write(file.publicLine + "\n", to: publicPath, mode: 0o644)
+    } catch {
+      unlink(path)
+      throw error
+    }
     return file
+  }
+
+  /// Removes both files of a pair that was just made.
+  package static func remove(_ path: String) {
+    unlink(path)
+    unlink(path + ".pub")
   }
 
   /// Reads a pair that its owner alone can read.

@@ -200,7 +200,8 @@ extension CallFailure {
   /// What a refused call means to somebody at a terminal.
   package var meshError: MeshError {
     switch code {
-    case .invalidArgument, .resourceExhausted, .notFound, .alreadyExists, .failedPrecondition,
+    case .resourceExhausted: MeshError(.noRoom, message)
+    case .invalidArgument, .notFound, .alreadyExists, .failedPrecondition,
       .outOfRange, .permissionDenied, .unimplemented, .unauthenticated:
       MeshError(.badInput, message)
     case .unavailable, .deadlineExceeded: MeshError(.unreachable, message)

@@ -5,13 +5,14 @@ struct OutputTarget {
   let flag: String
   let path: String
 
-  /// Refuses what can't be replaced by a finished file.
-  func checkWritable() throws(MeshError) {
+  /// The same, unless it can't be replaced by a finished file.
+  func writable() throws(MeshError) -> OutputTarget {
     guard !path.isEmpty, !path.utf8.contains(0) else {
       throw MeshError(.badInput, "\(flag): an empty path names no file")
     }
     do throws(TensorFileError) {
       _ = try OutputFile(path: path)
+      return self
     } catch {
       throw MeshError(.badInput, "\(flag) \(error.description)")
     }

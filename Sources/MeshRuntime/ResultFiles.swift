@@ -41,28 +41,43 @@ package struct ResultFiles: ~Copyable {
 
   /// Finds out before long work whether the files could be written.
   ///
-  /// - Parameter inputs: files that must not be overwritten.
+  /// - Parameters:
+  ///   - inputs: files that must not be overwritten.
+  ///   - refuse: told each reason why not; what it throws ends the search.
   package static func check(
     output: String, element: ElementType, logSumExp: String?, report: String?,
-    inputs: [InputPath]
+    inputs: [InputPath], refuse: (String) throws(MeshError) -> Void
   ) throws(MeshError) {
     var targets: [OutputTarget] = []
-    do throws(TensorFileError) {
-      try TensorWriter.checkWritable(output, element: element)
-      targets.append(OutputTarget(flag: "--output", path: try TensorLocation.parse(output).path))
-      if let logSumExp {
-        try TensorWriter.checkWritable(logSumExp)
-        targets.append(OutputTarget(flag: "--lse", path: try TensorLocation.parse(logSumExp).path))
+    func check(_ target: @autoclosure () throws(MeshError) -> OutputTarget) throws(MeshError) {
+      do throws(MeshError) {
+        targets.append(try target())
+      } catch {
+        try refuse(error.message)
       }
+    }
+    try check(try tensorTarget("--output", output, element))
+    if let logSumExp { try check(try tensorTarget("--lse", logSumExp, .float32)) }
+    if let report, report != JobReport.standardOutput {
+      let target = OutputTarget(flag: "--report", path: report)
+      try check(try target.writable())
+    }
+    do throws(MeshError) {
+      try OutputTarget.check(targets, apartFrom: inputs)
+    } catch {
+      try refuse(error.message)
+    }
+  }
+
+  private static func tensorTarget(
+    _ flag: String, _ text: String, _ element: ElementType
+  ) throws(MeshError) -> OutputTarget {
+    do throws(TensorFileError) {
+      try TensorWriter.checkWritable(text, element: element)
+      return OutputTarget(flag: flag, path: try TensorLocation.parse(text).path)
     } catch {
       throw MeshError(.badInput, error.description)
     }
-    if let report, report != JobReport.standardOutput {
-      let target = OutputTarget(flag: "--report", path: report)
-      try target.checkWritable()
-      targets.append(target)
-    }
-    try OutputTarget.check(targets, apartFrom: inputs)
   }
 
   /// Bytes of memory that they take: where their directories are kept in memory alone.

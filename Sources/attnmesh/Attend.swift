@@ -84,22 +84,19 @@ struct Attend: ParsableCommand {
     } else {
       report = try runInProcess(inputs)
     }
-    if let path = self.report { try report.write(to: path) }
-    let isReportPrinted = self.report == JobReport.standardOutput
-    if json, !isReportPrinted {
-      print(try report.json())
-    } else if !quiet, !isReportPrinted {
-      print(report.summary)
-    }
+    try report.tell(to: self.report, json: json, quiet: quiet)
   }
 
   /// Finds out what the job would take, and what stands in its way.
   private func tryOut(isProtected: Bool) throws {
     var findings = DryRun()
-    _ = try findings.attempt {
-      try result.check(report: report, inputs: job.files + keys.files)
+    try findings.collect { refuse throws(MeshError) in
+      try result.check(report: report, inputs: job.files + keys.files, refuse: refuse)
     }
-    if let inputs = try findings.attempt({ try job.inputs() }) {
+    let inputs = try findings.collect { refuse throws(MeshError) in
+      try job.inputs(refuse: refuse)
+    }
+    if let inputs {
       findings.add(inputs)
       try findings.add(result, inputs)
       if let workers {

@@ -19,9 +19,12 @@ struct Attnmesh: ParsableCommand {
         attnmesh attend --query q.npy --key k.npy --value v.npy --output o.npy \\
           --workers 4
 
-      Exit codes: 0 done, 1 the job failed, 2 bad input or wrong flags, 3 mesh unreachable or lost,
-      124 the time of `wait --timeout` has passed, 130 interrupted. With --json an error is one line of
-      JSON on standard error: "error", "exit_code" and "kind".
+      Exit codes: 0 done, 1 the job failed, 2 bad input, wrong flags or no room for the job, 3 mesh
+      unreachable or lost, 124 the time of `wait --timeout` has passed, 130 interrupted. With --json an
+      error is one line of JSON on standard error: "error", "exit_code" and "kind".
+
+      `attnmesh help COMMAND` has the options of a command; `attnmesh manual` prints all of this as a
+      man page: attnmesh manual | man -l -
       """.prose,
     version: programVersion,
     subcommands: [
@@ -64,17 +67,20 @@ struct Attnmesh: ParsableCommand {
     }
   }
 
-  /// What the argument parser says, or of a misspelt option, which it takes for a missing one, that.
+  /// What the argument parser says, or of a misspelt verb or option, which it takes for something else, that.
   private static func explained(_ text: String, _ arguments: CommandLineArguments) -> String {
     let isUsage = text.hasPrefix("Error: ")
     var text = text
-    if isUsage, !text.contains("nknown option"),
+    func blame(_ what: String, _ suggestion: String?) {
+      let usage = text.firstRange(of: "\nUsage: ").map { text[$0.lowerBound...] } ?? ""
+      text = "Error: Unknown \(what)." + (suggestion.map { " Did you mean '\($0)'?" } ?? "") + usage
+    }
+    if isUsage, let (verb, suggestion) = arguments.unknownVerb(help: _dumpHelp()) {
+      blame("command '\(verb)'", suggestion)
+    } else if isUsage, !text.contains("nknown option"),
       let (option, suggestion) = arguments.unknownOption(help: _dumpHelp())
     {
-      let usage = text.firstRange(of: "\nUsage: ").map { text[$0.lowerBound...] } ?? ""
-      text =
-        "Error: Unknown option '\(option)'." + (suggestion.map { " Did you mean '\($0)'?" } ?? "")
-        + usage
+      blame("option '\(option)'", suggestion)
     }
     guard isUsage, MessageFormat.own != .text else { return text }
     return String(text.dropFirst("Error: ".count).prefix { !$0.isNewline })
@@ -85,7 +91,7 @@ struct Attnmesh: ParsableCommand {
     _ text: String, _ kind: MeshError.Kind, prefixed: Bool = true
   ) -> Never {
     say(MessageFormat.own.failure(text, kind: kind, prefixed: prefixed))
-    Foundation.exit(kind.rawValue)
+    Foundation.exit(kind.exitCode)
   }
 
   /// One line to standard error.

@@ -19,6 +19,7 @@ struct Check: ParsableCommand {
   @Option(help: "The output to check, float32.") var output: String
   @Option(help: "The log-sum-exp to check.") var lse: String?
   @Option(help: "Rows of each head that are compared, evenly spread.") var rows = 64
+  @Flag(help: "Print JSON: also of a result that fails.") var json = false
 
   func run() throws {
     guard (1...1_000_000).contains(rows) else {
@@ -28,6 +29,13 @@ struct Check: ParsableCommand {
     let check = try ResultCheck(inputs: inputs, output: output, logSumExp: lse)
     try job.checkFinite(inputs)
     let finding = try check.run(rows: rows)
+    if json { printJSON(CheckView(finding, hasLogSumExp: lse != nil)) } else { tell(finding) }
+    guard finding.violations.isEmpty else {
+      throw MeshError(.jobFailed, "\(output) is not the attention of these tensors")
+    }
+  }
+
+  private func tell(_ finding: ResultCheck.Finding) {
     print(
       String(
         format: "%@: %d rows of each of %d heads; largest error %.2e (naive float32: %.2e)",
@@ -35,8 +43,26 @@ struct Check: ParsableCommand {
         finding.rowsPerHead, finding.heads, finding.error, finding.naiveError)
         + (lse == nil ? "" : String(format: ", log-sum-exp %.2e", finding.logSumExpError)))
     for violation in finding.violations { Attnmesh.complain(violation) }
-    guard finding.violations.isEmpty else {
-      throw MeshError(.jobFailed, "\(output) is not the attention of these tensors")
-    }
+  }
+}
+
+/// What `check --json` prints.
+private struct CheckView: Encodable {
+  var equal: Bool
+  var rowsPerHead: Int
+  var heads: Int
+  var error: Double
+  var naiveError: Double
+  var logSumExpError: Double?
+  var violations: [String]
+
+  init(_ finding: ResultCheck.Finding, hasLogSumExp: Bool) {
+    equal = finding.violations.isEmpty
+    rowsPerHead = finding.rowsPerHead
+    heads = finding.heads
+    error = finding.error
+    naiveError = finding.naiveError
+    logSumExpError = hasLogSumExp ? finding.logSumExpError : nil
+    violations = finding.violations
   }
 }

@@ -75,12 +75,33 @@ struct CommandLineArguments {
     for word in options where word.hasPrefix("--") && word.count > 2 {
       let name = String(word.dropFirst(2).prefix { $0 != "=" })
       guard !names.contains(name) else { continue }
-      let nearest = names.map { (distance: distance($0, name), name: $0) }
-        .min { ($0.distance, $0.name) < ($1.distance, $1.name) }
-      let isNear = nearest.map { $0.distance <= max(1, name.count / 3) } == true
-      return ("--\(name)", isNear ? nearest.map { "--\($0.name)" } : nil)
+      return ("--\(name)", nearest(to: name, in: Array(names)).map { "--\($0)" })
     }
     return nil
+  }
+
+  /// The first word that stands in a verb's place and is none, and the verb that may have been meant.
+  ///
+  /// - Parameter help: the argument parser's own description of all commands, as JSON.
+  func unknownVerb(help: String) -> (verb: String, suggestion: String?)? {
+    guard var command = try? CommandHelp(parsing: help) else { return nil }
+    for word in options {
+      guard let verbs = command.subcommands?.filter({ $0.shouldDisplay != false }),
+        !verbs.isEmpty, !word.hasPrefix("-")
+      else { return nil }
+      guard let next = command.subcommands?.first(where: { $0.commandName == word }) else {
+        return (word, nearest(to: word, in: verbs.map(\.commandName)))
+      }
+      command = next
+    }
+    return nil
+  }
+
+  /// The name that a misspelt one is likely to mean.
+  private func nearest(to name: String, in names: [String]) -> String? {
+    let nearest = names.map { (distance: distance($0, name), name: $0) }
+      .min { ($0.distance, $0.name) < ($1.distance, $1.name) }
+    return nearest.flatMap { $0.distance <= max(1, name.count / 3) ? $0.name : nil }
   }
 
   /// Letters to add, take away, change or exchange with the next one (Damerau and Levenshtein).

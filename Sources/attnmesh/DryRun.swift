@@ -28,7 +28,11 @@ struct DryRun: Encodable {
   private(set) var scale: Float?
   private(set) var flops: Double?
   private(set) var place: String?
+  /// Those that would take part.
   private(set) var workers: Int?
+  /// Of a mesh: all that are there, and why some of them would not take part.
+  private(set) var workersHere: Int?
+  private(set) var leftOut: [String] = []
   private(set) var threads: Int?
   private(set) var vranks: Int?
   private(set) var portions: Int?
@@ -44,10 +48,20 @@ struct DryRun: Encodable {
   mutating func attempt<Value>(_ body: () throws -> Value) throws -> Value? {
     do {
       return try body()
-    } catch let error as MeshError where error.kind == .badInput {
+    } catch let error as MeshError where [.badInput, .noRoom].contains(error.kind) {
       refuse(error.message)
       return nil
     }
+  }
+
+  /// Does a part of it that may tell several reasons.
+  mutating func collect<Value>(
+    _ body: ((String) throws(MeshError) -> Void) throws(MeshError) -> Value
+  ) throws(MeshError) -> Value {
+    var reasons: [String] = []
+    let value = try body { reasons.append($0) }
+    for reason in reasons { refuse(reason) }
+    return value
   }
 
   private mutating func refuse(_ reason: String?) {
@@ -118,17 +132,29 @@ struct DryRun: Encodable {
       try RemoteJob.admission(of: inputs, isProtected: isProtected, client: client)
     }
     guard case .workers(let all) = try client.call(.workers).orThrow() else { return }
-    let used = all.filter { $0.standing == .active }
+    let fit = JobFit(
+      inputs.spec, isProtected: isProtected, on: all.forJobs, memoryBytes: \.memoryBytes,
+      threads: \.threads)
+    let used = fit.isPossible ? fit.used : []
     workers = used.count
+    workersHere = all.present.count
+    leftOut = all.present.filter { one in !used.contains { $0.worker == one.worker } }
+      .map { whyNot($0, fit) }
     threads = used.reduce(0) { $0 + $1.threads }
-    let spec = inputs.spec
-    let wanted = spec.vranks > 0 ? spec.vranks : Plan.defaultVrankCount(workers: used.count)
-    vranks = Plan(job: spec, vrankCount: wanted).vrankCount
+    vranks = fit.plan.vrankCount
     guard let admission else { return }
-    memory = [
-      Memory(process: "worker", count: min(used.count, vranks ?? 0), bytes: admission.workerBytes)
-    ]
+    memory = [Memory(process: "worker", count: max(1, used.count), bytes: admission.workerBytes)]
     storeBytes = admission.diskBytes
+  }
+
+  private func whyNot(_ worker: WorkerStatus, _ fit: JobFit<WorkerStatus>) -> String {
+    switch worker.standing {
+    case .draining: "\(worker.name) is leaving"
+    case .cordoned: "\(worker.name) is cordoned"
+    case _ where worker.memoryBytes >= fit.estimate.workerBytes(threads: worker.threads):
+      worker.standing == .spare ? "\(worker.name) is a spare" : "\(worker.name) isn't needed"
+    default: "\(worker.name) has \(bytes(worker.memoryBytes))"
+    }
   }
 
   private mutating func available(_ room: MemoryRoom) {
@@ -175,9 +201,17 @@ struct DryRun: Encodable {
       lines.append(("job", "\(mask), scale \(scale), \(decimals(flops / 1e9, 3)) GFLOP"))
     }
     if let place {
-      let workers = workers.map { ", \(counted($0, "worker"))" } ?? ""
-      lines.append(
-        ("where", place + workers + (threads.map { ", \(counted($0, "thread"))" } ?? "")))
+      var text = place
+      if let workers {
+        let here = workersHere ?? workers
+        text +=
+          here == workers
+          ? ", \(counted(workers, "worker"))" : ", \(workers) of \(counted(here, "worker"))"
+      }
+      if let threads { text += ", \(counted(threads, "thread"))" }
+      let told = leftOut.prefix(6).joined(separator: ", ")
+      let more = leftOut.count > 6 ? ", and \(leftOut.count - 6) more" : ""
+      lines.append(("where", text + (leftOut.isEmpty ? "" : "; \(told)\(more)")))
     }
     if let portions { lines.append(("ranks", "1, in \(counted(portions, "portion"))")) }
     if let vranks { lines.append(("ranks", counted(vranks, "virtual rank"))) }

@@ -21,13 +21,24 @@ struct Health: ParsableCommand {
   var http: String?
 
   @Flag(help: "No output; errors still show.") var quiet = false
+  @Flag(help: "Print JSON: also of one that isn't healthy.") var json = false
 
   func run() throws {
     let text =
       http ?? ProcessInfo.processInfo.environment["ATTNMESH_HTTP"] ?? HTTPAddress.standard
-    let (isHealthy, answer) = try HealthQuery.ask(HTTPAddress(text, flag: "--http"))
+    let address = try HTTPAddress(text, flag: "--http")
+    let (isHealthy, answer) = try HealthQuery.ask(address)
+    if json, !quiet {
+      printJSON(HealthView(http: "\(address)", healthy: isHealthy, answer: answer))
+    }
     guard isHealthy else { throw MeshError(.jobFailed, "not healthy: \(answer)") }
-    if !quiet { print("healthy: \(answer)") }
+    if !quiet, !json { print("healthy: \(answer)") }
+  }
+
+  private struct HealthView: Encodable {
+    var http: String
+    var healthy: Bool
+    var answer: String
   }
 }
 

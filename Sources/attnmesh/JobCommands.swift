@@ -56,7 +56,10 @@ struct Submit: ParsableCommand {
   /// Finds out what the job would take, and what stands in its way.
   private func tryOut() throws {
     var findings = DryRun()
-    if let inputs = try findings.attempt({ try job.inputs() }) {
+    let inputs = try findings.collect { refuse throws(MeshError) in
+      try job.inputs(refuse: refuse)
+    }
+    if let inputs {
       findings.add(inputs)
       try findings.add(inputs, to: try mesh.client(), isProtected: try protection.isOn())
       _ = try findings.attempt { try job.checkFinite(inputs) }
@@ -102,6 +105,9 @@ struct ResultCommand: ParsableCommand {
     help: "Write a report to this file, as JSON; - is standard output, instead of the summary.")
   var report: String?
 
+  @Flag(help: "Print JSON: the report.")
+  var json = false
+
   @Flag(help: "No progress and no summary; errors still show.")
   var quiet = false
 
@@ -125,8 +131,7 @@ struct ResultCommand: ParsableCommand {
     try files.commit()
     if discard { remote.discard() }
     let report = JobReport(status)
-    if let path = self.report { try report.write(to: path) }
-    if !quiet, self.report != JobReport.standardOutput { print(report.summary) }
+    try report.tell(to: self.report, json: json, quiet: quiet)
   }
 }
 

@@ -56,26 +56,65 @@ struct JobOptions: ParsableArguments {
 
   /// Opens and checks the tensors.
   func inputs() throws(MeshError) -> JobInputs {
-    guard ["auto", "ring"].contains(strategy) else {
-      throw MeshError(.badInput, "--strategy \(strategy): it is auto or ring")
-    }
-    if let vranks, !(1...Limits.vranksMaximum).contains(vranks) {
-      throw MeshError(.badInput, "--vranks \(vranks): it must be 1 to \(Limits.vranksMaximum)")
-    }
+    let options = try options { reason throws(MeshError) in throw MeshError(.badInput, reason) }
     let inputs = try JobInputs(
-      query: query, key: key, value: value,
-      options: JobInputs.Options(
-        mask: try masks.rule(), logits: try masks.logits(), scale: scale,
-        layout: try layout.map { text throws(MeshError) in
-          try choice(text, "--layout", of: Layout.allCases, named: \.name)
-        },
-        precision: try choice(
-          precision, "--precision", of: [.float32, .bfloat16], named: \ElementType.name),
-        vranks: vranks ?? 0,
-        axes: try choice(axes, "--axes", of: AxisOrder.allCases, named: \.name),
-        converts: convert), waiting: { Attnmesh.complain($0) })
+      query: query, key: key, value: value, options: options, waiting: { Attnmesh.complain($0) })
     if let doubt = inputs.doubt { Attnmesh.complain("warning: \(doubt)") }
     return inputs
+  }
+
+  /// The same, telling every reason to refuse them; nil where there is one.
+  func inputs(
+    refuse: (String) throws(MeshError) -> Void
+  ) throws(MeshError) -> JobInputs? {
+    var isRefused = false
+    let options = try options { reason throws(MeshError) in
+      isRefused = true
+      try refuse(reason)
+    }
+    let inputs = try JobInputs.open(
+      query: query, key: key, value: value, options: options,
+      waiting: { Attnmesh.complain($0) }, refuse: refuse)
+    if let doubt = inputs?.doubt { Attnmesh.complain("warning: \(doubt)") }
+    return isRefused ? nil : inputs
+  }
+
+  /// What is asked of the tensors. For a value that is refused stands the usual one.
+  private func options(
+    refuse: (String) throws(MeshError) -> Void
+  ) throws(MeshError) -> JobInputs.Options {
+    func checked<Value>(
+      _ usual: Value, _ body: () throws(MeshError) -> Value
+    ) throws(MeshError) -> Value {
+      do throws(MeshError) {
+        return try body()
+      } catch {
+        try refuse(error.message)
+        return usual
+      }
+    }
+    if !["auto", "ring"].contains(strategy) {
+      try refuse("--strategy \(strategy): it is auto or ring")
+    }
+    if let vranks, !(1...Limits.vranksMaximum).contains(vranks) {
+      try refuse("--vranks \(vranks): it must be 1 to \(Limits.vranksMaximum)")
+    }
+    return JobInputs.Options(
+      mask: try checked(.full) { () throws(MeshError) in try masks.rule() },
+      logits: try checked(JobInputs.Logits()) { () throws(MeshError) in try masks.logits() },
+      scale: scale,
+      layout: try checked(nil) { () throws(MeshError) in
+        guard let layout else { return nil }
+        return try choice(layout, "--layout", of: Layout.allCases, named: \.name)
+      },
+      precision: try checked(.float32) { () throws(MeshError) in
+        try choice(precision, "--precision", of: [.float32, .bfloat16], named: \ElementType.name)
+      },
+      vranks: vranks ?? 0,
+      axes: try checked(.headsFirst) { () throws(MeshError) in
+        try choice(axes, "--axes", of: AxisOrder.allCases, named: \.name)
+      },
+      converts: convert)
   }
 
   /// Searches the tensors for NaN and infinities where that is asked for: a pass over all of them.
@@ -135,8 +174,26 @@ struct OutputOptions: ParsableArguments {
   ///
   /// - Parameter inputs: files that must not be overwritten.
   func check(report: String?, inputs: [InputPath]) throws(MeshError) {
+    try check(report: report, inputs: inputs) { reason throws(MeshError) in
+      throw MeshError(.badInput, reason)
+    }
+  }
+
+  /// The same, telling every reason why not.
+  func check(
+    report: String?, inputs: [InputPath], refuse: (String) throws(MeshError) -> Void
+  ) throws(MeshError) {
+    let checked: ElementType
+    do throws(MeshError) {
+      checked = try element()
+    } catch {
+      try refuse(error.message)
+      // Every file holds it: what else is wrong with the paths is found.
+      checked = .float32
+    }
     try ResultFiles.check(
-      output: output, element: try element(), logSumExp: lse, report: report, inputs: inputs)
+      output: output, element: checked, logSumExp: lse, report: report, inputs: inputs,
+      refuse: refuse)
   }
 }
 

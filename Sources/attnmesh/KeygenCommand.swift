@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import Foundation
 internal import MeshCore
 internal import MeshRuntime
+internal import ZeroMQ
 
 /// `attnmesh keygen`.
 struct Keygen: ParsableCommand {
@@ -32,12 +33,40 @@ struct Keygen: ParsableCommand {
   @Option(help: "Who has it; a client's jobs are told by it. (default: user@host)")
   var name: String?
 
+  @Flag(help: "Print JSON; the secret half is in the file alone.")
+  var json = false
+
   func run() throws {
     _ = try choice(role, "--role", of: KeyFile.roles, named: { $0 })
     let name = name ?? MeshOptions.clientName
     guard PeerName.isValid(name) else {
       throw MeshError(.badInput, "--name \(name): \(PeerName.rule)")
     }
-    print(try KeyFile.make(output, role: role, name: name).publicLine)
+    let file = try KeyFile.make(output, role: role, name: name)
+    if json {
+      printJSON(
+        KeyView(
+          file: output, publicFile: output + ".pub", role: role, name: name,
+          publicKey: "\(file.keys.publicKey)", line: file.publicLine))
+    } else {
+      print(file.publicLine)
+    }
+    do throws(MeshError) {
+      try flushOutput()
+    } catch {
+      // Who didn't get the line tries again, with the same names.
+      KeyFile.remove(output)
+      throw error
+    }
+  }
+
+  private struct KeyView: Encodable {
+    var file: String
+    var publicFile: String
+    var role: String
+    var name: String
+    var publicKey: String
+    /// For an allow-list.
+    var line: String
   }
 }

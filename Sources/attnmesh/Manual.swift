@@ -6,7 +6,11 @@ internal import MeshRuntime
 /// `attnmesh manual`: the man page, for `make install`.
 struct Manual: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Print the man page.", shouldDisplay: false)
+    abstract: "Print the man page.",
+    discussion: """
+      Example, where it isn't installed:
+        attnmesh manual | man -l -
+      """.prose)
 
   func run() throws {
     guard let help = try? CommandHelp(parsing: Attnmesh._dumpHelp()) else {
@@ -32,7 +36,8 @@ struct ManualPage {
     for command in root.subcommands ?? [] { describe(command, path: root.commandName) }
     lines += [".SH EXIT STATUS"]
     for (code, meaning) in [
-      ("0", "done"), ("1", "the job failed"), ("2", "bad input or wrong flags"),
+      ("0", "done"), ("1", "the job failed"),
+      ("2", "bad input, wrong flags or no room for the job"),
       ("3", "mesh unreachable or lost"), ("124", "the time of wait --timeout has passed"),
       ("130", "interrupted"),
     ] {

@@ -13,6 +13,19 @@ struct CoordinatorOptions: ParsableArguments {
   var endpoint: String {
     coordinator ?? MeshOptions.environmentEndpoint ?? MeshOptions.defaultEndpoint
   }
+
+  /// - Parameters:
+  ///   - timeout: nil for the usual one.
+  ///   - patience: for who follows a job, also over a restart of its coordinator.
+  func client(
+    timeout: TimeoutOptions? = nil, patience: PatienceOptions? = nil
+  ) throws(MeshError) -> MeshClient {
+    try MeshClient(
+      endpoint: endpoint, name: MeshOptions.clientName,
+      credentials: try keys.credentials(for: endpoint),
+      timeout: try timeout?.duration() ?? .seconds(3),
+      patience: try patience?.duration() ?? .seconds(60))
+  }
 }
 
 /// Where the mesh is, and how long to wait for it: for whoever asks it something.
@@ -30,16 +43,12 @@ struct MeshOptions: ParsableArguments {
   }
 
   func client() throws(MeshError) -> MeshClient {
-    try MeshClient(
-      endpoint: endpoint, name: Self.clientName, credentials: try keys.credentials(for: endpoint),
-      timeout: try timeout.duration())
+    try address.client(timeout: timeout)
   }
 
   /// A client that follows a job, also over a restart of its coordinator.
   func client(_ patience: PatienceOptions) throws(MeshError) -> MeshClient {
-    try MeshClient(
-      endpoint: endpoint, name: Self.clientName, credentials: try keys.credentials(for: endpoint),
-      timeout: try timeout.duration(), patience: try patience.duration())
+    try address.client(timeout: timeout, patience: patience)
   }
 
   /// user@host: for people, and for fair queueing.

@@ -29,7 +29,7 @@ enum MessageFormat {
   func failure(_ text: String, kind: MeshError.Kind, prefixed: Bool) -> String {
     switch self {
     case .text: (prefixed ? "attnmesh: " : "") + text
-    case .json: Self.line(Failure(error: text, exitCode: Int(kind.rawValue), kind: kind.name))
+    case .json: Self.line(Failure(error: text, exitCode: Int(kind.exitCode), kind: kind.name))
     case .log: ObservationLog.line(text, level: .error)
     }
   }
@@ -59,6 +59,7 @@ extension MeshError.Kind {
     switch self {
     case .jobFailed: "job_failed"
     case .badInput: "bad_input"
+    case .noRoom: "no_room"
     case .unreachable: "unreachable"
     case .timedOut: "timed_out"
     case .interrupted: "interrupted"

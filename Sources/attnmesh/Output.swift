@@ -37,6 +37,19 @@ func table(_ heading: [String], _ rows: [[String]]) -> [String] {
   }
 }
 
+extension JobReport {
+  /// Writes it where it is asked for, and says once how the job went.
+  func tell(to path: String?, json: Bool, quiet: Bool) throws {
+    if let path { try write(to: path) }
+    guard path != JobReport.standardOutput else { return }
+    if json {
+      print(try self.json())
+    } else if !quiet {
+      print(summary)
+    }
+  }
+}
+
 extension ProgressBar {
   /// Tiles folded per rank.
   func show(_ status: JobStatus) {

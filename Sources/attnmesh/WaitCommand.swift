@@ -16,9 +16,9 @@ struct Wait: ParsableCommand {
       """.prose)
 
   @OptionGroup var argument: JobArgument
-  @Option(help: "Seconds to wait at most; 0 only looks. (default: without end)")
+  @Option(help: "Seconds to wait for the job's end at most; 0 only looks. (default: without end)")
   var timeout: Double?
-  @OptionGroup(title: "Mesh") var mesh: MeshOptions
+  @OptionGroup(title: "Mesh") var mesh: CoordinatorOptions
   @OptionGroup var patience: PatienceOptions
   @Flag(help: "No output; errors still show.") var quiet = false
   @Flag(help: "Print JSON: the job at the end.") var json = false
@@ -28,7 +28,7 @@ struct Wait: ParsableCommand {
       throw MeshError(.badInput, "--timeout \(timeout): it must be 0 to 100000000 seconds")
     }
     let end = timeout.map { MonotonicClock.now + .milliseconds(Int64($0 * 1_000)) }
-    let client = try mesh.client(patience)
+    let client = try mesh.client(patience: patience)
     if !quiet { client.notify = { Attnmesh.complain($0) } }
     let interruption = Interruption()
     func isLate() -> Bool { end.map { MonotonicClock.now >= $0 } ?? false }

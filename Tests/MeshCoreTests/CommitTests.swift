@@ -129,8 +129,8 @@ import Testing
     for round in 0..<5 {
       mesh.failCommit()
       #expect(telling(mesh.effects).isEmpty && mesh.pending == nil)
-      #expect(mesh.call(refused, id: 9)?.code == .unavailable)
-      #expect(mesh.call(.cancel(job))?.code == .unavailable, "its reply would wait, too")
+      #expect(mesh.call(refused, id: 9)?.code == .resourceExhausted)
+      #expect(mesh.call(.cancel(job))?.code == .resourceExhausted, "its reply would wait, too")
       #expect(mesh.reason(job) == "waits until the coordinator's state can be written")
       // Not before its time, and then with all of it again.
       mesh.now += Limits.commitRetryInterval - .milliseconds(1)
@@ -141,7 +141,7 @@ import Testing
       mesh.send(.tick)
       #expect(mesh.pending?.number == number)
       #expect(mesh.pending?.images.map(\.run?.table) == written?.map(\.run?.table))
-      #expect(mesh.call(refused, id: 9)?.code == .unavailable, "it hasn't taken anything yet")
+      #expect(mesh.call(refused, id: 9)?.code == .resourceExhausted, "it hasn't taken anything yet")
     }
     #expect(mesh.observed(.storeAlarm).count == 1)
     mesh.commit()
@@ -228,7 +228,7 @@ import Testing
     #expect(mesh.submit(id: 1) == nil)
     mesh.failCommit()
     let answer = try #require(mesh.reply(to: 1))
-    #expect(answer.code == .unavailable && answer.message.contains("the disk is full"))
+    #expect(answer.code == .resourceExhausted && answer.message.contains("the disk is full"))
     #expect(telling(mesh.effects).count == 1)
     guard case .success(.jobs(let page)) = mesh.call(.list()) else {
       Issue.record("no list")

@@ -130,6 +130,19 @@ import Testing
     #expect(message.contains("quota of \(MeshCore.bytes(2 * bytes - 1))"), "\(message)")
   }
 
+  @Test("a job beyond the whole quota is told so, since nothing that is discarded would help it")
+  func wholeQuota() throws {
+    let spec = sampleJob(queries: 600)
+    let bytes = spec.inputBytes + spec.outputBytes + spec.logSumExpBytes
+    let mesh = CoordinatorHarness(quota: bytes - 1)
+    let refused = mesh.call(.submit(SubmitRequest(spec: spec, deadlineSeconds: 0)))
+    #expect(refused?.code == .resourceExhausted)
+    let message = refused?.message ?? ""
+    #expect(message.contains("needs \(MeshCore.bytes(bytes))"), "\(message)")
+    #expect(message.contains("whole quota is \(MeshCore.bytes(bytes - 1))"), "\(message)")
+    #expect(!message.contains("discard"), "\(message)")
+  }
+
   @Test("a dry run is answered as a submit would be, and nothing comes of it")
   func dryRun() throws {
     let spec = sampleJob(queries: 600)

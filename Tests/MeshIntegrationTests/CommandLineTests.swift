@@ -26,6 +26,24 @@ extension Integration {
       }
     }
 
+    @Test("a misspelt verb is told as one, whatever comes after it")
+    func misspeltVerbs() throws {
+      try withScratch { scratch in
+        let cases = [
+          (["wokers"], "'wokers'. Did you mean 'workers'?"),
+          (["sumbit", "--query", "q.npy"], "'sumbit'. Did you mean 'submit'?"),
+          (["bench", "kernle"], "'kernle'. Did you mean 'kernel'?"),
+          (["coordinator", "restroe", "f"], "'restroe'. Did you mean 'restore'?"),
+          (["completely-else"], "Unknown command 'completely-else'.\n"),
+        ]
+        for (arguments, says) in cases {
+          let run = try scratch.run(arguments)
+          #expect(try run.wait() == .code(2))
+          #expect(run.errors.contains(says), "\(run.errors)")
+        }
+      }
+    }
+
     @Test("a negative number is an option's value")
     func negativeNumbers() throws {
       try withScratch { scratch in
@@ -75,6 +93,30 @@ extension Integration {
       }
     }
 
+    @Test(
+      "keys whose public half reached nobody aren't left behind; as JSON they are told without the secret"
+    )
+    func keys() throws {
+      try withScratch { scratch in
+        let keygen = ["keygen", "--name", "alice", "--output", scratch.file("a.key")]
+        for flags in [[], ["--json"]] {
+          let lost = try run(keygen + flags, scratch, into: "/dev/full")
+          #expect(try lost.wait() == .code(2))
+          #expect(!scratch.exists("a.key") && !scratch.exists("a.key.pub"))
+        }
+        let made = try scratch.run(keygen + ["--json"])
+        let found = try jsonObject(made.output)
+        #expect(found["file"] as? String == scratch.file("a.key"))
+        #expect(found["public_file"] as? String == scratch.file("a.key.pub"))
+        #expect(found["role"] as? String == "operator" && found["name"] as? String == "alice")
+        let line = try #require(found["line"] as? String)
+        #expect(text(of: scratch.file("a.key.pub")) == line + "\n")
+        #expect(line.hasSuffix(try #require(found["public_key"] as? String)))
+        let secret = text(of: scratch.file("a.key")).split(separator: " ").last ?? "none"
+        #expect(!made.output.contains(secret.dropLast()))
+      }
+    }
+
     @Test("with --json an error is one object on standard error, and so is what is told by the way")
     func jsonErrors() throws {
       try withScratch { scratch in
@@ -83,6 +125,7 @@ extension Integration {
           (["jobs", "--json", "--coordinator", "nowhere"], 2, "bad_input", "tcp://HOST:PORT"),
           (["jobs", "--json", "--unknown"], 2, "bad_input", "'--unknown'"),
           (["job", "--json"], 2, "bad_input", "job"),
+          (["bogus", "--json"], 2, "bad_input", "Unknown command 'bogus'."),
         ]
         for (arguments, code, kind, says) in cases {
           let run = try scratch.run(arguments)
@@ -135,7 +178,13 @@ extension Integration {
             #expect(!isBroken, "\(path): a paragraph is broken before \(line)")
             last = String(line)
           }
-          for argument in command["arguments"] as? [[String: Any]] ?? [] {
+          let arguments = command["arguments"] as? [[String: Any]] ?? []
+          let names = arguments.flatMap { argument in
+            (argument["names"] as? [[String: Any]] ?? []).compactMap { $0["name"] as? String }
+              .filter { $0 != "help" }
+          }
+          #expect(Set(names).count == names.count, "\(path): an option twice: \(names)")
+          for argument in arguments {
             let abstract = argument["abstract"] as? String ?? ""
             let isTold = argument["defaultValue"] != nil && abstract.contains("(default")
             #expect(!isTold, "\(path): \(abstract)")

@@ -67,11 +67,56 @@ extension Integration {
       }
     }
 
+    /// One that can't be read hides nothing of what is wrong with the others.
     @Test func tensorsThatCannotBeRead() throws {
       try withScratch { scratch in
-        let job = try ["attend", "--dry-run", "--output", "o.npy"] + inputs(scratch)
-        expectRefusal(
-          try scratch.run(job + ["--key", "missing.npy"]), code: 2, "missing.npy: ", "No such file")
+        let job = ["attend", "--dry-run"] + (try inputs(scratch))
+        let packed = open(scratch.file("packed.npy"), O_WRONLY | O_CREAT, 0o600)
+        try #require(write(packed, [0x1F, 0x8B, 8, 0] as [UInt8], 4) == 4)
+        close(packed)
+        NpyFile.write(scratch.file("other.npy"), shape: [3, 7, 64])
+        func expect(_ flags: [String], _ reasons: String...) throws {
+          let run = try scratch.run(job + flags)
+          #expect(try run.wait() == .code(2))
+          let lines = run.errorLines
+          #expect(lines.count == reasons.count, "\(lines)")
+          for reason in reasons {
+            #expect(lines.contains { $0.contains(reason) }, "\(reason): \(lines)")
+          }
+        }
+        try expect(
+          [
+            "--query", "packed.npy", "--key", "missing.npy", "--output", "none/o.npy", "--lse",
+            "gone/l.npy", "--mask", "sideways",
+          ],
+          "packed.npy: is no .npy file but compressed with gzip", "missing.npy: cannot open",
+          "directory 'none/'", "directory 'gone/'", "--mask sideways")
+        try expect(
+          ["--key", "other.npy", "--output", "none/o.npy"], "they must have one type",
+          "shapes must be equal", "directory 'none/'")
+        expectNothingDone(scratch)
+      }
+    }
+
+    @Test("a mesh's workers are counted as admission does: who is too small takes no part")
+    func workersThatTakePart() throws {
+      try withScratch { scratch in
+        let mesh = try Mesh(scratch, workers: 0)
+        try mesh.startWorker("small", ["--memory", "128M"])
+        try mesh.startWorker("w1", ["--memory", "4G"])
+        try mesh.startWorker("w2", ["--memory", "4G"])
+        try mesh.output(["cordon", "w2"])
+        let flags = try JobTensors.fixture(heads: 3, keyHeads: 1, tokens: 60_000).write(to: scratch)
+        for command in [["attend", "--output", "o.npy"], ["submit"]] {
+          let text = try mesh.output(command + ["--dry-run"] + flags)
+          #expect(
+            text.contains("1 of 3 workers, 1 thread; small has 128 MiB, w2 is cordoned"), "\(text)")
+          let found = try jsonObject(mesh.output(command + ["--dry-run", "--json"] + flags))
+          #expect(found["workers"] as? Int == 1)
+          #expect(found["workers_here"] as? Int == 3)
+          #expect(found["threads"] as? Int == 1)
+          #expect(found["vranks"] as? Int == 3)
+        }
         expectNothingDone(scratch)
       }
     }

@@ -175,7 +175,14 @@ extension Integration {
         let health = ["health", "--http", "127.0.0.1:\(client.port)"]
         let first = try scratch.run(health)
         #expect(try first.wait() == .code(0) && first.output == "healthy: ok\n")
+        let told = try jsonObject(try scratch.run(health + ["--json"]).output)
+        #expect(told["healthy"] as? Bool == true && told["answer"] as? String == "ok")
+        #expect(told["http"] as? String == "127.0.0.1:\(client.port)")
         try eventually("the answer 503") { try client.get("/healthz").status == 503 }
+        let sick = try scratch.run(health + ["--json"])
+        #expect(try sick.wait() == .code(1))
+        #expect(try jsonObject(sick.output)["healthy"] as? Bool == false)
+        #expect(try jsonObject(sick.errors)["kind"] as? String == "job_failed")
         let second = try scratch.run(health)
         expectRefusal(second, code: 1, "not healthy: the loop has not got on for")
         #expect(try client.get("/readyz").status == 503)

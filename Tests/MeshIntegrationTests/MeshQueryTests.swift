@@ -36,6 +36,10 @@ extension Integration {
         #expect(events.compactMap { $0["sequence"] as? Int } == Array(1...events.count))
         let own = try jsonLines(mesh.output(["events", "--json", "--job", job]))
         #expect(own.allSatisfy { $0["job"] as? String == job } && !own.isEmpty)
+        let fetched = try jsonObject(
+          mesh.output(["result", job, "--json", "--output", scratch.file("o.npy")]))
+        #expect(fetched["job"] as? String == job)
+        #expect(fetched["output_digest"] as? String == status["output_digest"] as? String)
         let cancelled = try jsonObject(mesh.output(["cancel", job, "--yes", "--json"]))
         #expect((cancelled["summary"] as? [String: Any])?["state"] as? String == "done")
         // Told as it happens, not when a buffer is full.
@@ -43,6 +47,29 @@ extension Integration {
         follower.signal(SIGINT)
         #expect(try follower.wait() == .code(130))
         #expect(try jsonLines(follower.output).count == events.count)
+      }
+    }
+
+    @Test func checksPrintJSON() throws {
+      try withScratch { scratch in
+        let flags = try smallInputs(scratch, tokens: 90)
+        _ = try scratch.attend(flags, name: "o")
+        let check = ["check", "--json", "--output", scratch.file("o.npy")]
+        let equal = try scratch.run(check + ["--lse", scratch.file("o-lse.npy")] + flags)
+        #expect(try equal.wait() == .code(0))
+        let found = try jsonObject(equal.output)
+        #expect(found["equal"] as? Bool == true && found["violations"] as? [String] == [])
+        #expect(found["heads"] as? Int == 3 && found["rows_per_head"] as? Int == 64)
+        for name in ["error", "naive_error", "log_sum_exp_error"] {
+          #expect(found[name] as? Double != nil, "\(name)")
+        }
+        // Of another job.
+        let other = try scratch.run(check + flags.dropLast(2))
+        #expect(try other.wait() == .code(1))
+        let failed = try jsonObject(other.output)
+        #expect(failed["equal"] as? Bool == false && failed["log_sum_exp_error"] == nil)
+        #expect((failed["violations"] as? [String])?.isEmpty == false)
+        #expect(try jsonObject(other.errors)["kind"] as? String == "job_failed")
       }
     }
 

@@ -17,7 +17,8 @@ extension Integration {
         let needed = "1.22 MiB"
         for command in [["attend"] + output, ["submit"]] {
           expectRefusal(
-            try mesh.run(command + flags), code: 2, "needs \(needed)", "0 B of a quota of 1.00 MiB")
+            try mesh.run(command + flags), code: 2, "needs \(needed)", "whole quota is 1.00 MiB;",
+            "a larger --quota")
         }
         #expect(mesh.observed("job-submitted").isEmpty)
         #expect(!scratch.exists("o.npy"))
@@ -35,6 +36,36 @@ extension Integration {
         expectRefusal(refused, code: 2, "of a quota of 1.56 MiB")
         try mesh.output(["result", job, "--discard", "--quiet", "--output", scratch.file("o.npy")])
         _ = try mesh.result(mesh.submit(flags))
+      }
+    }
+
+    /// What is full is the disk: nobody has to start anything again.
+    @Test(
+      "a full disk of the coordinator is told once, with one advice", .enabled(if: geteuid() == 0))
+    func fullStore() throws {
+      try withScratch { scratch in
+        let store = scratch.file("store")
+        mkdir(store, 0o700)
+        guard mount("tmpfs", store, "tmpfs", 0, "size=2m") == 0 else {
+          try Test.cancel("no file system can be mounted here")
+        }
+        defer { umount2(store, Int32(MNT_DETACH)) }
+        let mesh = try Mesh(scratch, workers: 0, coordinatorFlags: ["--store", store])
+        func expect(_ tokens: Int, _ says: String) throws {
+          let run = try mesh.run(["submit", "--json"] + inputs(scratch, tokens: tokens))
+          #expect(try run.wait() == .code(2))
+          let error = try jsonObject(run.errors)
+          #expect(error["kind"] as? String == "no_room")
+          let text = error["error"] as? String ?? ""
+          #expect(text.contains(says) && !text.contains("start again"), "\(text)")
+          #expect(text.matches(of: /make room/).count == 1, "\(text)")
+        }
+        try expect(60_000, "can't reserve")
+        let filler = open(store + "/filler", O_WRONLY | O_CREAT | O_CLOEXEC, 0o600)
+        let zeros = [UInt8](repeating: 0, count: 1 << 16)
+        while write(filler, zeros, zeros.count) > 0 {}
+        close(filler)
+        try expect(901, "can't be written to its store")
       }
     }
 
