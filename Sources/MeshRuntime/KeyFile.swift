@@ -1,5 +1,6 @@
 internal import Glibc
 package import MeshCore
+internal import TensorFiles
 package import ZeroMQ
 
 /// A key pair on disk: who a process is to the mesh. Text, for its owner alone:
@@ -108,7 +109,7 @@ package struct KeyFile: Sendable {
     guard descriptor >= 0 else {
       let reason =
         errno == EEXIST
-        ? "is there already; give another --output" : String(cString: strerror(errno))
+        ? "is there already; give another --output" : systemReason(errno, at: path)
       throw MeshError(.badInput, "\(path): \(reason)")
     }
     let bytes = Array(text.utf8)
@@ -172,7 +173,7 @@ package func coordinatorKey(_ text: String) throws(MeshError) -> PublicKey {
 func readSmallFile(_ path: String, flag: String) throws(MeshError) -> (text: String, stat) {
   func problem(_ reason: String) -> MeshError { MeshError(.badInput, "\(flag) \(path): \(reason)") }
   let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-  guard descriptor >= 0 else { throw problem(String(cString: strerror(errno))) }
+  guard descriptor >= 0 else { throw problem(systemReason(errno, at: path)) }
   defer { close(descriptor) }
   var status = stat()
   guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {

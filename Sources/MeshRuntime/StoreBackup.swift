@@ -1,6 +1,7 @@
 internal import Glibc
 package import MeshCore
 internal import MeshJournal
+internal import TensorFiles
 
 /// Copies of a coordinator's state: its journal, with its term and an image of every job. Inputs and
 /// results are not in it: they are files that don't change once they are there, in a directory for each
@@ -26,6 +27,9 @@ package enum StoreBackup {
     of store: String, to path: String, replaces: Bool
   ) throws(MeshError) -> Summary {
     guard access(store + "/journal.sqlite", F_OK) == 0 else {
+      if errno == EACCES {
+        throw MeshError(.badInput, "--store \(store): \(systemReason(errno, at: store))")
+      }
       throw MeshError(
         .badInput,
         "--store \(store): there is no journal of a coordinator in it; give the directory"
@@ -137,6 +141,6 @@ package enum StoreBackup {
   }
 
   private static func failure(_ path: String) -> MeshError {
-    MeshError(.jobFailed, "\(path): \(String(cString: strerror(errno)))")
+    MeshError(.jobFailed, "\(path): \(systemReason(errno, at: path))")
   }
 }

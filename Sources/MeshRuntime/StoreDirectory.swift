@@ -1,6 +1,7 @@
 internal import Glibc
 package import MeshCore
 package import MeshJournal
+internal import TensorFiles
 
 /// Where a coordinator keeps its jobs' files: in a directory of its own, or in files without names.
 package struct StoreDirectory: Sendable {
@@ -29,8 +30,10 @@ package struct StoreDirectory: Sendable {
   /// at a time has it.
   package static func open(_ path: String) throws(MeshError) -> StoreDirectory {
     if mkdir(path, 0o700) != 0, errno != EEXIST {
+      let reason = systemReason(errno, at: path)
       throw MeshError(
-        .badInput, "--store \(path): \(String(cString: strerror(errno))); give another directory")
+        .badInput,
+        "--store \(path): \(reason)" + (reason.contains(";") ? "" : "; give another directory"))
     }
     let lock = try StoreLock(path)
     do throws(JournalError) {
@@ -92,7 +95,7 @@ final class StoreLock: Sendable {
   init(_ store: String) throws(MeshError) {
     descriptor = open(store + "/lock", O_CREAT | O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0o600)
     guard descriptor >= 0 else {
-      throw MeshError(.badInput, "--store \(store): \(String(cString: strerror(errno)))")
+      throw MeshError(.badInput, "--store \(store): \(systemReason(errno, at: store))")
     }
     guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
       throw MeshError(.badInput, "--store \(store): another coordinator has it")

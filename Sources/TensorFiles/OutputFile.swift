@@ -27,6 +27,7 @@ package struct OutputFile: ~Copyable, Sendable {
       let code = errno
       throw .system(
         code, path, "open the directory '\(printable(directoryPath, limit: 4096))'",
+        place: directoryPath,
         advice: code == ENOENT ? "create the directory first" : nil)
     }
     let directory = FileDescriptor(number: directoryNumber)
@@ -52,7 +53,8 @@ package struct OutputFile: ~Copyable, Sendable {
     }
     guard number >= 0 else {
       throw .system(
-        errno, path, "create a file in '\(printable(directoryPath, limit: 4096))'")
+        errno, path, "create a file in '\(printable(directoryPath, limit: 4096))'",
+        place: directoryPath)
     }
     let descriptor = FileDescriptor(number: number)
     if let replaced { OutputFile.inherit(replaced, number) }
@@ -193,7 +195,7 @@ package struct OutputFile: ~Copyable, Sendable {
     }
     // A rename asks the directory alone; who protects a file means the file.
     guard faccessat(directory.number, entry, W_OK, AT_EACCESS) == 0 else {
-      throw .system(errno, path, "replace it", advice: "it is write-protected")
+      throw .system(errno, path, "replace it", advice: "it is write-protected; give another path")
     }
     return status
   }

@@ -27,6 +27,7 @@ struct PipeIntake: ~Copyable {
   consuming func file() throws(TensorFileError) -> RegularFile {
     try take(upTo: 12)
     let start = try spool.contents()
+    guard byteCount > 0 else { throw .nothingCame(through: path) }
     let isNpy = try TensorLocation.beginsLikeNpy(start)
     let headerEnd =
       isNpy

@@ -36,11 +36,22 @@ package struct TensorFileError: Error, Sendable, CustomStringConvertible {
 
   /// A failed system call: the errno it left behind, and what was being done. The errno comes first
   /// so that it is read before anything else is evaluated, which might change it.
+  ///
+  /// - Parameter place: what may keep this process out, where that isn't the file itself.
   static func system(
-    _ code: Int32, _ path: String, _ action: String, advice: String? = nil
+    _ code: Int32, _ path: String, _ action: String, place: String? = nil, advice: String? = nil
   ) -> TensorFileError {
     let reason = String(cString: strerror(code))
-    return TensorFileError(.system(code: code), path, "cannot \(action): \(reason)", advice: advice)
+    return TensorFileError(
+      .system(code: code), path, "cannot \(action): \(reason)",
+      advice: advice ?? permissionAdvice(code, at: place ?? path))
+  }
+
+  /// A pipe, or what is in its place, that ended before its first byte.
+  static func nothingCame(through path: String) -> TensorFileError {
+    TensorFileError(
+      .malformed, path, "nothing came through it",
+      advice: "look at the command that should write into it")
   }
 
   /// One line: the file, what is wrong, and what to do.

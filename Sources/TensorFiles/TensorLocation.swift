@@ -98,6 +98,7 @@ package struct TensorLocation: Sendable, CustomStringConvertible {
   /// The same place, in the format that its first bytes tell.
   func resolved(by file: borrowing RegularFile) throws(TensorFileError) -> TensorLocation {
     guard case .piped(let name) = format else { return self }
+    guard file.byteCount > 0 else { throw .nothingCame(through: fileName) }
     guard try Self.beginsLikeNpy(file) else {
       return TensorLocation(path: path, format: .safetensors(tensor: name))
     }
