@@ -126,6 +126,22 @@ package struct JobStatus: Hashable, Sendable {
   }
 }
 
+extension JobStatus {
+  /// What protects the work, for a person. What is final needs no copies: the coordinator has it. A single
+  /// worker has nobody to copy to.
+  package var protectionName: String {
+    let open = ranks.filter { !$0.isFinal && $0.next > 0 }
+    let hosts = Set(open.map(\.worker))
+    switch protection {
+    case .off: return protection.name
+    case _ where open.isEmpty && ranks.contains(where: \.isFinal): return "results in the store"
+    case .none where hosts.count == 1: return "none: one worker has all of it"
+    case .diskOnly where hosts.count == 1: return "disk only: one worker has all of it"
+    default: return protection.name
+    }
+  }
+}
+
 /// One virtual rank of a job.
 package struct RankStatus: Hashable, Sendable {
   package var vrank: VRank

@@ -91,7 +91,7 @@ extension Dashboard {
         make(box, 'dl', {});
       }
       box.firstElementChild.value = job.total > 0 ? job.folded / job.total : 1;
-      const failing = ['none yet', 'disk only, peer lost', 'peer only, disk failing'].includes(job.protection);
+      const failing = ['none', 'disk only', 'peer only, disk failing'].some((name) => job.protection.startsWith(name));
       const rows = [
         ['id', job.id, 'mono'], ['state', job.state + (job.reason ? ': ' + job.reason : ''),
           job.state === 'failed' ? 'bad-text' : ''],

@@ -132,7 +132,7 @@ extension RingView {
       total = summary.total
       wallSeconds = summary.wallSeconds
       self.startedAt = startedAt
-      protection = status.protection.name
+      protection = status.protectionName
       unprotectedTiles = status.unprotectedTiles
       ring = status.workers.map(\.name)
       ranks = status.ranks.map { Rank($0) }

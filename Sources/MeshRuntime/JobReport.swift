@@ -81,7 +81,7 @@ package struct JobReport: Encodable, Sendable {
     workerBytesBound = status.workerBytes
     failures = Self.failures(status)
     recoveries = status.recoveries.map { RecoveryView($0) }
-    protection = status.protection.name
+    protection = status.protectionName
     cpuLevel = Set(status.workers.map(\.level)).sorted().joined(separator: ",")
     outputDigest = status.outputDigest.map { "\($0)" } ?? ""
   }

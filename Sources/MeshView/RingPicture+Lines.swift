@@ -44,7 +44,7 @@ extension RingPicture {
         + " \(percent(summary.folded, of: summary.total))"
         + "  \(summary.folded)/\(summary.total) tiles  \(age(summary.wallSeconds))\(remaining)"
         + (summary.reason.isEmpty ? "" : "  \(summary.reason)"))
-    lines.append("protection  \(job.protection.name)")
+    lines.append("protection  \(job.protectionName)")
     return lines + [""]
   }
 

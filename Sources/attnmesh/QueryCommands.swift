@@ -55,7 +55,7 @@ struct Job: ParsableCommand {
     print("shape    \(job.spec.shapeText)")
     print("tiles    \(job.folded) of \(job.total) folded in \(age(job.wallSeconds))")
     print("memory   up to \(bytes(status.workerBytes)) per worker")
-    if !status.ranks.isEmpty { print("protect  \(status.protection.name)") }
+    if !status.ranks.isEmpty { print("protect  \(status.protectionName)") }
     if job.result.state != .none { print("result   \(printable(job.result.line))") }
     if let digest = status.outputDigest { print("sha256   \(digest)") }
     if !status.ranks.isEmpty {

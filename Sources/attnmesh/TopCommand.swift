@@ -177,7 +177,7 @@ private struct TopView: Encodable {
     uptimeSeconds = look.mesh.uptimeSeconds
     term = look.mesh.term
     job = look.job.map { SummaryView($0.summary) }
-    protection = look.job?.protection.name
+    protection = look.job?.protectionName
     tilesPerSecond = picture.tilesPerSecond
     ring = picture.rows.map {
       Worker(

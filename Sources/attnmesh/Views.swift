@@ -108,7 +108,7 @@ struct JobView: Encodable {
         name: $0.name, level: $0.level, threads: $0.threads, residentBytes: $0.residentBytes,
         traffic: $0.traffic)
     }
-    protection = status.protection.name
+    protection = status.protectionName
     recoveries = status.recoveries.map { RecoveryView($0) }
     bytesNeeded = status.neededBytes
     workerBytesBound = status.workerBytes

@@ -224,6 +224,21 @@ import Testing
     #expect(protection() == .peerAndDisk, "what is final needs none")
   }
 
+  @Test("what is told of protection is true of a single worker and of what is final")
+  func protectionInWords() throws {
+    let (mesh, job, table) = try #require(CoordinatorHarness.running(on: [1], spec))
+    func told() -> String? { mesh.status(job)?.protectionName }
+    #expect(told() == "none yet")
+    mesh.report(1, job: job, next: 5)
+    #expect(told() == "none: one worker has all of it")
+    mesh.report(1, job: job, next: 5, durable: 4)
+    #expect(told() == "disk only: one worker has all of it")
+    for rank in table.ranks(of: 1) {
+      mesh.send(.store(.stored(job, VRank(rank), table.hosts[rank].epoch)))
+    }
+    #expect(told() == "results in the store")
+  }
+
   @Test("a lost worker's copies are nobody's protection any more")
   func protectionAfterLoss() throws {
     let (mesh, job, _) = try running()
