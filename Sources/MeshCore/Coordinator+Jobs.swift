@@ -239,7 +239,7 @@ extension Coordinator {
       }
     }
     // Old tombstones go first; a job that holds bytes is never forgotten, nor one whose end wasn't told.
-    while jobs.count > 2 * Limits.jobsMaximum,
+    while jobs.count > Limits.jobsKnownMaximum,
       let oldest = jobs.firstIndex(where: { $0.isDiscarded && $0.isEndOnDisk })
     {
       commits.remove(jobs.remove(at: oldest).id)

@@ -90,7 +90,11 @@ extension Limits {
 
   private static var queues: [Bound] {
     [
-      Bound("jobsMaximum", jobsMaximum, "jobs", "known to a coordinator, without tombstones"),
+      Bound(
+        "jobsMaximum", jobsMaximum, "jobs", "that wait, run or have a result, at a coordinator"),
+      Bound(
+        "jobsKnownMaximum", jobsKnownMaximum, "jobs",
+        "known to a coordinator, with those without a result"),
       Bound(
         "queuedJobsPerClientMaximum", queuedJobsPerClientMaximum, "jobs",
         "of one client, waiting or running"),

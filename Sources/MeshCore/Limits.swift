@@ -28,6 +28,8 @@ package enum Limits {
 
   // Queues.
   package static let jobsMaximum = 1_000
+  /// With those that are over and of which nothing is left but their end.
+  package static let jobsKnownMaximum = 2 * jobsMaximum
   package static let queuedJobsPerClientMaximum = 64
   package static let parkedCallsMaximum = 256
   /// Somebody may wait for each of its jobs, and look at the mesh as well.
