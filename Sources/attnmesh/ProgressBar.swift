@@ -1,7 +1,8 @@
 internal import Foundation
 internal import MeshView
 
-/// Progress on standard error: one line a rank, redrawn in place. Shown on a terminal only.
+/// Progress on standard error: on a terminal one line a rank, redrawn in place; elsewhere a line now and
+/// then, which stays.
 final class ProgressBar {
   /// One line of it.
   struct Rank {
@@ -10,24 +11,37 @@ final class ProgressBar {
     var total: Int
   }
 
+  /// Whether there is a terminal to draw on, or a log to write lines to; neither where it isn't wanted.
   private let isShown: Bool
+  private let isTold: Bool
   private var lines = 0
   private var lastDrawn = Date.distantPast
   private var pace = Pace()
+  private var milestones = Milestones()
 
-  init(isShown: Bool) { self.isShown = isShown && isatty(STDERR_FILENO) == 1 }
+  init(isShown: Bool) {
+    let isTerminal = isatty(STDERR_FILENO) == 1
+    (self.isShown, isTold) = (isShown && isTerminal, isShown && !isTerminal)
+  }
 
   /// Redraws, at most ten times a second, and says how long the rest will take.
   ///
   /// - Parameter of: what is done of all, where the ranks don't tell.
   func show(_ ranks: [Rank], heading: String? = nil, of whole: (done: Int, total: Int)? = nil) {
-    guard isShown, Date.now.timeIntervalSince(lastDrawn) > 0.1 else { return }
+    guard isShown || isTold, Date.now.timeIntervalSince(lastDrawn) > 0.1 else { return }
     lastDrawn = .now
     let whole =
       whole ?? (ranks.reduce(0) { $0 + $1.done }, ranks.reduce(0) { $0 + $1.total })
-    let rest = pace.remaining(
-      done: whole.done, total: whole.total, at: ProcessInfo.processInfo.systemUptime)
+    let now = ProcessInfo.processInfo.systemUptime
+    let rest = pace.remaining(done: whole.done, total: whole.total, at: now)
     let left = rest.map { "about \(age($0.rounded())) left" }
+    guard isShown else {
+      if let percent = milestones.percent(done: whole.done, total: whole.total, at: now) {
+        let parts = [heading, "\(percent) % done", left].compactMap { $0 }
+        Attnmesh.complain(parts.joined(separator: "; "))
+      }
+      return
+    }
     var text = lines > 0 ? "\u{1B}[\(lines)A" : ""
     let shown = ranks.prefix(24)
     let width = shown.map(\.name.count).max() ?? 0
