@@ -71,6 +71,7 @@ struct Attend: ParsableCommand {
     _ = try checkedDeadline(deadline)
     _ = try name.checked()
     _ = try patience.duration()
+    _ = try timeout.duration()
     if dryRun.isWanted { return try tryOut(isProtected: isProtected) }
     try result.check(report: self.report, inputs: job.files + keys.files)
     let inputs = try job.inputs()

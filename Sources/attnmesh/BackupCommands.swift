@@ -72,17 +72,29 @@ struct CoordinatorRestore: ParsableCommand {
     let path = try store.path()
     let summary = try StoreBackup.restore(file, to: path)
     if json { return printJSON(BackupView(summary, file: file)) }
-    for job in summary.requeued { print("job \(job) was running; it begins anew") }
-    for job in summary.withoutInputs {
-      print("job \(job) waits; put its inputs back before the coordinator starts: \(path)/\(job)")
+    for line in Self.lines(summary, path) { print(line) }
+  }
+
+  /// What is urgent comes last, where it is still seen after a thousand jobs.
+  private static func lines(_ summary: StoreBackup.Summary, _ path: String) -> [String] {
+    var lines = ["\(path): \(counted(summary.jobs, "job")), restored"]
+    func add(_ jobs: [JobID], _ what: (String) -> String, atMost most: Int) {
+      guard !jobs.isEmpty else { return }
+      lines.append(what(counted(jobs.count, "job")) + ":")
+      lines += jobs.prefix(most).map { "  \(path)/\($0)" }
+      if jobs.count > most { lines.append("  … and \(jobs.count - most) more; --json has all") }
     }
-    for job in summary.withoutResult {
-      print("job \(job) is done; put its result back, now or later: \(path)/\(job)")
+    if !summary.requeued.isEmpty {
+      lines.append("\(counted(summary.requeued.count, "job")) of them ran, and will begin anew")
     }
+    add(
+      summary.withoutResult, { "\($0) done, results to be put back now or later" }, atMost: 5)
+    add(
+      summary.withoutInputs,
+      { "\($0) waiting, inputs to be put back BEFORE the coordinator starts, or they fail" },
+      atMost: 50)
     let first = summary.withoutInputs.isEmpty ? "" : "put the directories of jobs back, then "
-    print(
-      "\(path): \(counted(summary.jobs, "job")), restored;"
-        + " \(first)start the coordinator with --store \(path)")
+    return lines + ["\(first)start the coordinator with --store \(path)"]
   }
 }
 

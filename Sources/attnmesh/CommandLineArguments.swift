@@ -75,7 +75,7 @@ struct CommandLineArguments {
     for word in options where word.hasPrefix("--") && word.count > 2 {
       let name = String(word.dropFirst(2).prefix { $0 != "=" })
       guard !names.contains(name) else { continue }
-      return ("--\(name)", nearest(to: name, in: Array(names)).map { "--\($0)" })
+      return ("--\(name)", nearestName(to: name, in: Array(names)).map { "--\($0)" })
     }
     return nil
   }
@@ -90,37 +90,10 @@ struct CommandLineArguments {
         !verbs.isEmpty, !word.hasPrefix("-")
       else { return nil }
       guard let next = command.subcommands?.first(where: { $0.commandName == word }) else {
-        return (word, nearest(to: word, in: verbs.map(\.commandName)))
+        return (word, nearestName(to: word, in: verbs.map(\.commandName)))
       }
       command = next
     }
     return nil
-  }
-
-  /// The name that a misspelt one is likely to mean.
-  private func nearest(to name: String, in names: [String]) -> String? {
-    let nearest = names.map { (distance: distance($0, name), name: $0) }
-      .min { ($0.distance, $0.name) < ($1.distance, $1.name) }
-    return nearest.flatMap { $0.distance <= max(1, name.count / 3) ? $0.name : nil }
-  }
-
-  /// Letters to add, take away, change or exchange with the next one (Damerau and Levenshtein).
-  private func distance(_ first: String, _ second: String) -> Int {
-    let (a, b) = (Array(first), Array(second))
-    var before: [Int] = []
-    var last = Array(0...b.count)
-    for row in a.indices {
-      var next = [row + 1]
-      for column in b.indices {
-        let change = last[column] + (a[row] == b[column] ? 0 : 1)
-        var least = min(change, last[column + 1] + 1, next[column] + 1)
-        if row > 0, column > 0, a[row] == b[column - 1], a[row - 1] == b[column] {
-          least = min(least, before[column - 1] + 1)
-        }
-        next.append(least)
-      }
-      (before, last) = (last, next)
-    }
-    return last[b.count]
   }
 }

@@ -11,6 +11,8 @@ struct Events: ParsableCommand {
       Times are in UTC, by the coordinator's clock. With --store, events outlive the coordinator, but
       for those of the last moment before a crash.
 
+      Kinds: \(Observation.Kind.allCases.map(\.name).joined(separator: ", ")).
+
       Examples:
         attnmesh events --since 2h --kind worker-lost,job-failed
         attnmesh events --since 2026-11-30T18:00 --follow
@@ -24,7 +26,8 @@ struct Events: ParsableCommand {
       2h, 7d.
       """)
   var since: String?
-  @Option(help: "Only of this kind, such as worker-lost; several with commas.") var kind: String?
+  @Option(help: "Only of this kind, such as worker-lost, of those above; several with commas.")
+  var kind: String?
   @Flag(help: "Go on as things happen.") var follow = false
   @Flag(help: "Print JSON, one object a line.") var json = false
 
@@ -38,6 +41,7 @@ struct Events: ParsableCommand {
     var begin: Double?
     // By the coordinator's clock, when it was first asked.
     var end = 0.0
+    var (newest, mayBeTooNew) = (nil as Double?, since != nil)
     while true {
       let patience: Duration = follow ? .seconds(5) : .milliseconds(300)
       let outcome = try client.call(
@@ -56,12 +60,24 @@ struct Events: ParsableCommand {
       where event.wallSeconds >= first && kinds?.contains(event.observation.kind) != false {
         show(event)
       }
+      newest = reply.events.last?.wallSeconds ?? newest
       (position, term) = (reply.next, reply.term)
       // What happens while it is read would never end it.
       let isPast = reply.events.allSatisfy { $0.wallSeconds <= end }
-      if !follow, reply.events.isEmpty || !isPast { return }
+      if reply.events.isEmpty || !isPast {
+        if mayBeTooNew, newest ?? 0 < first { tellNothing(since: first, newest, now: end) }
+        mayBeTooNew = false
+        if !follow { return }
+      }
       try flushOutput()
     }
+  }
+
+  /// By mistake about a day, or about whose clock counts.
+  private func tellNothing(since first: Double, _ newest: Double?, now: Double) {
+    let last = newest.map { "the newest event is of \(utc($0))" } ?? "there is no event yet"
+    Attnmesh.complain(
+      "nothing is as new as \(utc(first)): \(last), and the coordinator's clock says \(utc(now))")
   }
 
   private func kinds() throws(MeshError) -> [Observation.Kind]? {

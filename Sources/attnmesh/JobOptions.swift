@@ -201,9 +201,14 @@ struct OutputOptions: ParsableArguments {
 func choice<Value>(
   _ text: String, _ flag: String, of values: [Value], named name: (Value) -> String
 ) throws(MeshError) -> Value {
-  guard let value = values.first(where: { name($0) == text }) else {
-    throw MeshError(
-      .badInput, "\(flag) \(text): it is \(values.map(name).joined(separator: " or "))")
+  if let value = values.first(where: { name($0) == text }) { return value }
+  let names = values.map(name)
+  // More than that is for the help screen.
+  guard names.count > 10 else {
+    throw MeshError(.badInput, "\(flag) \(text): it is \(names.joined(separator: " or "))")
   }
-  return value
+  let near = nearestName(to: text, in: names).map { "did you mean \($0)? " } ?? ""
+  throw MeshError(
+    .badInput, "\(flag) \(text): there is none of that name; \(near)--help lists all \(names.count)"
+  )
 }

@@ -23,6 +23,7 @@ extension Integration {
       (["--protection", ""], "--protection : it is on or off"),
       (["--spares", "1"], "--spares 1: it goes with --workers"),
       (["--workers", "2", "--spares", "257"], "--spares 257"),
+      (["--timeout", "-1"], "--timeout -1.0: it must be"),
       (["--patience", "0"], "--patience 0.0: it must be"), (["--patience", "nan"], "--patience"),
       (["--mask", "bidirectional"], "--mask bidirectional: it is full or causal"),
       (["--layout", "striped"], "--layout striped: it is contiguous or zigzag"),

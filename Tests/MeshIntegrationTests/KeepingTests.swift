@@ -114,9 +114,18 @@ extension Integration {
           mesh.output(["events", "--json", "--since", time, "--kind", "job-discarded,job-done"]))
         #expect(since.compactMap { $0["kind"] as? String } == ["job-discarded"])
         #expect(try mesh.output(["events", "--since", "1h"]).contains(" job-done job=\(job)"))
+        let late = try mesh.run(["events", "--since", "2100-01-01"])
+        #expect(try late.wait() == .code(0) && late.output == "")
+        #expect(late.errorLines.count == 1)
+        for text in ["as new as 2100-01-01T00:00:00Z", "newest event is of 20", "clock says 20"] {
+          #expect(late.errors.contains(text), "\(late.errors)")
+        }
+        expectRefusal(
+          try mesh.run(["events", "--kind", "worker-lots"]), code: 2,
+          "--kind worker-lots: there is none of that name; did you mean worker-lost? --help")
         #expect(try mesh.output(["events", "--since", "0s"]) == "")
         expectRefusal(try mesh.run(["events", "--since", "2026-02-30"]), code: 2, "a time in UTC")
-        expectRefusal(try mesh.run(["events", "--kind", "odd"]), code: 2, "it is worker-joined or")
+        expectRefusal(try mesh.run(["events", "--kind", "odd"]), code: 2, "--help lists all")
       }
     }
 
@@ -178,7 +187,7 @@ extension Integration {
         #expect(try backup.wait() == .code(0) && scratch.exists("b1"))
         let restore = try scratch.run(["coordinator", "restore", "b1", "--store", "new"])
         #expect(try restore.wait() == .code(0))
-        #expect(restore.output.contains("put its result back, now or later: new/\(job)"))
+        #expect(restore.output.contains("results to be put back now or later:\n  new/\(job)\n"))
         let other = try Mesh(
           scratch, workers: 0, port: TCPProxy.freePort(beside: 1),
           coordinatorFlags: ["--store", scratch.file("new")])
