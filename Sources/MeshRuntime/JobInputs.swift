@@ -48,68 +48,8 @@ package struct JobInputs: Sendable {
     }
   }
 
-  /// Opens and checks the tensors, up to the first reason to refuse them.
-  ///
-  /// - Parameter waiting: told when nothing comes through a pipe.
-  package init(
-    query: String, key: String, value: String, options: Options,
-    waiting: @escaping (String) -> Void = { _ in }
-  ) throws(MeshError) {
-    let inputs = try Self.open(
-      query: query, key: key, value: value, options: options, waiting: waiting
-    ) { reason throws(MeshError) in throw MeshError(.badInput, reason) }
-    guard let inputs else { preconditionFailure("refused without a reason") }
-    self = inputs
-  }
-
-  /// Opens and checks the tensors.
-  ///
-  /// - Parameter refuse: told each reason to refuse them, of those that can be found; what it throws
-  ///   ends the search.
-  /// - Returns: nil where there is a reason.
-  package static func open(
-    query: String, key: String, value: String, options: Options,
-    waiting: @escaping (String) -> Void = { _ in },
-    refuse: (String) throws(MeshError) -> Void
-  ) throws(MeshError) -> JobInputs? {
-    if let problem = pipeProblem([("--query", query), ("--key", key), ("--value", value)]) {
-      try refuse(problem)
-      return nil
-    }
-    func open(_ text: String) throws(MeshError) -> TensorFile? {
-      let file: TensorFile
-      do throws(MeshError) {
-        file = try Self.open(text, reading: options.reading, waiting: waiting)
-      } catch {
-        try refuse(error.message)
-        return nil
-      }
-      guard ![3, 4].contains(file.shape.count) else { return file }
-      try refuse(
-        "\(text): shape \(file.shape); it must be [heads, tokens, head_dim] or"
-          + " [batch, heads, tokens, head_dim]")
-      return nil
-    }
-    let (query, key, value) = (try open(query), try open(key), try open(value))
-    let files = [query, key, value].compactMap { $0 }
-    var problems = versionProblem(files).map { [$0] } ?? []
-    guard let query, let key, let value else {
-      for problem in problems { try refuse(problem) }
-      return nil
-    }
-    problems += disagreements(query, key, value)
-    guard problems.isEmpty else {
-      for problem in problems { try refuse(problem) }
-      return nil
-    }
-    let inputs = JobInputs(query, key, value, options)
-    guard let problem = inputs.spec.problem else { return inputs }
-    try refuse(problem + (inputs.spec.axesAdvice.map { "; \($0)" } ?? ""))
-    return nil
-  }
-
   /// Of three tensors that agree with each other.
-  private init(_ q: TensorFile, _ k: TensorFile, _ v: TensorFile, _ options: Options) {
+  init(_ q: TensorFile, _ k: TensorFile, _ v: TensorFile, _ options: Options) {
     let (queries, keys) = (Self.fourDimensions(q.shape), Self.fourDimensions(k.shape))
     shape = q.shape
     files = [.query: q, .key: k, .value: v]
@@ -124,77 +64,7 @@ package struct JobInputs: Sendable {
     doubt = spec.axesDoubt
   }
 
-  /// In what the tensors differ that must be equal.
-  private static func disagreements(
-    _ q: TensorFile, _ k: TensorFile, _ v: TensorFile
-  ) -> [String] {
-    var problems: [String] = []
-    if q.element != k.element || k.element != v.element {
-      problems.append(
-        "query is \(q.element.name), key \(k.element.name), value \(v.element.name); they must have"
-          + " one type: convert them to the same one")
-    }
-    if k.shape != v.shape {
-      problems.append("key is \(k.shape) but value is \(v.shape); shapes must be equal")
-    }
-    guard q.shape.count == k.shape.count else {
-      return problems + [
-        "query is \(q.shape) but key is \(k.shape); give all or none a batch dimension"
-      ]
-    }
-    let (queries, keys) = (fourDimensions(q.shape), fourDimensions(k.shape))
-    if queries[0] != keys[0] {
-      problems.append("query has a batch of \(queries[0]), key of \(keys[0])")
-    }
-    if queries[3] != keys[3] {
-      problems.append(
-        "query has head dimension \(queries[3]), key \(keys[3]); they must be equal")
-    }
-    return problems
-  }
-
-  static func open(
-    _ text: String, reading: TensorReading = TensorReading(),
-    waiting: @escaping (String) -> Void = { _ in }
-  ) throws(MeshError) -> TensorFile {
-    do throws(TensorFileError) {
-      return try TensorFile(TensorLocation.parse(text), reading: reading, waiting: waiting)
-    } catch {
-      throw MeshError(.badInput, error.description)
-    }
-  }
-
-  /// What comes through a pipe comes once: two tensors can't be read from it.
-  private static func pipeProblem(_ tensors: [(flag: String, text: String)]) -> String? {
-    let pipes = tensors.compactMap { tensor -> (flag: String, location: TensorLocation)? in
-      guard let location = try? TensorLocation.parse(tensor.text), location.isReadOnce else {
-        return nil
-      }
-      return (tensor.flag, location)
-    }
-    for (index, pipe) in pipes.enumerated() {
-      for other in pipes[..<index] where other.location.isSameFile(as: pipe.location) {
-        return
-          "\(other.flag) and \(pipe.flag) come from the same pipe, which can be read once: give"
-          + " one of them as a file"
-      }
-    }
-    return nil
-  }
-
-  /// Tensors of one file are opened one after the other: another file may have taken its name.
-  private static func versionProblem(_ files: [TensorFile]) -> String? {
-    for (index, file) in files.enumerated() {
-      for other in files[..<index]
-      where file.location.path == other.location.path && file.identity != other.identity {
-        return
-          "\(file.location.path): changed while it was opened; run it again once nobody writes to it"
-      }
-    }
-    return nil
-  }
-
-  private static func fourDimensions(_ shape: [Int]) -> [Int] {
+  static func fourDimensions(_ shape: [Int]) -> [Int] {
     shape.count == 4 ? shape : [1] + shape
   }
 

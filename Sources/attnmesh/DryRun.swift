@@ -1,5 +1,4 @@
 internal import AttentionKernels
-internal import ElementTypes
 internal import MeshCore
 internal import MeshRuntime
 internal import MeshView
@@ -128,8 +127,15 @@ struct DryRun: Encodable {
     _ inputs: JobInputs, to client: MeshClient, isProtected: Bool
   ) throws {
     place = "the mesh of \(client.endpoint)"
-    let admission = try attempt {
-      try RemoteJob.admission(of: inputs, isProtected: isProtected, client: client)
+    let admission: SubmitReply?
+    do {
+      admission = try attempt {
+        try RemoteJob.admission(of: inputs, isProtected: isProtected, client: client)
+      }
+    } catch {
+      // What was found before is true whether or not the mesh can be asked.
+      for refusal in refusals { Attnmesh.complain(refusal) }
+      throw error
     }
     guard case .workers(let all) = try client.call(.workers).orThrow() else { return }
     let fit = JobFit(
@@ -174,66 +180,5 @@ struct DryRun: Encodable {
     let flopsPerSecond = rate.flopsPerSecond / Double(measured) * Double(together)
     gflopsPerSecond = flopsPerSecond / 1e9
     predictedSeconds = job.flops / flopsPerSecond
-  }
-
-  /// Prints all of it.
-  ///
-  /// - Throws: bad input, where something would be refused.
-  func finish(json: Bool) throws {
-    if json {
-      printJSON(self)
-    } else {
-      for (name, text) in lines { print("\(cell(name, 8)) \(text)") }
-    }
-    guard let last = refusals.last else {
-      if !json { print("nothing stands in its way") }
-      return
-    }
-    for refusal in refusals.dropLast() { Attnmesh.complain(refusal) }
-    throw MeshError(.badInput, last)
-  }
-
-  private var lines: [(String, String)] {
-    var lines = tensors.map {
-      ($0.name, "\($0.location): \($0.shape) \($0.element), \(bytes($0.bytes))")
-    }
-    if let mask, let scale, let flops {
-      lines.append(("job", "\(mask), scale \(scale), \(decimals(flops / 1e9, 3)) GFLOP"))
-    }
-    if let place {
-      var text = place
-      if let workers {
-        let here = workersHere ?? workers
-        text +=
-          here == workers
-          ? ", \(counted(workers, "worker"))" : ", \(workers) of \(counted(here, "worker"))"
-      }
-      if let threads { text += ", \(counted(threads, "thread"))" }
-      let told = leftOut.prefix(6).joined(separator: ", ")
-      let more = leftOut.count > 6 ? ", and \(leftOut.count - 6) more" : ""
-      lines.append(("where", text + (leftOut.isEmpty ? "" : "; \(told)\(more)")))
-    }
-    if let portions { lines.append(("ranks", "1, in \(counted(portions, "portion"))")) }
-    if let vranks { lines.append(("ranks", counted(vranks, "virtual rank"))) }
-    if !memory.isEmpty {
-      let needs = memory.map {
-        "\(bytes($0.bytes)) for "
-          + ($0.count == 1 ? $0.process : "each of \(counted($0.count, $0.process))")
-      }
-      let room = availableBytes.map { "; there are \(bytes($0))" } ?? ""
-      let limit = availableBy.map { " (\($0))" } ?? ""
-      lines.append(("memory", "up to " + needs.joined(separator: ", ") + room + limit))
-    }
-    if let storeBytes { lines.append(("store", "\(bytes(storeBytes)) at the coordinator")) }
-    if let predictedSeconds, let gflopsPerSecond {
-      lines.append(
-        (
-          "time",
-          "about \(age(predictedSeconds)) at \(decimals(gflopsPerSecond, 1)) GFLOP/s, as fast as"
-            + " threads fold here, measured for \(KernelRate.seconds) s; reading and sending come on"
-            + " top"
-        ))
-    }
-    return lines
   }
 }

@@ -98,6 +98,21 @@ extension Integration {
       }
     }
 
+    @Test("what is wrong on this machine is told, too, where no mesh can be asked")
+    func nobodyToAsk() throws {
+      try withScratch { scratch in
+        let endpoint = try "tcp://127.0.0.1:\(TCPProxy.freePort())"
+        let run = try scratch.run(
+          ["attend", "--dry-run", "--output", "none/o.npy", "--coordinator", endpoint]
+            + inputs(scratch))
+        #expect(try run.wait() == .code(3))
+        let lines = run.errorLines
+        #expect(
+          lines.count == 2 && lines.last?.contains("nothing listens there") == true, "\(lines)")
+        #expect(lines.first?.contains("create the directory first") == true, "\(lines)")
+      }
+    }
+
     @Test("a mesh's workers are counted as admission does: who is too small takes no part")
     func workersThatTakePart() throws {
       try withScratch { scratch in
