@@ -58,7 +58,14 @@ extension JobInputs {
       for problem in problems { try refuse(problem) }
       return nil
     }
-    let inputs = JobInputs(query, key, value, options)
+    let logits: LogitRule
+    do throws(MeshError) {
+      logits = try options.logits.rule(queryHeads: query.shape[query.shape.count - 3])
+    } catch {
+      try refuse(error.message)
+      return nil
+    }
+    let inputs = JobInputs(query, key, value, options, logits)
     guard let problem = inputs.spec.problem else { return inputs }
     try refuse(problem + (inputs.spec.axesAdvice.map { "; \($0)" } ?? ""))
     return nil

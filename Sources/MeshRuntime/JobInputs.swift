@@ -49,7 +49,9 @@ package struct JobInputs: Sendable {
   }
 
   /// Of three tensors that agree with each other.
-  init(_ q: TensorFile, _ k: TensorFile, _ v: TensorFile, _ options: Options) {
+  init(
+    _ q: TensorFile, _ k: TensorFile, _ v: TensorFile, _ options: Options, _ logits: LogitRule
+  ) {
     let (queries, keys) = (Self.fourDimensions(q.shape), Self.fourDimensions(k.shape))
     shape = q.shape
     files = [.query: q, .key: k, .value: v]
@@ -57,7 +59,7 @@ package struct JobInputs: Sendable {
       batch: queries[0], queryHeads: queries[1], keyValueHeads: keys[1], queryTokens: queries[2],
       keyTokens: keys[2], headDimension: queries[3],
       element: options.precision == .bfloat16 ? .bfloat16 : q.element,
-      mask: options.mask, logits: try options.logits.rule(queryHeads: queries[1]),
+      mask: options.mask, logits: logits,
       scale: options.scale ?? 1 / Float(queries[3]).squareRoot(),
       layout: options.layout ?? options.mask.suitableLayout,
       vranks: options.vranks, hasBatchDimension: q.shape.count == 4, axes: options.axes)
