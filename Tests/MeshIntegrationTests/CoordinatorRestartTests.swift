@@ -150,7 +150,8 @@ extension Integration {
         try mesh.kill("w2")
         try mesh.restartCoordinator()
         #expect(try mesh.result(job) == slow.alone)
-        let recoveries = try mesh.recoveries(job)
+        // Who is done early may be given another's rank, handed over and not lost.
+        let recoveries = try mesh.recoveries(job).filter { $0.cause != "handed over" }
         #expect(!recoveries.isEmpty && recoveries.allSatisfy { $0.worker == "w2" })
         #expect(recoveries.allSatisfy { $0.cause.contains("did not come back") }, "\(recoveries)")
       }
