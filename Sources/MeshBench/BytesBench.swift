@@ -42,7 +42,7 @@ package struct BytesBench {
         for vranks in [count, Plan.defaultVrankCount(workers: count)] {
           let inputs = try tensors.inputs(mask: .causal, layout: layout, vranks: vranks)
           let outcome = try MeshTrial(workers: count, isCancelled: isCancelled).run(inputs)
-          let item = Self.summary(outcome)
+          let item = Case(outcome)
           let name = "\(count) workers, \(layout.name), \(item.vranks) virtual ranks"
           findings.expect(
             outcome.report.outputDigest == expected, "\(name): other bits than one process")
@@ -59,17 +59,19 @@ package struct BytesBench {
     }
     return Result(tokens: plain.spec.queryTokens, cases: cases, findings: findings)
   }
+}
 
-  private static func summary(_ outcome: MeshTrial.Outcome) -> Case {
+extension BytesBench.Case {
+  init(_ outcome: MeshTrial.Outcome) {
     let spec = outcome.status.summary.spec
-    let sent = outcome.report.bytesSent["tiles"] ?? 0
-    let needed = outcome.report.bytesNeeded
-    let ring = 2 * spec.keyBytes * (outcome.report.workers - 1)
-    return Case(
-      workers: outcome.report.workers, layout: spec.layout.name, vranks: outcome.report.vranks,
-      sentBytes: sent, neededBytes: needed, fullRingBytes: ring,
-      sentOverNeeded: Double(sent) / Double(max(1, needed)),
-      neededOverRing: Double(needed) / Double(max(1, ring)),
-      dropped: outcome.status.workers.reduce(0) { $0 + $1.traffic.dropped })
+    workers = outcome.report.workers
+    layout = spec.layout.name
+    vranks = outcome.report.vranks
+    sentBytes = outcome.report.bytesSent["tiles"] ?? 0
+    neededBytes = outcome.report.bytesNeeded
+    fullRingBytes = 2 * spec.keyBytes * (outcome.report.workers - 1)
+    sentOverNeeded = outcome.report.sentOverNeeded
+    neededOverRing = Double(neededBytes) / Double(max(1, fullRingBytes))
+    dropped = outcome.status.workers.reduce(0) { $0 + $1.traffic.dropped }
   }
 }

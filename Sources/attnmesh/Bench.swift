@@ -17,10 +17,12 @@ struct Bench: ParsableCommand {
         attnmesh bench kernel
         attnmesh bench ring --workers 4 --mask causal --json
         attnmesh bench bytes --query q.npy --key k.npy --value v.npy
+        attnmesh bench masks --tokens 65536
       """.prose,
     subcommands: [
       BenchKernel.self, BenchRing.self, BenchScaling.self, BenchMemory.self, BenchBytes.self,
-      BenchRecovery.self, BenchProtection.self, BenchFailover.self, BenchWire.self, BenchJobs.self,
+      BenchMasks.self, BenchRecovery.self, BenchProtection.self, BenchFailover.self, BenchWire.self,
+      BenchJobs.self,
     ])
 }
 

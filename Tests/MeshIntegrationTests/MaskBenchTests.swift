@@ -1,0 +1,46 @@
+import Foundation
+import Testing
+
+extension Integration {
+  /// `bench masks` in little: its results are verified by itself, bytes are counted and so the same in
+  /// every run. Times aren't looked at.
+  @Suite struct MaskBench {
+    @Test("bytes follow the mask, and rows of every mask were verified")
+    func bytesFollow() throws {
+      try withScratch { scratch in
+        let run = try scratch.run([
+          "bench", "masks", "--json", "--quiet", "--tokens", "2048", "--repetitions", "1",
+          "--mesh-tokens", "8192", "--workers", "2",
+        ])
+        #expect(try run.wait() == .code(0), "\(run.errors)")
+        let result = try jsonObject(run.output)
+        let heads = try #require(result["heads"] as? [[String: Any]])
+        #expect(
+          heads.compactMap { $0["mask"] as? String } == [
+            "causal, window 1023", "causal, window 1023, 64 sink tokens", "causal, 8 documents",
+          ])
+        #expect(heads.allSatisfy { $0["rows_verified"] as? Int == 64 })
+        // Of 2,048 tokens: all rows but the first 1,023 see 1,024 keys.
+        let pairs = heads.compactMap { $0["pairs_over_causal"] as? Double }
+        let causal = 2_048.0 * 2_049 / 2
+        #expect(abs(pairs[0] - (1_023 * 1_024 / 2 + 1_025 * 1_024) / causal) < 1e-9)
+        #expect(abs(pairs[2] - 8 * (256 * 257 / 2) / causal) < 1e-9)
+
+        #expect(result["tile_bytes"] as? Int == 64 << 10)
+        let meshes = try #require(result["meshes"] as? [[String: Any]])
+        #expect(meshes.count == 6)
+        for mesh in meshes {
+          let traffic = try #require(mesh["traffic"] as? [String: Any])
+          let mask = try #require(mesh["mask"] as? String)
+          #expect(try #require(traffic["sent_over_needed"] as? Double) <= 1.01, "\(traffic)")
+          let share = try #require(mesh["sent_over_causal"] as? Double)
+          #expect(mask == "causal" ? share == 1 : share < 0.6, "\(mesh)")
+        }
+        let goals = try #require(
+          (result["findings"] as? [String: Any])?["goals"] as? [[String: Any]])
+        // Of the six jobs, and of documents in both layouts; none of the time of so short a head.
+        #expect(goals.count == 8)
+      }
+    }
+  }
+}
