@@ -102,6 +102,44 @@ extension AttentionMask {
     return count
   }
 
+  /// The last key that any query of `rows` sees; nil where they see none.
+  package func lastNeededKey(rows: Range<Int>) -> Int? {
+    // Keys of documents ascend: only those behind the last with any key are looked through in vain.
+    for document in documents(of: rows).reversed() {
+      let needed = neededKeys(rows: rows.clamped(to: document.queries))
+      if let last = needed.last { return last }
+    }
+    return nil
+  }
+
+  /// Queries among which are all that see any key of `keys`; of those that a block map leaves out some.
+  package func queries(near keys: Range<Int>) -> Runs {
+    Runs(
+      documents(with: keys).flatMap { document -> [Range<Int>] in
+        let own = keys.clamped(to: document.keys)
+        guard let first = own.first, let last = own.last else { return [] }
+        // A key that is so far behind a query is not seen by any before it.
+        let from = after.map { first - $0 - document.offset } ?? document.queries.lowerBound
+        let isSink = before == nil || first < document.keys.lowerBound + sinks
+        let end =
+          isSink
+          ? document.queries.upperBound : (before ?? 0) + last - document.offset + 1
+        let (low, high) = (
+          max(from, document.queries.lowerBound), min(end, document.queries.upperBound)
+        )
+        return low < high ? [low..<high] : []
+      })
+  }
+
+  /// The documents that keys of `keys` can be of.
+  private func documents(with keys: Range<Int>) -> ArraySlice<Document> {
+    let first = Runs.partition(documents.count) {
+      documents[$0].keys.upperBound > keys.lowerBound
+    }
+    let end = Runs.partition(documents.count) { documents[$0].keys.lowerBound >= keys.upperBound }
+    return first < end ? documents[first..<end] : []
+  }
+
   /// The keys that any query of `rows` sees, in any head: what has to be there to compute them, and no
   /// key more.
   package func neededKeys(rows: Range<Int>) -> Runs {

@@ -23,6 +23,18 @@ package struct FoldWork: Sendable {
   let kernel: AttentionKernel
   let rank: RankBuffers
   let keys: Keys
+  /// Places of the query tiles whose rows may see any of the keys; of all in the first step, which begins
+  /// their state. Others aren't looked at: of a long sequence a window shows each tile to few.
+  private let places: Runs
+
+  init(vrank: VRank, steps: Range<Int>, kernel: AttentionKernel, rank: RankBuffers, keys: Keys) {
+    self.vrank = vrank
+    self.steps = steps
+    self.kernel = kernel
+    self.rank = rank
+    self.keys = keys
+    places = steps.lowerBound == 0 ? Runs(0..<rank.queryTiles.count) : rank.places(near: steps)
+  }
 
   /// The tiles: packed, with an item for each query tile of each head; or as they came, with items
   /// of several query tiles that see the same head of K and V, which is packed for each of them anew.
@@ -41,10 +53,8 @@ package struct FoldWork: Sendable {
   /// that a thread gets on.
   private static let queryTilesPerItem = 32
 
-  /// Query tiles, of all query heads, that see one head of K and V.
-  private var queryTilesPerKeyHead: Int {
-    rank.queryTiles.count * rank.plan.job.queriesPerKeyHead
-  }
+  /// Query tiles, of all query heads, that fold one head of K and V.
+  private var queryTilesPerKeyHead: Int { places.count * rank.plan.job.queriesPerKeyHead }
 
   private var itemsPerKeyHead: Int {
     (queryTilesPerKeyHead + Self.queryTilesPerItem - 1) / Self.queryTilesPerItem
@@ -52,7 +62,7 @@ package struct FoldWork: Sendable {
 
   package var itemCount: Int {
     switch keys {
-    case .packed: rank.itemCount
+    case .packed: places.count * rank.plan.job.flatQueryHeads
     case .parted: rank.plan.job.flatKeyValueHeads * itemsPerKeyHead
     }
   }
@@ -62,8 +72,9 @@ package struct FoldWork: Sendable {
   package var visiblePairs: Int {
     let plan = rank.plan
     let tiles = plan.neededKeyTiles(of: vrank)[steps]
-    return rank.queryTiles.reduce(0) { total, tile in
-      tiles.reduce(total) {
+    return places.reduce(0) { total, place in
+      let tile = rank.queryTiles[place]
+      return tiles.reduce(total) {
         $0 + plan.mask.pairCount(rows: plan.queryRows(of: tile), keys: plan.keys(of: $1))
       }
     } * plan.job.flatQueryHeads
@@ -73,9 +84,10 @@ package struct FoldWork: Sendable {
   package func perform(_ item: Int, scratch: FoldScratch) {
     switch keys {
     case .packed(let tiles):
-      let head = rank.head(of: item) / rank.plan.job.queriesPerKeyHead
+      let (head, place) = item.quotientAndRemainder(dividingBy: places.count)
+      let keyHead = head / rank.plan.job.queriesPerKeyHead
       fold(
-        tiles.map { Head(keys: $0.keys, floats: $0.head(head)) }, into: item,
+        tiles.map { Head(keys: $0.keys, floats: $0.head(keyHead)) }, into: head, places[place],
         scratch)
     case .parted(let tiles):
       let (head, part) = item.quotientAndRemainder(dividingBy: itemsPerKeyHead)
@@ -85,25 +97,29 @@ package struct FoldWork: Sendable {
         tile.pack(head: head, kernel: kernel, layout: rank.layout, into: scratch.head(place))
         return Head(keys: tile.keys, floats: scratch.head(place))
       }
-      for place in first..<last { fold(heads, into: head * queryTilesPerKeyHead + place, scratch) }
+      for index in first..<last {
+        let (query, place) = index.quotientAndRemainder(dividingBy: places.count)
+        fold(
+          heads, into: head * rank.plan.job.queriesPerKeyHead + query, places[place], scratch)
+      }
     }
   }
 
-  /// - Parameter item: a query tile of one query head.
-  private func fold(_ heads: [Head], into item: Int, _ scratch: FoldScratch) {
+  /// - Parameter head: of the queries; the query tile is the one at `place`.
+  private func fold(_ heads: [Head], into head: Int, _ place: Int, _ scratch: FoldScratch) {
     let plan = rank.plan
-    let tile = rank.queryTile(of: item)
-    let rows = plan.queryRows(of: tile)
+    let item = rank.item(head: head, place: place)
+    let rows = plan.queryRows(of: rank.queryTiles[place])
     if steps.lowerBound == 0 {
       kernel.resetState(rank.state(item), rowCount: plan.queryTileRoom, layout: rank.layout)
     }
-    let shape = plan.job.logitShape(ofHead: rank.head(of: item))
-    for head in heads {
+    let shape = plan.job.logitShape(ofHead: head)
+    for tile in heads {
       // What is skipped goes by canonical tiles only, so it is the same on every worker.
-      plan.mask.forEachSlice(rows: rows, keys: head.keys) { slice in
+      plan.mask.forEachSlice(rows: rows, keys: tile.keys) { slice in
         kernel.fold(
-          slice, queries: rank.queries(item), scale: Double(plan.job.scale), tile: head.floats,
-          layout: rank.layout, keyCount: head.keys.count, shape: shape, state: rank.state(item),
+          slice, queries: rank.queries(item), scale: Double(plan.job.scale), tile: tile.floats,
+          layout: rank.layout, keyCount: tile.keys.count, shape: shape, state: rank.state(item),
           scratch: scratch.buffer.floats)
       }
     }

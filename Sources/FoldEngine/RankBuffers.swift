@@ -41,8 +41,6 @@ struct RankBuffers: Sendable {
     return rest
   }
 
-  var itemCount: Int { queryTiles.count * plan.job.flatQueryHeads }
-
   /// The place of a query tile in `queryTiles`; nil when it isn't this rank's.
   func place(of tile: Int) -> Int? {
     var (low, high) = (0, queryTiles.count)
@@ -56,8 +54,25 @@ struct RankBuffers: Sendable {
   /// Items run over query tiles first, then heads: successive items of a thread use the same head of
   /// a K/V tile while it is in cache.
   func item(head: Int, place: Int) -> Int { head * queryTiles.count + place }
-  func head(of item: Int) -> Int { item / queryTiles.count }
-  func queryTile(of item: Int) -> Int { queryTiles[item % queryTiles.count] }
+
+  /// Places of query tiles among which are all whose rows see keys of the tiles of these steps.
+  func places(near steps: Range<Int>) -> Runs {
+    let runs = plan.neededKeyTiles(of: vrank)[steps].flatMap {
+      plan.mask.queries(near: plan.keys(of: $0)).ranges
+    }
+    return Runs(runs.map(places))
+  }
+
+  /// Places of the query tiles that have any of these rows.
+  private func places(of rows: Range<Int>) -> Range<Int> {
+    let first = Runs.partition(queryTiles.count) {
+      plan.queryRows(of: queryTiles[$0]).upperBound > rows.lowerBound
+    }
+    let end = Runs.partition(queryTiles.count) {
+      plan.queryRows(of: queryTiles[$0]).lowerBound >= rows.upperBound
+    }
+    return first..<max(first, end)
+  }
 
   /// - Precondition: the result hasn't been taken: their memory is the result's then.
   func queries(_ item: Int) -> UnsafeMutablePointer<Float> {

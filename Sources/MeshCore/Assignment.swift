@@ -57,7 +57,7 @@ package struct Assignment: Hashable, Sendable, Codable {
     package var holder: Int?
     /// Peers in whose memory a copy of an earlier epoch may be, the best first.
     package var sources: [Int]
-    /// Nothing was folded under an earlier epoch: the host begins at tile 0 and looks for no state.
+    /// Nothing was folded under an earlier epoch: the host begins at the first step and looks for no state.
     package var isFresh: Bool
 
     package init(
@@ -198,11 +198,16 @@ package struct Ring: Sendable {
   /// Payload bytes that have to cross between workers, at the least: over all workers, the foreign
   /// tiles in which some row of theirs sees some key.
   package var neededBytes: Int {
+    // All tiles but the last are as large as the first.
+    let (bytes, last) = (plan.payloadBytes(of: .keyValue(0)), plan.keyTileCount - 1)
+    let missing = bytes - plan.payloadBytes(of: .keyValue(last))
     var total = 0
-    for tile in 0..<plan.keyTileCount {
-      let owner = owner(of: tile)
-      let needers = needed.indices.count { $0 != owner && needs($0, tile: tile) }
-      total += needers * plan.payloadBytes(of: .keyValue(tile))
+    for peer in needed.indices {
+      let own = plan.vranks.filter { hosts[$0.index] == peer }.reduce(0) {
+        $0 + plan.keyTiles(of: $1).count { needs(peer, tile: $0) }
+      }
+      total += (needed[peer].count - own) * bytes
+      if needs(peer, tile: last), owner(of: last) != peer { total -= missing }
     }
     return total
   }

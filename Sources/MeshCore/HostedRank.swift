@@ -23,7 +23,7 @@ package struct HostedRank: Sendable {
   var holder: WorkerID?
   /// The search for its state; nil once it folds.
   var restoring: Restoring?
-  /// What the search found; nil for a rank that began at tile 0.
+  /// What the search found; nil for a rank that began at its first step.
   var restored: WorkerMessage.Restored?
   var copies = CopyRecord()
   var pace = CopyPace()

@@ -76,13 +76,22 @@ package struct Plan: Sendable {
     Self.neededKeyTiles(ofRows: queryRows(of: tile), mask)
   }
 
+  /// Of each K/V tile the first step of any rank that folds it; `Int.max` where none does.
+  package var firstSteps: [Int] {
+    var first = [Int](repeating: .max, count: keyTileCount)
+    for steps in needed {
+      for (step, tile) in steps.enumerated() { first[tile] = min(first[tile], step) }
+    }
+    return first
+  }
+
   /// After how many steps of its rank the rows of a query tile, and of all before it in the rank, don't
   /// change any more.
   package func settledSteps(ofQueryTile tile: Int) -> Int {
     let vrank = holder(ofQueryTile: tile)
     let last = queryShards[vrank.index].runs.compactMap { run -> Int? in
       let rows = Self.queryRows(of: run.clamped(to: 0..<tile + 1), job)
-      return mask.neededKeys(rows: rows).last
+      return mask.lastNeededKey(rows: rows)
     }.max()
     return last.map { needed[vrank.index].count(below: $0 / Self.keyTileKeys + 1) } ?? 0
   }

@@ -93,7 +93,7 @@ package struct StateAnswer: Hashable, Sendable {
   package var vrank: VRank
   /// Of the pull.
   package var epoch: Epoch
-  /// K/V tiles folded in the copy; 0 when there is none.
+  /// Steps done in the copy; 0 when there is none.
   package var next: Int
   /// OK; NOT_FOUND when there is no copy; FAILED_PRECONDITION for a stale epoch.
   package var status: StatusCode

@@ -116,9 +116,14 @@ extension WorkerRun {
     }
   }
 
-  /// Sets the order of loads from the store: shards ascending, rows by rank.
+  /// Sets the order of loads from the store: of the shards what some rank needs, and first what is
+  /// needed first; rows by rank.
   private mutating func orderLoads() {
-    let own = ranks.flatMap { plan.keyTiles(of: $0.vrank) }.sorted()
-    shardLoads = own.filter { if case .absent = tiles[$0] { true } else { false } }[...]
+    let own = ranks.flatMap { plan.keyTiles(of: $0.vrank) }
+    shardLoads =
+      own.filter { tile in
+        guard case .absent = tiles[tile] else { return false }
+        return firstSteps[tile] < .max
+      }.sorted { (firstSteps[$0], $0) < (firstSteps[$1], $1) }[...]
   }
 }

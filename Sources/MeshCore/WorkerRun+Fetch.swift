@@ -29,14 +29,14 @@ extension WorkerRun {
     assignment.worker(index).map { .peer($0) } ?? .store
   }
 
-  /// The next tile to load from the store, if its credit allows: a few tiles of the shard first,
-  /// since others wait for them, then rows and shard in turn.
+  /// The next tile to load from the store, if its credit allows: tiles of the shard that ranks need
+  /// among their first, since they wait for them, then rows, then the rest of the shard.
   private mutating func nextLoad() -> TileID? {
     guard
       storeBytes == 0
         || (storeBytes < Limits.storeCreditBytes && storePulls < Limits.storePullsOutstanding)
     else { return nil }
-    let isEarly = (shardLoads.first ?? .max) < 2 * window.tiles
+    let isEarly = shardLoads.first.map { firstSteps[$0] < 2 * window.tiles } ?? false
     if isEarly || queryLoads.isEmpty, let tile = shardLoads.popFirst() { return .keyValue(tile) }
     if let tile = queryLoads.popFirst() { return .query(tile) }
     return nil

@@ -21,8 +21,10 @@ extension WorkerRun {
     case .requested(let request):
       wait(pull, received: request.received, endPart: end, link, into: &effects)
     case .absent:
-      // An owner that hasn't loaded it yet will: its shard comes from the store in fold order.
-      guard isOwn(tile) else { return effects.append(.answer(.no, pull, to: link)) }
+      // An owner that hasn't loaded it yet will, if any rank needs it.
+      guard isOwn(tile), firstSteps[tile] < .max else {
+        return effects.append(.answer(.no, pull, to: link))
+      }
       wait(pull, received: 0, endPart: end, link, into: &effects)
     }
   }

@@ -11,6 +11,8 @@ package struct WorkerRun: Sendable {
   let defect: Defect?
   var ring: Ring
   let planTag: UInt64
+  /// Of each K/V tile the first step of any rank that folds it; `Int.max` where none does.
+  let firstSteps: [Int]
   /// Sorted by virtual rank.
   package internal(set) var ranks: [HostedRank] = []
   var tiles: [TileState]
@@ -57,6 +59,7 @@ package struct WorkerRun: Sendable {
     self.defect = defect
     ring = Ring(plan: plan, assignment: assignment)
     planTag = assignment.planHash.tag
+    firstSteps = plan.firstSteps
     epochs = assignment.hosts.map(\.epoch)
     tiles = [TileState](repeating: .absent, count: plan.keyTileCount)
     queries = [TileState](repeating: .absent, count: plan.queryTileCount)

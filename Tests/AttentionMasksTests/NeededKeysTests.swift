@@ -16,12 +16,31 @@ import Testing
           rows.contains { mask.sees(query: $0, key: key) }
         }
         #expect(Array(mask.neededKeys(rows: rows)) == seen, "\(rows) of \(name)")
+        #expect(mask.lastNeededKey(rows: rows) == seen.last, "\(rows) of \(name)")
         for head in [nil, 0, 1] {
           let pairs = rows.reduce(0) { total, row in
             total + (0..<keys).count { mask.sees(query: row, key: $0, head: head) }
           }
           #expect(mask.pairCount(rows: rows, keys: 0..<keys, head: head) == pairs, "\(name)")
         }
+      }
+    }
+  }
+
+  @Test("the queries near keys are those that see any of them, and without a map no others")
+  func near() {
+    for seed in 0..<400 as Range<UInt64> {
+      let (mask, name) = Self.dealt(seed)
+      var random = SplitMix64(seed: seed &* 77)
+      for _ in 0..<4 {
+        let first = Int.random(in: 0...mask.keyCount, using: &random)
+        let keys = first..<Int.random(in: first...mask.keyCount, using: &random)
+        let seeing = (0..<mask.queryCount).filter { query in
+          keys.contains { mask.sees(query: query, key: $0) }
+        }
+        let near = mask.queries(near: keys)
+        #expect(seeing.allSatisfy(near.contains), "\(keys) of \(name)")
+        if mask.blocks == nil { #expect(Array(near) == seeing, "\(keys) of \(name)") }
       }
     }
   }

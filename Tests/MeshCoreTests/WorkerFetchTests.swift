@@ -34,6 +34,25 @@ import Testing
     #expect(asked.allSatisfy { $0.0.planTag == tag && $0.0.creditBytes > 0 })
   }
 
+  @Test("of a shard only what some rank needs is asked for, and a window begins where its rows do")
+  func underAWindow() throws {
+    // Positions 9,216 to 12,287: of 48 tiles 35 ... 47 are needed, and this worker owns 0 ..< 16.
+    let job = sampleJob(
+      queries: 3_072, keys: 12_288, mask: MaskRule(isCausal: true, left: 255))
+    let plan = Plan(job: job, vrankCount: 3)
+    try #require(Array(plan.neededKeyTiles(of: VRank(0))) == Array(35...39))
+    let worker = WorkerHarness()
+    worker.assign(plan, hosts: [0, 1, 2], peers: 3)
+    let asked = worker.pulled
+    #expect(asked.filter { $0.1 == .store }.map(\.0.tile) == (0..<16).map { .query($0) })
+    #expect(asked.filter { $0.1 != .store }.map(\.0.tile) == (35..<39).map { .keyValue($0) })
+    worker.send(.pull(worker.pull(.keyValue(0)), from: link(1)))
+    #expect(worker.answers == [.no])
+    for tile in 0..<16 { worker.deliver(.query(tile), from: .store) }
+    for tile in 35..<39 { worker.deliver(.keyValue(tile), from: peer(3)) }
+    #expect(worker.folding.map(\.tiles) == [0..<1, 1..<2], "steps, and not tiles")
+  }
+
   @Test("foreign tiles are asked of the ring's previous worker, as the window moves")
   func window() throws {
     let worker = try foreign()
