@@ -1,8 +1,8 @@
 /// Floats on a 64-byte boundary, as kernels want them.
 ///
 /// The unchecked conformance is what makes tensors cheap to hand to compute threads: a buffer is
-/// either immutable by then (packed tiles) or each item of work touches rows of its own (states), and
-/// the work queue's lock orders what comes before and after.
+/// either immutable by then (tiles that are folded) or each item of work touches what is its own (heads
+/// that are packed, rows of states), and the work queue's lock orders what comes before and after.
 package final class AlignedBuffer: @unchecked Sendable {
   package let floats: UnsafeMutablePointer<Float>
   package let count: Int

@@ -2,7 +2,8 @@ package import AttentionKernels
 package import MeshCore
 
 /// The arithmetic of one worker's job: states of the hosted ranks and packed tiles of the windows.
-/// It belongs to one thread; the work it hands out may be done on others.
+/// It belongs to one thread; the work it hands out may be done on others, in the order in which it was
+/// handed out: a fold reads what was packed before it.
 package final class FoldEngine {
   package let plan: Plan
   package let kernel: AttentionKernel
@@ -14,7 +15,7 @@ package final class FoldEngine {
 
   /// - Parameters:
   ///   - operands: what products multiply; bfloat16 is for tensors that are.
-  ///   - packsAhead: whether K/V tiles are packed when they are given, or by those who fold them.
+  ///   - packsAhead: whether K/V tiles are packed before they are folded, or by those who fold them.
   package init(
     plan: Plan, kernel: AttentionKernel, operands: Operands = .float32, packsAhead: Bool = true
   ) {
@@ -32,37 +33,56 @@ package final class FoldEngine {
   /// Frees the state of a virtual rank.
   package func retire(_ vrank: VRank) { ranks[vrank] = nil }
 
-  /// Packs one part of a query tile: rows [heads][tokens][d] of its heads.
-  package func packQueries(tile: Int, part: Int, payload: UnsafeRawBufferPointer) {
-    let vrank = plan.holder(ofQueryTile: tile)
-    guard let rank = ranks[vrank], let base = payload.baseAddress,
-      let place = rank.place(of: tile)
-    else { return }
-    precondition(payload.count == plan.payloadBytes(of: .query(tile), part: part))
-    let rows = plan.queryRows(of: tile).count
-    let headBytes = rows * plan.job.headDimension * plan.job.element.byteCount
-    for (index, head) in plan.heads(.query, part: part).enumerated() {
-      kernel.packQueries(
-        rows: base + index * headBytes, type: plan.job.element, rowCount: rows,
-        scale: Double(plan.job.scale), layout: layout,
-        into: rank.queries(rank.item(head: head, place: place)))
+  /// Takes a whole tile, K/V or queries: the packing of it is work that has to be done before folds
+  /// that read it begin. K/V tiles that aren't packed ahead are kept as they came.
+  package func pack(_ tile: TileID, _ parts: [PartPayload]) -> PackWork {
+    PackWork(kernel: kernel, tile: take(tile, parts))
+  }
+
+  private func take(_ tile: TileID, _ parts: [PartPayload]) -> PackWork.Tile {
+    precondition(
+      parts.count == plan.partCount(tile.tensor)
+        && parts.indices.allSatisfy {
+          parts[$0].bytes.count == plan.payloadBytes(of: tile, part: $0)
+        }, "\(tile) has other parts")
+    switch tile.tensor {
+    case .query:
+      guard let (rank, place) = hosted(queryTile: tile.index) else { return .none }
+      return .queries(parts, into: rank, place: place)
+    case .keyValue:
+      let parted = PartedKeyTile(plan: plan, tile: tile.index, parts: parts)
+      guard packsAhead else {
+        partedTiles[tile.index] = parted
+        return .none
+      }
+      let packed = PackedKeyTile(plan: plan, tile: tile.index, layout: layout)
+      tiles[tile.index] = packed
+      return .keys(parted, into: packed)
     }
   }
 
-  /// Takes the next part of a K/V tile: keys [heads][tokens][d] of its heads, then values.
-  ///
-  /// - Parameter owner: of the payload, which doesn't change while it lives; nil to have it copied
-  ///   where it is needed for longer.
-  package func packKeys(
-    tile: Int, part: Int, payload: UnsafeRawBufferPointer,
-    owner: (any AnyObject & Sendable)? = nil
-  ) {
-    guard let base = payload.baseAddress else { return }
-    precondition(payload.count == plan.payloadBytes(of: .keyValue(tile), part: part))
-    guard packsAhead else {
-      return partedTiles[tile, default: PartedKeyTile(plan: plan, tile: tile)]
-        .add(payload, owner: owner)
+  private func hosted(queryTile tile: Int) -> (RankBuffers, place: Int)? {
+    guard let rank = ranks[plan.holder(ofQueryTile: tile)], let place = rank.place(of: tile) else {
+      return nil
     }
+    return (rank, place)
+  }
+
+  /// Packs one part of a query tile at once: rows [heads][tokens][d] of its heads.
+  package func packQueries(tile: Int, part: Int, payload: UnsafeRawBufferPointer) {
+    guard let (rank, place) = hosted(queryTile: tile) else { return }
+    precondition(payload.count == plan.payloadBytes(of: .query(tile), part: part))
+    for (index, head) in plan.heads(.query, part: part).enumerated() {
+      rank.packQueries(payload, index, head: head, place: place, kernel: kernel)
+    }
+  }
+
+  /// Packs one part of a K/V tile at once: keys [heads][tokens][d] of its heads, then values.
+  ///
+  /// - Precondition: K/V tiles are packed ahead.
+  package func packKeys(tile: Int, part: Int, payload: UnsafeRawBufferPointer) {
+    guard let base = payload.baseAddress else { return }
+    precondition(packsAhead && payload.count == plan.payloadBytes(of: .keyValue(tile), part: part))
     let packed = tiles[tile] ?? PackedKeyTile(plan: plan, tile: tile, layout: layout)
     tiles[tile] = packed
     let headBytes = packed.keys.count * plan.job.headDimension * plan.job.element.byteCount

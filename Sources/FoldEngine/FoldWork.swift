@@ -12,7 +12,10 @@ package struct FoldScratch: Sendable {
 
   package init() {}
 
-  func head(_ place: Int) -> UnsafeMutablePointer<Float> { heads.floats + place * Self.headFloats }
+  func head(_ place: Int) -> UnsafeMutablePointer<Float> {
+    precondition(place < Limits.tilesPerFold, "a fold of more than \(Limits.tilesPerFold) tiles")
+    return heads.floats + place * Self.headFloats
+  }
 }
 
 /// A fold of the K/V tiles of consecutive steps into all rows of a virtual rank, as independent items:

@@ -1,34 +1,19 @@
 internal import AttentionKernels
 internal import MeshCore
 
-/// A K/V tile of all heads as its parts came, for tiles that would take too much room packed: whoever
-/// folds a head packs it.
+/// A K/V tile of all heads as its parts came: to be packed ahead or, if it would take too much room
+/// packed, by whoever folds a head.
 struct PartedKeyTile: Sendable {
   let tile: Int
   let keys: Range<Int>
   private let plan: Plan
-  private var parts: [Part] = []
+  private let parts: [PartPayload]
 
-  /// The unchecked conformance is right as the bytes don't change while their owner lives.
-  private struct Part: @unchecked Sendable {
-    let bytes: UnsafeRawBufferPointer
-    let owner: any AnyObject & Sendable
-  }
-
-  init(plan: Plan, tile: Int) {
+  init(plan: Plan, tile: Int, parts: [PartPayload]) {
     self.plan = plan
     self.tile = tile
+    self.parts = parts
     keys = plan.keys(of: tile)
-  }
-
-  /// Keeps the next part: what `owner` owns, or a copy where there is none.
-  mutating func add(_ payload: UnsafeRawBufferPointer, owner: (any AnyObject & Sendable)?) {
-    if let owner { return parts.append(Part(bytes: payload, owner: owner)) }
-    let copy = AlignedBuffer(count: (payload.count + 3) / 4)
-    let target = UnsafeMutableRawPointer(copy.floats)
-    if let base = payload.baseAddress { target.copyMemory(from: base, byteCount: payload.count) }
-    parts.append(
-      Part(bytes: UnsafeRawBufferPointer(start: target, count: payload.count), owner: copy))
   }
 
   /// Brings one head into the layout that the kernel reads.

@@ -80,6 +80,24 @@ struct RankBuffers: Sendable {
     return queries.floats + item * queryStride
   }
 
+  /// Brings the rows of one head of a query tile into the layout that the kernel reads.
+  ///
+  /// - Parameters:
+  ///   - payload: rows [heads][tokens][d] of one part of the tile.
+  ///   - index: of the head in the part.
+  func packQueries(
+    _ payload: UnsafeRawBufferPointer, _ index: Int, head: Int, place: Int, kernel: AttentionKernel
+  ) {
+    let rows = plan.queryRows(of: queryTiles[place]).count
+    let headBytes = rows * plan.job.headDimension * plan.job.element.byteCount
+    guard let base = payload.baseAddress, (index + 1) * headBytes <= payload.count else {
+      preconditionFailure("head \(head) isn't in \(payload.count) bytes")
+    }
+    kernel.packQueries(
+      rows: base + index * headBytes, type: plan.job.element, rowCount: rows,
+      scale: Double(plan.job.scale), layout: layout, into: queries(item(head: head, place: place)))
+  }
+
   func state(_ item: Int) -> StatePointers {
     let rows = plan.queryTileRoom
     let statistics = statistics.floats + item * 2 * rows

@@ -113,7 +113,8 @@ package struct MemoryEstimate: Hashable, Sendable {
     let packed = TileWindow(plan: plan).packsAhead ? kept * plan.packedTileBytes : 0
     // Of each tile of a window what one pull brings may wait in the sockets of both sides.
     let pull = min(plan.payloadBytes(of: .keyValue(0)), Limits.pullBytesMaximum)
-    // The store's credit lets the tile pass that uses it up; rows are packed when a tile is whole.
+    // The store's credit lets the tile pass that uses it up; rows are packed when a tile is whole. Those
+    // that wait for it take no more than the room that they will have, which is untouched until then.
     let inFlight =
       2 * kept * pull + 2 * Limits.storeCreditBytes
       + 2 * plan.payloadBytes(of: .query(0))

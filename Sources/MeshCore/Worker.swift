@@ -74,8 +74,9 @@ package struct Worker: Sendable {
     /// Send one part that is kept.
     case serve(TileID, part: Int, to: Link)
     /// Bring a resident tile into the layout that the kernel reads: K/V of all heads, or the rows of
-    /// a query tile, which need no frames afterwards.
+    /// a query tile, which need no frames afterwards. Done before folds that are asked for later begin.
     case pack(TileID)
+    /// Also of a tile whose packing hasn't begun.
     case unpack(TileID)
     /// The frames of a tile are no longer wanted.
     case forget(TileID)

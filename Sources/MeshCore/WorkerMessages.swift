@@ -212,7 +212,8 @@ package struct Traffic: Hashable, Sendable, Codable {
   package var receivedBytes = 0
   /// Messages that were malformed, stale or unasked for.
   package var dropped = 0
-  /// Wall time in which the compute threads had work, from the first fold to the last.
+  /// Wall time in which the compute threads had work, of whatever kind: packing, too. Until the end of
+  /// the last fold.
   package var computeSeconds = 0.0
   /// Wall time in which they had none although the rank wasn't finished.
   package var waitSeconds = 0.0

@@ -1,3 +1,4 @@
+internal import FoldEngine
 internal import MeshCore
 internal import MeshWire
 internal import ZeroMQ
@@ -19,15 +20,13 @@ struct TileShelf {
 
   mutating func remove(_ tile: TileID) { parts[tile] = nil }
 
-  /// Gives the payload of every part of a tile, in order, and who keeps it where it is.
-  func forEachPayload(
-    of tile: TileID, _ body: (Int, UnsafeRawBufferPointer, SharedFrame) -> Void
-  ) {
-    for (index, stored) in (parts[tile] ?? []).enumerated() {
+  /// The payloads of a whole tile, which share its frames: forgotten here, they stay where they are.
+  func payloads(of tile: TileID) -> [PartPayload] {
+    (parts[tile] ?? []).compactMap { stored in
       let frame = SharedFrame(stored.copy())
       // It was decoded and verified when it came.
-      guard let part = try? PayloadFrame<TilePart>(decoding: frame.bytes) else { continue }
-      body(index, part.payload(in: frame.bytes), frame)
+      guard let part = try? PayloadFrame<TilePart>(decoding: frame.bytes) else { return nil }
+      return PartPayload(part.payload(in: frame.bytes), owner: frame)
     }
   }
 }

@@ -175,15 +175,14 @@ extension WorkerLoop {
 
   // MARK: Compute
 
+  /// Done before folds that are asked for later begin; with many heads it takes long.
   private func pack(_ tile: TileID, _ job: WorkerJob) {
-    job.shelf.forEachPayload(of: tile) { part, payload, frame in
-      switch tile.tensor {
-      case .query: job.engine.packQueries(tile: tile.index, part: part, payload: payload)
-      case .keyValue:
-        job.engine.packKeys(tile: tile.index, part: part, payload: payload, owner: frame)
-      }
-    }
+    let work = job.engine.pack(tile, job.shelf.payloads(of: tile))
     if tile.tensor == .query { job.shelf.remove(tile) }
+    pool.submit(itemCount: work.itemCount) { head, _ in
+      work.perform(head)
+    } completion: { _ in
+    }
   }
 
   private func fold(_ vrank: VRank, _ epoch: Epoch, _ steps: Range<Int>, _ job: WorkerJob) {

@@ -213,14 +213,12 @@ extension Simulation {
     send(message, on: connection(of: worker, to: server), isForward: true)
   }
 
+  /// As if the compute threads took no time for it.
   private func pack(_ tile: TileID, _ job: WorkerJobState) {
-    for part in 0..<job.plan.partCount(tile.tensor) {
-      self.job.payload(of: tile, part: part).withUnsafeBytes { payload in
-        switch tile.tensor {
-        case .query: job.engine.packQueries(tile: tile.index, part: part, payload: payload)
-        case .keyValue: job.engine.packKeys(tile: tile.index, part: part, payload: payload)
-        }
-      }
+    let parts = (0..<job.plan.partCount(tile.tensor)).map { part in
+      self.job.payload(of: tile, part: part).withUnsafeBytes { PartPayload(copying: $0) }
     }
+    let work = job.engine.pack(tile, parts)
+    for head in 0..<work.itemCount { work.perform(head) }
   }
 }

@@ -5,16 +5,15 @@ import Testing
 extension Integration {
   /// Tiles of so many heads that only one of them fits a window.
   @Suite struct ManyHeads {
-    /// 640 heads, 300 tokens: a tile takes 80 MiB packed, and half of that as it comes.
-    private func inputs(_ scratch: Scratch) throws -> [String] {
+    private func inputs(_ scratch: Scratch, heads: Int, tokens: Int) throws -> [String] {
       let fixture = try JobTensors.fixture()
       func tensor(_ data: TensorData, from start: Int) -> TensorData {
-        let count = 640 * 300 * 64 * data.element.byteCount
+        let count = heads * tokens * 64 * data.element.byteCount
         var bytes: [UInt8] = []
         bytes.reserveCapacity(count)
         bytes += data.bytes[start...].prefix(count)
         while bytes.count < count { bytes += data.bytes.prefix(count - bytes.count) }
-        return TensorData(element: data.element, shape: [640, 300, 64], bytes: bytes)
+        return TensorData(element: data.element, shape: [heads, tokens, 64], bytes: bytes)
       }
       return try JobTensors(
         query: tensor(fixture.query, from: 0), key: tensor(fixture.key, from: 0),
@@ -22,9 +21,10 @@ extension Integration {
       ).write(to: scratch)
     }
 
+    /// 640 heads, 300 tokens: a tile takes 80 MiB packed, and half of that as it comes.
     @Test func workersStayBelowWhatAdmissionCounts() throws {
       try withScratch { scratch in
-        let flags = try inputs(scratch) + ["--scale", "0.125"]
+        let flags = try inputs(scratch, heads: 640, tokens: 300) + ["--scale", "0.125"]
         let alone = try scratch.attend(flags, name: "alone")
         let mesh = try Mesh(scratch, workers: 3, workerFlags: ["--memory", "512M"])
         try mesh.output(
@@ -36,6 +36,27 @@ extension Integration {
         let resident = try #require(report["resident_bytes"] as? [Int])
         #expect(bound <= 512 << 20 && resident.count == 3)
         #expect(resident.allSatisfy { $0 <= bound }, "\(resident) of \(bound)")
+      }
+    }
+
+    /// 1,024 heads: whoever packs a query tile of them is busy for long, and that must not be the thread
+    /// that answers peers. What compute threads do, they count: each head of each query tile once to
+    /// pack it, and, as there is one K/V tile, once to fold it.
+    @Test func computeThreadsPack() throws {
+      try withScratch { scratch in
+        let (heads, queryTiles) = (1_024, 4)
+        let flags =
+          try inputs(scratch, heads: heads, tokens: 64 * queryTiles) + ["--scale", "0.125"]
+        let alone = try scratch.attend(flags, name: "alone")
+        let mesh = try Mesh(scratch, workers: 3, workerFlags: ["--http", "127.0.0.1:0"])
+        #expect(try mesh.result(mesh.submit(flags + ["--protection", "off"])) == alone)
+        let clients = try mesh.workers.values.map { try HTTPClient($0) }
+        try eventually("work of compute threads") {
+          try clients.reduce(0) {
+            try $0
+              + Metrics($1.get("/metrics").body).value("attnmesh_worker_process_items_total")
+          } >= Double(2 * heads * queryTiles)
+        }
       }
     }
   }
