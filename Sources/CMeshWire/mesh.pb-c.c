@@ -4833,7 +4833,7 @@ const ProtobufCMessageDescriptor mesh__v1__epoch__descriptor =
   (ProtobufCMessageInit) mesh__v1__epoch__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor mesh__v1__job_spec__field_descriptors[21] =
+static const ProtobufCFieldDescriptor mesh__v1__job_spec__field_descriptors[22] =
 {
   {
     "batch",
@@ -5087,6 +5087,18 @@ static const ProtobufCFieldDescriptor mesh__v1__job_spec__field_descriptors[21] 
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "head_cuts",
+    22,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__JobSpec, head_cuts),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned mesh__v1__job_spec__field_indices_by_name[] = {
   19,   /* field[19] = alibi_slopes */
@@ -5095,6 +5107,7 @@ static const unsigned mesh__v1__job_spec__field_indices_by_name[] = {
   16,   /* field[16] = document_queries */
   6,   /* field[6] = element */
   11,   /* field[11] = has_batch_dimension */
+  21,   /* field[21] = head_cuts */
   5,   /* field[5] = head_dimension */
   4,   /* field[4] = key_tokens */
   2,   /* field[2] = key_value_heads */
@@ -5114,7 +5127,7 @@ static const unsigned mesh__v1__job_spec__field_indices_by_name[] = {
 static const ProtobufCIntRange mesh__v1__job_spec__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 21 }
+  { 0, 22 }
 };
 const ProtobufCMessageDescriptor mesh__v1__job_spec__descriptor =
 {
@@ -5124,7 +5137,7 @@ const ProtobufCMessageDescriptor mesh__v1__job_spec__descriptor =
   "Mesh__V1__JobSpec",
   "mesh.v1",
   sizeof(Mesh__V1__JobSpec),
-  21,
+  22,
   mesh__v1__job_spec__field_descriptors,
   mesh__v1__job_spec__field_indices_by_name,
   1,  mesh__v1__job_spec__number_ranges,

@@ -72,7 +72,7 @@ package final class FoldEngine {
   package func packQueries(tile: Int, part: Int, payload: UnsafeRawBufferPointer) {
     guard let (rank, place) = hosted(queryTile: tile) else { return }
     precondition(payload.count == plan.payloadBytes(of: .query(tile), part: part))
-    for (index, head) in plan.heads(.query, part: part).enumerated() {
+    for (index, head) in plan.heads(of: .query(tile), part: part).enumerated() {
       rank.packQueries(payload, index, head: head, place: place, kernel: kernel)
     }
   }
@@ -86,7 +86,7 @@ package final class FoldEngine {
     let packed = tiles[tile] ?? PackedKeyTile(plan: plan, tile: tile, layout: layout)
     tiles[tile] = packed
     let headBytes = packed.keys.count * plan.job.headDimension * plan.job.element.byteCount
-    for (index, head) in plan.heads(.keyValue, part: part).enumerated() {
+    for (index, head) in plan.heads(of: .keyValue(tile), part: part).enumerated() {
       kernel.packTile(
         keys: base + index * headBytes, values: base + payload.count / 2 + index * headBytes,
         type: plan.job.element, keyCount: packed.keys.count, layout: layout,

@@ -65,8 +65,8 @@ package struct FoldWork: Sendable {
 
   package var itemCount: Int {
     switch keys {
-    case .packed: places.count * rank.plan.job.flatQueryHeads
-    case .parted: rank.plan.job.flatKeyValueHeads * itemsPerKeyHead
+    case .packed: places.count * rank.heads.count
+    case .parted: rank.plan.headCount(.keyValue) * itemsPerKeyHead
     }
   }
 
@@ -80,30 +80,32 @@ package struct FoldWork: Sendable {
       return tiles.reduce(total) {
         $0 + plan.mask.pairCount(rows: plan.queryRows(of: tile), keys: plan.keys(of: $1))
       }
-    } * plan.job.flatQueryHeads
+    } * rank.heads.count
   }
 
   /// Folds the tiles, ascending, into the rows of one item while they are in cache.
   package func perform(_ item: Int, scratch: FoldScratch) {
     switch keys {
     case .packed(let tiles):
-      let (head, place) = item.quotientAndRemainder(dividingBy: places.count)
+      let (index, place) = item.quotientAndRemainder(dividingBy: places.count)
+      let head = rank.heads.lowerBound + index
       let keyHead = head / rank.plan.job.queriesPerKeyHead
       fold(
         tiles.map { Head(keys: $0.keys, floats: $0.head(keyHead)) }, into: head, places[place],
         scratch)
     case .parted(let tiles):
-      let (head, part) = item.quotientAndRemainder(dividingBy: itemsPerKeyHead)
+      let group = rank.plan.job.queriesPerKeyHead
+      let (index, part) = item.quotientAndRemainder(dividingBy: itemsPerKeyHead)
+      let keyHead = rank.heads.lowerBound / group + index
       let first = part * Self.queryTilesPerItem
       let last = min(first + Self.queryTilesPerItem, queryTilesPerKeyHead)
       let heads = tiles.enumerated().map { place, tile in
-        tile.pack(head: head, kernel: kernel, layout: rank.layout, into: scratch.head(place))
+        tile.pack(head: keyHead, kernel: kernel, layout: rank.layout, into: scratch.head(place))
         return Head(keys: tile.keys, floats: scratch.head(place))
       }
       for index in first..<last {
         let (query, place) = index.quotientAndRemainder(dividingBy: places.count)
-        fold(
-          heads, into: head * rank.plan.job.queriesPerKeyHead + query, places[place], scratch)
+        fold(heads, into: keyHead * group + query, places[place], scratch)
       }
     }
   }

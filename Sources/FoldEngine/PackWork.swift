@@ -20,20 +20,21 @@ package struct PackWork: Sendable {
   package var itemCount: Int {
     switch tile {
     case .none: 0
-    case .queries(_, let rank, _): rank.plan.job.flatQueryHeads
-    case .keys(_, let target): target.headCount
+    case .queries(_, let rank, _): rank.heads.count
+    case .keys(_, let target): target.heads.count
     }
   }
 
   /// Packs one head.
-  package func perform(_ head: Int) {
+  package func perform(_ item: Int) {
     switch tile {
-    case .none: preconditionFailure("there is no head \(head) to pack")
+    case .none: preconditionFailure("there is no head \(item) to pack")
     case .queries(let parts, let rank, let place):
-      let (part, index) = head.quotientAndRemainder(
-        dividingBy: rank.plan.headsPerPart(.query))
+      let head = rank.heads.lowerBound + item
+      let (part, index) = rank.plan.part(ofHead: head, in: .query(rank.queryTiles[place]))
       rank.packQueries(parts[part].bytes, index, head: head, place: place, kernel: kernel)
     case .keys(let parts, let target):
+      let head = target.heads.lowerBound + item
       parts.pack(
         head: head, kernel: kernel, layout: target.layout, into: target.head(head))
     }

@@ -1,11 +1,12 @@
 internal import AttentionKernels
 internal import MeshCore
 
-/// A K/V tile of all heads in the layout that the kernel reads. Immutable once it is packed.
+/// A K/V tile in the layout that the kernel reads. Immutable once it is packed.
 struct PackedKeyTile: Sendable {
   let tile: Int
   let keys: Range<Int>
-  let headCount: Int
+  /// Its flattened K/V heads.
+  let heads: Range<Int>
   let layout: PackedLayout
   private let buffer: AlignedBuffer
   private let stride: Int
@@ -14,9 +15,10 @@ struct PackedKeyTile: Sendable {
     self.tile = tile
     self.layout = layout
     keys = plan.keys(of: tile)
-    headCount = plan.job.flatKeyValueHeads
+    let first = plan.firstHead(of: .keyValue(tile))
+    heads = first..<first + plan.headCount(.keyValue)
     stride = (layout.tileFloats(keyCount: keys.count) + 15) & ~15
-    buffer = AlignedBuffer(count: headCount * stride)
+    buffer = AlignedBuffer(count: heads.count * stride)
   }
 
   func hasEqualBits(as other: PackedKeyTile) -> Bool {
@@ -26,5 +28,8 @@ struct PackedKeyTile: Sendable {
       }
   }
 
-  func head(_ head: Int) -> UnsafeMutablePointer<Float> { buffer.floats + head * stride }
+  /// - Parameter head: flattened, of its heads.
+  func head(_ head: Int) -> UnsafeMutablePointer<Float> {
+    buffer.floats + (head - heads.lowerBound) * stride
+  }
 }

@@ -1,7 +1,7 @@
 internal import AttentionKernels
 internal import MeshCore
 
-/// A K/V tile of all heads as its parts came: to be packed ahead or, if it would take too much room
+/// A K/V tile as its parts came: to be packed ahead or, if it would take too much room
 /// packed, by whoever folds a head.
 struct PartedKeyTile: Sendable {
   let tile: Int
@@ -16,12 +16,12 @@ struct PartedKeyTile: Sendable {
     keys = plan.keys(of: tile)
   }
 
-  /// Brings one head into the layout that the kernel reads.
+  /// Brings one of its flattened K/V heads into the layout that the kernel reads.
   func pack(
     head: Int, kernel: AttentionKernel, layout: PackedLayout,
     into target: UnsafeMutablePointer<Float>
   ) {
-    let (index, place) = head.quotientAndRemainder(dividingBy: plan.headsPerPart(.keyValue))
+    let (index, place) = plan.part(ofHead: head, in: .keyValue(tile))
     guard parts.indices.contains(index), let base = parts[index].bytes.baseAddress else {
       preconditionFailure("head \(head) of tile \(tile) isn't here")
     }

@@ -13,6 +13,9 @@ struct RankBuffers: Sendable {
   let accumulator: AlignedBuffer
   let statistics: AlignedBuffer
 
+  /// The rank's flattened query heads.
+  let heads: Range<Int>
+
   private let queryStride: Int
   private let accumulatorStride: Int
 
@@ -26,7 +29,9 @@ struct RankBuffers: Sendable {
     let rows = plan.queryTileRoom
     queryStride = (layout.queryFloats(rowCount: rows) + 15) & ~15
     accumulatorStride = layout.accumulatorFloats(rowCount: rows)
-    let items = queryTiles.count * plan.job.flatQueryHeads
+    let first = queryTiles.first.map { plan.firstHead(of: .query($0)) } ?? 0
+    heads = first..<first + plan.headCount(.query)
+    let items = queryTiles.count * heads.count
     // A rank that sees no key has a state, but nothing to fold.
     let folds = !plan.neededKeyTiles(of: vrank).isEmpty
     queries = AlignedBuffer(count: folds ? items * queryStride : 0)
@@ -53,7 +58,7 @@ struct RankBuffers: Sendable {
 
   /// Items run over query tiles first, then heads: successive items of a thread use the same head of
   /// a K/V tile while it is in cache.
-  func item(head: Int, place: Int) -> Int { head * queryTiles.count + place }
+  func item(head: Int, place: Int) -> Int { (head - heads.lowerBound) * queryTiles.count + place }
 
   /// Places of query tiles among which are all whose rows see keys of the tiles of these steps.
   func places(near steps: Range<Int>) -> Runs {

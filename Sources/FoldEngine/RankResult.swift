@@ -22,7 +22,8 @@ package final class RankResult: Sendable {
     for tile in rank.queryTiles {
       let rows = plan.queryRows(of: tile).count
       for part in 0..<plan.resultPartCount {
-        let floats = plan.resultHeads(part: part).count * rows * (plan.job.headDimension + 1)
+        let floats =
+          plan.resultHeads(queryTile: tile, part: part).count * rows * (plan.job.headDimension + 1)
         offsets.append((offsets.last ?? 0) + floats)
       }
     }
@@ -37,7 +38,7 @@ package final class RankResult: Sendable {
   package func perform(_ message: Int) {
     let plan = rank.plan
     let (place, part) = message.quotientAndRemainder(dividingBy: plan.resultPartCount)
-    let heads = plan.resultHeads(part: part)
+    let heads = plan.resultHeads(queryTile: rank.queryTiles[place], part: part)
     // Rows that see no key were never folded.
     let isUntouched = plan.neededKeyTiles(of: vrank).isEmpty
     let rows = plan.queryRows(of: rank.queryTiles[place]).count
@@ -79,6 +80,7 @@ package final class RankResult: Sendable {
   package func rows(queryTile: Int, head: Int) -> UnsafeRawBufferPointer {
     let plan = rank.plan
     guard let place = rank.place(of: queryTile) else { preconditionFailure("not of this rank") }
+    let head = head - rank.heads.lowerBound
     let message = place * plan.resultPartCount + head / plan.headsPerResultPart
     let bytes = plan.queryRows(of: queryTile).count * plan.job.headDimension * 4
     let start = head % plan.headsPerResultPart * bytes
@@ -115,7 +117,7 @@ package final class RankResult: Sendable {
     return SoftmaxState(
       job: job, planTag: planTag, vrank: vrank, epoch: epoch,
       next: plan.neededKeyTiles(of: vrank).count, queryTile: tile, part: part,
-      heads: plan.resultHeads(part: part), rows: plan.queryRows(of: tile),
+      heads: plan.resultHeads(queryTile: tile, part: part), rows: plan.queryRows(of: tile),
       headDimension: plan.job.headDimension, isNormalised: true,
       checksum: crc32c(payload(message)))
   }

@@ -53,7 +53,8 @@ package struct RankState: Sendable {
     let (tile, part) = rank.plan.resultMessage(of: vrank, message)
     return SoftmaxState(
       job: job, planTag: planTag, vrank: vrank, epoch: epoch, next: next, queryTile: tile,
-      part: part, heads: rank.plan.resultHeads(part: part), rows: rank.plan.queryRows(of: tile),
+      part: part, heads: rank.plan.resultHeads(queryTile: tile, part: part),
+      rows: rank.plan.queryRows(of: tile),
       headDimension: rank.plan.job.headDimension, isNormalised: false, checksum: 0)
   }
 
@@ -70,7 +71,7 @@ package struct RankState: Sendable {
     let plan = rank.plan
     let (tile, part) = plan.resultMessage(of: vrank, message)
     guard let place = rank.place(of: tile) else { preconditionFailure("not of this rank") }
-    let heads = plan.resultHeads(part: part)
+    let heads = plan.resultHeads(queryTile: tile, part: part)
     let rows = plan.queryRows(of: tile).count
     let dimension = plan.job.headDimension
     for (index, head) in heads.enumerated() {

@@ -164,16 +164,17 @@ package struct Assignment: Hashable, Sendable, Codable {
 package struct Ring: Sendable {
   package let plan: Plan
   private let hosts: [Int?]
-  /// K/V tiles in which some row hosted by each peer sees some key.
-  private let needed: [Runs]
+  /// K/V tiles in which some row hosted by each peer sees some key: of each group of heads that it has
+  /// ranks of.
+  private let needed: [[NeededTiles]]
 
   package init(plan: Plan, assignment: Assignment) {
     self.plan = plan
     hosts = assignment.hosts.map(\.peer)
-    var needed = [Runs](repeating: .none, count: assignment.peers.count)
+    var needed = [[NeededTiles]](repeating: [], count: assignment.peers.count)
     for vrank in plan.vranks where assignment.hosts[vrank.index].duty != .serve {
       guard let peer = assignment.hosts[vrank.index].peer else { continue }
-      needed[peer] = needed[peer].union(plan.neededKeyTiles(of: vrank))
+      plan.neededKeyTiles(of: vrank).join(&needed[peer])
     }
     self.needed = needed
   }
@@ -182,7 +183,9 @@ package struct Ring: Sendable {
   package func owner(of tile: Int) -> Int? { hosts[plan.owner(ofKeyTile: tile).index] }
 
   /// Whether some row hosted by `peer` sees some key of K/V tile `tile`.
-  package func needs(_ peer: Int, tile: Int) -> Bool { needed[peer].contains(tile) }
+  package func needs(_ peer: Int, tile: Int) -> Bool {
+    needed[peer].contains { $0.contains(tile) }
+  }
 
   /// The peer of which `peer` asks a K/V tile: the previous one in the cyclic order of peers that
   /// starts at the tile's owner, leaving out those that don't need it; nil when it has no owner.
@@ -198,16 +201,18 @@ package struct Ring: Sendable {
   /// Payload bytes that have to cross between workers, at the least: over all workers, the foreign
   /// tiles in which some row of theirs sees some key.
   package var neededBytes: Int {
-    // All tiles but the last are as large as the first.
-    let (bytes, last) = (plan.payloadBytes(of: .keyValue(0)), plan.keyTileCount - 1)
-    let missing = bytes - plan.payloadBytes(of: .keyValue(last))
+    // All tiles but those of the last tokens are as large as the first.
+    let bytes = plan.payloadBytes(of: .keyValue(0))
+    let last = plan.keyTileCount - plan.headGroups..<plan.keyTileCount
+    let missing = bytes - plan.payloadBytes(of: .keyValue(last.lowerBound))
     var total = 0
     for peer in needed.indices {
       let own = plan.vranks.filter { hosts[$0.index] == peer }.reduce(0) {
         $0 + plan.keyTiles(of: $1).count { needs(peer, tile: $0) }
       }
-      total += (needed[peer].count - own) * bytes
-      if needs(peer, tile: last), owner(of: last) != peer { total -= missing }
+      let foreign = needed[peer].reduce(0) { $0 + $1.count } - own
+      total += foreign * bytes
+      total -= last.count { needs(peer, tile: $0) && owner(of: $0) != peer } * missing
     }
     return total
   }

@@ -51,6 +51,14 @@ package struct AttentionJob: Hashable, Sendable, Codable {
   /// Set where files have the tokens before the heads. Optional, so that it can be missing in what an
   /// earlier version wrote.
   private var isTokensFirst: Bool?
+  /// Set where heads may be cut. Optional, so that it can be missing in what an earlier version wrote.
+  private var cutHeads: Int?
+  /// Into how many equal groups the key/value heads may be cut, and their query heads with them, where
+  /// there are fewer query tiles than ranks. What a part of a tile is depends on it: it is the job's.
+  package var headCuts: Int {
+    get { cutHeads ?? 1 }
+    set { cutHeads = newValue > 1 ? newValue : nil }
+  }
   /// The order of the axes in the tensors' files, and in the result's; what is computed and what
   /// travels has the heads first.
   package var axes: AxisOrder {
@@ -98,6 +106,15 @@ package struct AttentionJob: Hashable, Sendable, Codable {
   package var flatQueryHeads: Int { batch * queryHeads }
   /// Key/value heads of all sequences.
   package var flatKeyValueHeads: Int { batch * keyValueHeads }
+  /// The most groups of which a mesh of some dozens of ranks has a use; 1 where it has enough query
+  /// tiles, since small parts cost messages.
+  package var suitableHeadCuts: Int {
+    let tiles = (queryTokens + Plan.queryTileRows - 1) / Plan.queryTileRows
+    guard tiles < 32 else { return 1 }
+    let most = min(flatKeyValueHeads, (64 + tiles - 1) / tiles)
+    return (1...most).last { flatKeyValueHeads % $0 == 0 } ?? 1
+  }
+
   package var queriesPerKeyHead: Int { queryHeads / keyValueHeads }
 
   package var queryBytes: Int {
@@ -167,6 +184,9 @@ extension AttentionJob {
     guard scale.isFinite else { return "scale is \(scale); it must be a finite number" }
     guard (0...Limits.vranksMaximum).contains(vranks) else {
       return "\(vranks) virtual ranks; at most \(Limits.vranksMaximum)"
+    }
+    guard (1...Limits.vranksMaximum).contains(headCuts), flatKeyValueHeads % headCuts == 0 else {
+      return "\(flatKeyValueHeads) key/value heads in \(headCuts) equal groups"
     }
     guard mask.blocks == nil else { return "a block map: no job has one yet" }
     return mask.problem(queryTokens: queryTokens, keyTokens: keyTokens)

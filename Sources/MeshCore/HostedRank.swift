@@ -9,7 +9,7 @@ package struct HostedRank: Sendable {
   package let vrank: VRank
   package let epoch: Epoch
   /// Its steps: step i folds K/V tile `steps[i]`.
-  let steps: Runs
+  let steps: NeededTiles
   /// Steps above `next` whose tiles to have at hand.
   let ahead: Int
   /// The next step: what all before it fold is in (O, m, l).
@@ -45,7 +45,7 @@ package struct HostedRank: Sendable {
   }
 
   /// The K/V tiles to have at hand, ascending.
-  var windowTiles: Slice<Runs> { steps[window] }
+  var windowTiles: Slice<NeededTiles> { steps[window] }
 
   /// The K/V tile that it waits for, or that is being folded. Steps have one order for all ranks, that of
   /// their tiles: of two ranks the one whose next tile is lower is further behind.

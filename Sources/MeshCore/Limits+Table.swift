@@ -129,6 +129,9 @@ extension Limits {
       Bound(
         "windowBytes", windowBytes, "bytes",
         "of packed tiles in it; of larger tiles it has one, packed a head at a time"),
+      Bound(
+        "groupedTilesMaximum", groupedTilesMaximum, "tiles",
+        "of a job whose heads are cut, so that small sequences use all workers"),
       Bound("pullBytesMaximum", pullBytesMaximum, "bytes", "of a tile asked for at once"),
       Bound("pullPartsMaximum", pullPartsMaximum, "messages", "of a tile asked for at once"),
       Bound("tilesPerFold", tilesPerFold, "K/V tiles", "given to compute threads at once"),

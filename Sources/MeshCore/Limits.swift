@@ -74,6 +74,8 @@ package enum Limits {
   package static let windowTiles = 4
   /// Bytes of packed K/V tiles in the window of one virtual rank; of a larger tile it holds one.
   package static let windowBytes = 32 << 20
+  /// Tiles of a job whose heads are cut: a worker knows of each where it is.
+  package static let groupedTilesMaximum = 1 << 18
   /// Bytes of a tile asked of a source at once, and parts: what comes has to fit the source's socket.
   package static let pullBytesMaximum = 8 << 20
   package static let pullPartsMaximum = 32

@@ -63,7 +63,7 @@ package struct MemoryEstimate: Hashable, Sendable {
   /// O, m, l.
   static func vrankBytes(plan: Plan, vrank: VRank) -> Int {
     let job = plan.job
-    let rows = plan.queryTiles(of: vrank).count * plan.queryTileRoom * job.flatQueryHeads
+    let rows = plan.queryTiles(of: vrank).count * plan.queryTileRoom * plan.headCount(.query)
     return rows * (2 * padded(job.headDimension) + 3) * 4
   }
 

@@ -4,29 +4,63 @@ internal import ElementTypes
 /// tokens of a tile belong together. The cut is a function of the job alone, so every holder of a
 /// tile has the same parts and may serve any of them.
 extension Plan {
-  /// Heads in every part of a tile of `tensor` but the last.
-  package func headsPerPart(_ tensor: TileTensor) -> Int {
+  /// Heads of one part of a tile of `tensor` at the most.
+  private func headsPerPart(_ tensor: TileTensor) -> Int {
     let rowBytes = job.headDimension * job.element.byteCount
     let headBytes =
       tensor == .query ? Self.queryTileRows * rowBytes : 2 * Self.keyTileKeys * rowBytes
     return max(1, Limits.payloadBytesMaximum / headBytes)
   }
 
+  /// Heads between two places where shares may be cut: no part lies across one, so that parts are the
+  /// same however the shares are cut.
+  private func headsPerCut(_ tensor: TileTensor) -> Int {
+    (tensor == .query ? job.flatQueryHeads : job.flatKeyValueHeads) / job.headCuts
+  }
+
+  private func partsPerCut(_ tensor: TileTensor) -> Int {
+    let perPart = headsPerPart(tensor)
+    return (headsPerCut(tensor) + perPart - 1) / perPart
+  }
+
   /// Messages of which a tile of `tensor` consists.
   package func partCount(_ tensor: TileTensor) -> Int {
-    let heads = headCount(tensor)
-    let perPart = headsPerPart(tensor)
-    return (heads + perPart - 1) / perPart
+    job.headCuts / headGroups * partsPerCut(tensor)
   }
 
-  /// Flattened heads in one part.
-  package func heads(_ tensor: TileTensor, part: Int) -> Range<Int> {
-    let start = part * headsPerPart(tensor)
-    return start..<min(start + headsPerPart(tensor), headCount(tensor))
+  /// Flattened heads in one part of a tile.
+  package func heads(of tile: TileID, part: Int) -> Range<Int> {
+    let (cut, place) = part.quotientAndRemainder(dividingBy: partsPerCut(tile.tensor))
+    let perCut = headsPerCut(tile.tensor)
+    let first = (firstCut(of: tile.index) + cut) * perCut
+    let start = first + place * headsPerPart(tile.tensor)
+    return start..<min(start + headsPerPart(tile.tensor), first + perCut)
   }
 
+  /// In which part of a tile one of its flattened heads is, and which of that part's it is.
+  package func part(ofHead head: Int, in tile: TileID) -> (part: Int, index: Int) {
+    let (cut, place) = (head - firstHead(of: tile))
+      .quotientAndRemainder(dividingBy: headsPerCut(tile.tensor))
+    let (part, index) = place.quotientAndRemainder(dividingBy: headsPerPart(tile.tensor))
+    return (cut * partsPerCut(tile.tensor) + part, index)
+  }
+
+  /// The first of the cuts whose heads a tile has.
+  private func firstCut(of tile: Int) -> Int { tile % headGroups * (job.headCuts / headGroups) }
+
+  /// Where a part stands among the parts of all heads of its tokens, which don't depend on the shares.
+  package func storedPart(of tile: TileID, part: Int) -> (place: Int, part: Int) {
+    (tile.index / headGroups, firstCut(of: tile.index) * partsPerCut(tile.tensor) + part)
+  }
+
+  /// Heads of a tile of `tensor`, which are those of a share.
   package func headCount(_ tensor: TileTensor) -> Int {
-    tensor == .query ? job.flatQueryHeads : job.flatKeyValueHeads
+    (tensor == .query ? job.flatQueryHeads : job.flatKeyValueHeads) / headGroups
+  }
+
+  /// The first flattened head of a tile.
+  package func firstHead(of tile: TileID) -> Int {
+    tile.index % headGroups * headCount(tile.tensor)
   }
 
   package func tokens(of tile: TileID) -> Range<Int> {
@@ -39,7 +73,7 @@ extension Plan {
 
   /// Payload bytes of one part: rows of its heads, for K/V of both tensors.
   package func payloadBytes(of tile: TileID, part: Int) -> Int {
-    let rows = heads(tile.tensor, part: part).count * tokens(of: tile).count
+    let rows = heads(of: tile, part: part).count * tokens(of: tile).count
     let tensors = tile.tensor == .query ? 1 : 2
     return rows * tensors * job.headDimension * job.element.byteCount
   }
@@ -66,12 +100,13 @@ extension Plan {
 
   /// Messages in which the result of one query tile travels.
   package var resultPartCount: Int {
-    (job.flatQueryHeads + headsPerResultPart - 1) / headsPerResultPart
+    (headCount(.query) + headsPerResultPart - 1) / headsPerResultPart
   }
 
-  /// Flattened query heads in one message of a result.
-  package func resultHeads(part: Int) -> Range<Int> {
+  /// Flattened query heads in one message of a query tile's result.
+  package func resultHeads(queryTile: Int, part: Int) -> Range<Int> {
+    let first = firstHead(of: .query(queryTile))
     let start = part * headsPerResultPart
-    return start..<min(start + headsPerResultPart, job.flatQueryHeads)
+    return first + start..<first + min(start + headsPerResultPart, headCount(.query))
   }
 }

@@ -16,7 +16,7 @@ extension Plan {
     let length = tile.tensor == .query ? job.queryTokens : job.keyTokens
     let tensors: [InputTensor] = tile.tensor == .query ? [.query] : [.key, .value]
     return tensors.flatMap { tensor in
-      heads(tile.tensor, part: part).map { head in
+      heads(of: tile, part: part).map { head in
         ByteRun(
           tensor: tensor, offset: (head * length + tokens.lowerBound) * rowBytes,
           count: tokens.count * rowBytes)
@@ -27,7 +27,7 @@ extension Plan {
   /// Where the payload of one message of a result goes, in order.
   package func outputRuns(queryTile: Int, part: Int) -> [ByteRun<OutputTensor>] {
     let rows = queryRows(of: queryTile)
-    let heads = resultHeads(part: part)
+    let heads = resultHeads(queryTile: queryTile, part: part)
     func runs(_ tensor: OutputTensor, rowBytes: Int) -> [ByteRun<OutputTensor>] {
       heads.map { head in
         ByteRun(
@@ -40,7 +40,8 @@ extension Plan {
 
   /// Payload bytes of one message of a result.
   package func resultBytes(queryTile: Int, part: Int) -> Int {
-    resultHeads(part: part).count * queryRows(of: queryTile).count * (job.headDimension + 1) * 4
+    resultHeads(queryTile: queryTile, part: part).count * queryRows(of: queryTile).count
+      * (job.headDimension + 1) * 4
   }
 
   /// Message index of a rank's result: query tile and part.

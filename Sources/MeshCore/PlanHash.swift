@@ -32,6 +32,7 @@ extension Plan {
     // Jobs that say no more than these had no more to say before there was more: their hash stays.
     if job.mask != .full, job.mask != .causal { Self.words(of: job.mask).forEach(append) }
     if !job.logits.isPlain { Self.words(of: job.logits).forEach(append) }
+    if job.headCuts > 1 { [3, job.headCuts].forEach(append) }
     return SHA256.hash(bytes)
   }
 

@@ -75,6 +75,7 @@ package struct Portions: Hashable, Sendable {
     part.keyValueHeads = keyHeads(of: heads).count
     part.layout = .contiguous
     part.vranks = 0
+    part.headCuts = 1
     part.logits = job.logits.ofHeads(heads.map { $0 % job.queryHeads })
     return Plan(job: part, vrankCount: runCount)
   }

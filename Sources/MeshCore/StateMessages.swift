@@ -132,13 +132,14 @@ extension Plan {
 
   /// Payload bytes of one message of a rank's state: O, m and l.
   package func stateBytes(queryTile: Int, part: Int) -> Int {
-    resultHeads(part: part).count * queryRows(of: queryTile).count * (job.headDimension + 2) * 4
+    resultHeads(queryTile: queryTile, part: part).count * queryRows(of: queryTile).count
+      * (job.headDimension + 2) * 4
   }
 
   /// Payload bytes of the state of a virtual rank.
   package func stateBytes(of vrank: VRank) -> Int {
     queryTiles(of: vrank).reduce(0) {
-      $0 + job.flatQueryHeads * queryRows(of: $1).count * (job.headDimension + 2) * 4
+      $0 + headCount(.query) * queryRows(of: $1).count * (job.headDimension + 2) * 4
     }
   }
 }

@@ -26,8 +26,8 @@ package struct TileWindow: Hashable, Sendable {
 }
 
 extension Plan {
-  /// Bytes of a K/V tile of all heads as the kernel reads it.
-  package var packedTileBytes: Int { job.flatKeyValueHeads * packedHeadBytes }
+  /// Bytes of a K/V tile as the kernel reads it.
+  package var packedTileBytes: Int { headCount(.keyValue) * packedHeadBytes }
 
   /// Bytes of one head of a K/V tile as the kernel reads it: whole panels of 64 keys, and columns
   /// padded to vectors of sixteen.

@@ -55,7 +55,7 @@ package struct JobInputs: Sendable {
     let (queries, keys) = (Self.fourDimensions(q.shape), Self.fourDimensions(k.shape))
     shape = q.shape
     files = [.query: q, .key: k, .value: v]
-    spec = AttentionJob(
+    var spec = AttentionJob(
       batch: queries[0], queryHeads: queries[1], keyValueHeads: keys[1], queryTokens: queries[2],
       keyTokens: keys[2], headDimension: queries[3],
       element: options.precision == .bfloat16 ? .bfloat16 : q.element,
@@ -63,6 +63,8 @@ package struct JobInputs: Sendable {
       scale: options.scale ?? 1 / Float(queries[3]).squareRoot(),
       layout: options.layout ?? options.mask.suitableLayout,
       vranks: options.vranks, hasBatchDimension: q.shape.count == 4, axes: options.axes)
+    spec.headCuts = spec.suitableHeadCuts
+    self.spec = spec
     doubt = spec.axesDoubt
   }
 

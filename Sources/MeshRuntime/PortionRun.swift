@@ -18,7 +18,7 @@ struct PortionRun {
   var needed: Int { steps.count }
 
   /// Step i folds K/V tile `steps[i]`.
-  private var steps: Runs { plan.neededKeyTiles(of: rank) }
+  private var steps: NeededTiles { plan.neededKeyTiles(of: rank) }
 
   /// Folds all tiles.
   ///

@@ -63,9 +63,9 @@ extension StoreLoop {
   ) throws(CallFailure) {
     let header = PartHeader(job: pull.job, planTag: pull.planTag, tile: pull.tile, part: part)
     var message = TilePart(
-      header: header, heads: plan.heads(pull.tile.tensor, part: part),
+      header: header, heads: plan.heads(of: pull.tile, part: part),
       tokens: plan.tokens(of: pull.tile), headDimension: plan.job.headDimension,
-      element: plan.job.element, checksum: checksums[pull.tile, part: part])
+      element: plan.job.element, checksum: checksums.checksum(of: pull.tile, part: part, in: plan))
     let expected = message.checksum
     guard let count = message.frameBytes else { return }
     var failure: CallFailure?
@@ -122,7 +122,7 @@ extension StoreLoop {
     let frame = try PayloadFrame<SoftmaxState>(decoding: bytes)
     let state = frame.message
     guard state.header == header, state.isNormalised,
-      state.heads == plan.resultHeads(part: header.part),
+      state.heads == plan.resultHeads(queryTile: header.queryTile, part: header.part),
       state.rows == plan.queryRows(of: header.queryTile),
       state.headDimension == plan.job.headDimension,
       state.next == plan.neededKeyTiles(of: header.vrank).count

@@ -9,9 +9,11 @@ package struct TileChecksums: Sendable, Equatable {
   private let queryParts: Int
   private let keyParts: Int
 
-  subscript(tile: TileID, part part: Int) -> UInt32 {
-    tile.tensor == .query
-      ? queries[tile.index * queryParts + part] : keys[tile.index * keyParts + part]
+  /// Of a part of a tile of a plan of the job, however the plan cuts its heads.
+  func checksum(of tile: TileID, part: Int, in plan: Plan) -> UInt32 {
+    let (place, part) = plan.storedPart(of: tile, part: part)
+    return tile.tensor == .query
+      ? queries[place * queryParts + part] : keys[place * keyParts + part]
   }
 
   /// Reads every tile once.

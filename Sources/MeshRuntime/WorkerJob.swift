@@ -69,7 +69,7 @@ final class WorkerJob {
     return frame.withUnsafeBytes { bytes in
       guard let part = try? PayloadFrame<TilePart>(decoding: bytes),
         part.message.header == header,
-        part.message.heads == plan.heads(header.tile.tensor, part: header.part),
+        part.message.heads == plan.heads(of: header.tile, part: header.part),
         part.message.tokens == plan.tokens(of: header.tile),
         part.message.headDimension == plan.job.headDimension,
         part.message.element == plan.job.element
@@ -89,7 +89,8 @@ final class WorkerJob {
       let state = found.message
       guard state.job == id, state.planTag == planTag, state.vrank == header.vrank,
         state.queryTile == tile, state.part == part, !state.isNormalised,
-        state.heads == plan.resultHeads(part: part), state.rows == plan.queryRows(of: tile),
+        state.heads == plan.resultHeads(queryTile: tile, part: part),
+        state.rows == plan.queryRows(of: tile),
         state.headDimension == plan.job.headDimension,
         plan.isCurrent(queryTile: tile, madeAt: state.next, in: header.next)
       else { return false }

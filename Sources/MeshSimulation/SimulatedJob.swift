@@ -37,8 +37,10 @@ package final class SimulatedJob: Sendable {
       ? Oracle(plan: plan, kernel: kernel, queryParts: queryParts, keyParts: keyParts, inputs) : nil
   }
 
-  func payload(of tile: TileID, part: Int) -> [UInt8] {
-    tile.tensor == .query ? queryParts[tile.index][part] : keyParts[tile.index][part]
+  /// Of a plan of the job, however it cuts the heads.
+  func payload(of tile: TileID, part: Int, in plan: Plan) -> [UInt8] {
+    let (place, part) = plan.storedPart(of: tile, part: part)
+    return tile.tensor == .query ? queryParts[place][part] : keyParts[place][part]
   }
 }
 
@@ -106,7 +108,8 @@ package struct Oracle: Sendable {
   private static func isSound(_ states: [[[UInt8]]], _ plan: Plan) -> Bool {
     states.enumerated().allSatisfy { message, payloads in
       let (tile, part) = message.quotientAndRemainder(dividingBy: plan.resultPartCount)
-      let rows = plan.resultHeads(part: part).count * plan.queryRows(of: tile).count
+      let rows =
+        plan.resultHeads(queryTile: tile, part: part).count * plan.queryRows(of: tile).count
       var maxima = [Float](repeating: -.infinity, count: rows)
       for payload in payloads {
         let floats = payload.withUnsafeBytes { Array($0.bindMemory(to: Float.self)) }

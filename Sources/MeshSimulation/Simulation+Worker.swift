@@ -216,7 +216,9 @@ extension Simulation {
   /// As if the compute threads took no time for it.
   private func pack(_ tile: TileID, _ job: WorkerJobState) {
     let parts = (0..<job.plan.partCount(tile.tensor)).map { part in
-      self.job.payload(of: tile, part: part).withUnsafeBytes { PartPayload(copying: $0) }
+      self.job.payload(of: tile, part: part, in: job.plan).withUnsafeBytes {
+        PartPayload(copying: $0)
+      }
     }
     let work = job.engine.pack(tile, parts)
     for head in 0..<work.itemCount { work.perform(head) }

@@ -20,7 +20,7 @@ final class SimulatedRank {
   /// Nothing that is still read of a checkpoint may get into the state.
   var isLoadEnded = false
   /// Its steps: step i folds K/V tile `steps[i]`.
-  let steps: Runs
+  let steps: NeededTiles
   let places: [MessagePlace]
 
   init(vrank: VRank, epoch: Epoch, plan: Plan) {
@@ -65,9 +65,9 @@ extension RankState {
 struct MessagePlace: Sendable {
   let queryTile: Int
   let part: Int
-  let needed: Runs
+  let needed: NeededTiles
   /// Of the rank.
-  let steps: Runs
+  let steps: NeededTiles
 
   /// How many of its tiles are folded once the rank has done `next` steps.
   func folded(after next: Int) -> Int {

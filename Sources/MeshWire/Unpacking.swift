@@ -61,7 +61,7 @@ func number(
 
 /// A count of K/V tiles.
 func tileCount(_ value: UInt32, _ field: StaticString) throws(WireError) -> Int {
-  try number(value, in: 0...WireCaps.keyTilesMaximum, field)
+  try number(value, in: 0...WireCaps.stepsMaximum, field)
 }
 
 func byteCount(_ value: UInt64, _ field: StaticString) throws(WireError) -> Int {

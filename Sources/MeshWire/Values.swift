@@ -30,6 +30,7 @@ extension Arena {
     message.pointee.head_dimension = wire32(spec.headDimension)
     message.pointee.element = Mesh__V1__ElementType(UInt32(spec.element.rawValue))
     mask(spec.mask, into: message)
+    message.pointee.head_cuts = wire32(spec.headCuts)
     message.pointee.softcap = spec.logits.softcap ?? 0
     message.pointee.alibi_slopes = words(spec.logits.alibiSlopes.map(\.bitPattern))
     message.pointee.sink_logits = words(spec.logits.sinkLogits.map(\.bitPattern))
@@ -94,7 +95,7 @@ extension AttentionJob {
   /// A job that can be computed: nothing multiplies its numbers before `problem` is nil.
   init(required message: UnsafeMutablePointer<Mesh__V1__JobSpec>?) throws(WireError) {
     let message = try MeshWire.required(message, "job specification")
-    let spec = AttentionJob(
+    var spec = AttentionJob(
       batch: Int(message.batch), queryHeads: Int(message.query_heads),
       keyValueHeads: Int(message.key_value_heads), queryTokens: Int(message.query_tokens),
       keyTokens: Int(message.key_tokens), headDimension: Int(message.head_dimension),
@@ -103,6 +104,7 @@ extension AttentionJob {
       layout: try enumeration(message.layout.rawValue, "layout"), vranks: Int(message.vranks),
       hasBatchDimension: message.has_batch_dimension != 0,
       axes: message.tokens_first != 0 ? .tokensFirst : .headsFirst)
+    spec.headCuts = max(1, Int(message.head_cuts))
     if let problem = spec.problem { throw .outOfRange(problem) }
     self = spec
   }

@@ -20,8 +20,13 @@ package enum WireCaps {
   /// Messages of which the state of a virtual rank consists.
   static let stateMessagesMaximum = Int(Int32.max)
   static let partsMaximum = Limits.headsMaximum
-  static let queryTilesMaximum = Limits.tokensMaximum / Plan.queryTileRows
-  static let keyTilesMaximum = Limits.tokensMaximum / Plan.keyTileKeys
+  /// Indices of tiles: of jobs whose heads are cut there are more than of one group.
+  static let queryTilesMaximum = max(
+    Limits.tokensMaximum / Plan.queryTileRows, Limits.groupedTilesMaximum)
+  static let keyTilesMaximum = max(
+    Limits.tokensMaximum / Plan.keyTileKeys, Limits.groupedTilesMaximum)
+  /// Steps of a rank.
+  static let stepsMaximum = Limits.tokensMaximum / Plan.keyTileKeys
   /// Byte counters and sizes: what fits an `Int` with room for sums.
   static let bytesMaximum = 1 << 60
   static let threadsMaximum = 65_535

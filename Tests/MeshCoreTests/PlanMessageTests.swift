@@ -17,7 +17,9 @@ import Testing
   func parts(job: AttentionJob) {
     let plan = Plan(job: job, vrankCount: 2)
     for tensor in TileTensor.allCases {
-      let heads = (0..<plan.partCount(tensor)).flatMap { Array(plan.heads(tensor, part: $0)) }
+      let heads = (0..<plan.partCount(tensor)).flatMap {
+        Array(plan.heads(of: TileID(tensor, 0), part: $0))
+      }
       #expect(heads == Array(0..<plan.headCount(tensor)))
       for index in 0..<plan.tileCount(tensor) {
         let tile = TileID(tensor, index)
@@ -26,7 +28,9 @@ import Testing
         #expect(sizes.reduce(0, +) == plan.payloadBytes(of: tile))
       }
     }
-    let heads = (0..<plan.resultPartCount).flatMap { Array(plan.resultHeads(part: $0)) }
+    let heads = (0..<plan.resultPartCount).flatMap {
+      Array(plan.resultHeads(queryTile: 0, part: $0))
+    }
     #expect(heads == Array(0..<job.flatQueryHeads))
   }
 

@@ -121,6 +121,64 @@ import Testing
     }
   }
 
+  @Test(
+    "where there are fewer query tiles than ranks, shares are groups of heads", arguments: 1...80)
+  func shares(seed: Int) {
+    var random = SplitMix64(seed: UInt64(seed))
+    let (group, cuts) = (1 + random.below(3), 1 + random.below(12))
+    let keyHeads = cuts * (1 + random.below(3))
+    var job = sampleJob(
+      heads: keyHeads * group, keyHeads: keyHeads, queries: 1 + random.below(500),
+      keys: 1 + random.below(2_000), dimension: 1 + random.below(200),
+      layout: seed % 2 == 0 ? .zigzag : .contiguous)
+    job.headCuts = cuts
+    let plan = Plan(job: job, vrankCount: 1 + random.below(40))
+    let places = (job.queryTokens + 63) / 64
+    #expect(cuts % plan.headGroups == 0)
+    #expect(plan.headGroups == 1 || plan.vrankCount == places * plan.headGroups)
+    #expect(Plan(job: job, vrankCount: plan.vrankCount).vrankCount == plan.vrankCount)
+    // Every row of every head is one rank's, and so is every key.
+    var rows = [[VRank]](repeating: [], count: job.flatQueryHeads * job.queryTokens)
+    var keys = [[VRank]](repeating: [], count: job.flatKeyValueHeads * job.keyTokens)
+    for vrank in plan.vranks {
+      for tile in plan.queryTiles(of: vrank) {
+        #expect(plan.holder(ofQueryTile: tile) == vrank)
+        for part in 0..<plan.partCount(.query) {
+          for head in plan.heads(of: .query(tile), part: part) {
+            for row in plan.queryRows(of: tile) { rows[head * job.queryTokens + row].append(vrank) }
+          }
+        }
+        let heads = (0..<plan.resultPartCount).flatMap {
+          Array(plan.resultHeads(queryTile: tile, part: $0))
+        }
+        let first = plan.firstHead(of: .query(tile))
+        #expect(heads == Array(first..<first + plan.headCount(.query)))
+      }
+      for tile in plan.keyTiles(of: vrank) {
+        #expect(plan.owner(ofKeyTile: tile) == vrank)
+        for part in 0..<plan.partCount(.keyValue) {
+          let stored = plan.storedPart(of: .keyValue(tile), part: part)
+          let whole = Plan(job: job, vrankCount: 1)
+          let heads = plan.heads(of: .keyValue(tile), part: part)
+          #expect(heads == whole.heads(of: .keyValue(stored.place), part: stored.part))
+          for (index, head) in heads.enumerated() {
+            #expect(plan.part(ofHead: head, in: .keyValue(tile)) == (part, index))
+          }
+          for head in heads {
+            for key in plan.keys(of: tile) { keys[head * job.keyTokens + key].append(vrank) }
+          }
+        }
+      }
+      // What a rank needs are tiles of its own heads.
+      let own = plan.queryTiles(of: vrank).first.map { plan.firstHead(of: .query($0)) / group }
+      #expect(
+        plan.neededKeyTiles(of: vrank).allSatisfy {
+          plan.firstHead(of: .keyValue($0)) == own && plan.neededKeyTiles(of: vrank).contains($0)
+        })
+    }
+    #expect(rows.allSatisfy { $0.count == 1 } && keys.allSatisfy { $0.count == 1 })
+  }
+
   @Test("rows that see no key need no tile")
   func rowsWithoutKeys() {
     let plan = Plan(job: sampleJob(queries: 300, keys: 10), vrankCount: 5)

@@ -59,5 +59,24 @@ extension Integration {
         }
       }
     }
+
+    /// One query tile, and so many heads that every worker gets some of them.
+    @Test func fewTokensUseAllWorkers() throws {
+      try withScratch { scratch in
+        var job = RandomJob(
+          workers: 3, heads: 128, keyHeads: 64, tokens: 60, headDimension: 16, mask: "causal")
+        job.batch = 4
+        job.keyTokens = 700
+        let flags = try job.tensors(seed: 41).write(to: scratch) + job.flags
+        let alone = try scratch.attend(flags, name: "alone")
+        let report = scratch.file("report.json")
+        let mesh = try scratch.attend(flags + ["--workers", "3", "--report", report])
+        #expect(mesh == alone)
+        let found = try jsonObject(text(of: report))
+        #expect(found["vranks"] as? Int == 8)
+        #expect((found["resident_bytes"] as? [Int])?.count == 3)
+        #expect(found["bytes_needed"] as? Int == 0, "no head is needed by two")
+      }
+    }
   }
 }

@@ -52,6 +52,11 @@ struct Configuration: CustomStringConvertible {
     lateMaxima = random.below(3) == 0
     self.seed = seed
     if random.below(3) > 0 { drawMask(&random) }
+    if random.below(2) == 0 {
+      let heads = job.flatKeyValueHeads
+      let cuts = (1...min(heads, Limits.vranksMaximum)).filter { heads % $0 == 0 }
+      job.headCuts = cuts[random.below(cuts.count)]
+    }
   }
 
   var tensors: MemoryTensors {
@@ -80,7 +85,7 @@ struct Configuration: CustomStringConvertible {
     """
     seed \(seed): batch \(job.batch), heads \(job.queryHeads)/\(job.keyValueHeads), tokens \
     \(job.queryTokens)/\(job.keyTokens), d \(job.headDimension), \(job.element.name), \
-    \(job.maskText), \(job.layout.name), scale \(job.scale), vranks \(job.vranks), \
+    \(job.headCuts) cuts, \(job.maskText), \(job.layout.name), scale \(job.scale), vranks \(job.vranks), \
     workers \(workers), spread \(spread)\(lateMaxima ? ", late maxima" : "")
     """
   }

@@ -89,7 +89,7 @@ extension WireTests {
     @Test("numbers outside their range are refused")
     func ranges() {
       let refused: [DataFrame] = [
-        .part(PartHeader(job: Samples.job, planTag: 0, tile: .keyValue(65_536), part: 0)),
+        .part(PartHeader(job: Samples.job, planTag: 0, tile: .keyValue(262_144), part: 0)),
         .part(PartHeader(job: Samples.job, planTag: 0, tile: .query(262_144), part: 0)),
         .part(PartHeader(job: Samples.job, planTag: 0, tile: .query(0), part: 65_536)),
         .pull(

@@ -47,7 +47,8 @@ extension WireTests {
       for (tile, part) in [(0, 0), (1, 0), (0, plan.resultPartCount - 1)] {
         let state = SoftmaxState(
           job: Samples.job, planTag: .max, vrank: VRank(255), epoch: Samples.epochs[1],
-          next: 65_536, queryTile: tile, part: part, heads: plan.resultHeads(part: part),
+          next: 65_536, queryTile: tile, part: part,
+          heads: plan.resultHeads(queryTile: tile, part: part),
           rows: plan.queryRows(of: tile), headDimension: headDimension, isNormalised: false,
           checksum: 0)
         #expect(state.payloadBytes == plan.stateBytes(queryTile: tile, part: part))

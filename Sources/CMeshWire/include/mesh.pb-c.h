@@ -1051,10 +1051,15 @@ struct  Mesh__V1__JobSpec
    */
   ProtobufCBinaryData alibi_slopes;
   ProtobufCBinaryData sink_logits;
+  /*
+   * Equal groups into which the key/value heads, and their query heads, may be cut; no part of a tile has
+   * heads of two. 0 for one.
+   */
+  uint32_t head_cuts;
 };
 #define MESH__V1__JOB_SPEC__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&mesh__v1__job_spec__descriptor) \
-    , 0, 0, 0, 0, 0, 0, MESH__V1__ELEMENT_TYPE__ELEMENT_TYPE_UNSPECIFIED, MESH__V1__MASK__MASK_UNSPECIFIED, 0, MESH__V1__LAYOUT__LAYOUT_UNSPECIFIED, 0, 0, 0, 0, 0, 0, {0,NULL}, {0,NULL}, 0, {0,NULL}, {0,NULL} }
+    , 0, 0, 0, 0, 0, 0, MESH__V1__ELEMENT_TYPE__ELEMENT_TYPE_UNSPECIFIED, MESH__V1__MASK__MASK_UNSPECIFIED, 0, MESH__V1__LAYOUT__LAYOUT_UNSPECIFIED, 0, 0, 0, 0, 0, 0, {0,NULL}, {0,NULL}, 0, {0,NULL}, {0,NULL}, 0 }
 
 
 /*
