@@ -55,13 +55,13 @@ package struct MaskRule: Hashable, Sendable {
   /// Every query sees the keys up to its own position.
   package static let causal = MaskRule(isCausal: true)
 
-  /// What people read: "causal, window 1023, 4 sink tokens".
+  /// What people read: "causal, window 1023 before, 4 sink tokens".
   package var name: String {
     var words = [isCausal ? "causal" : "full"]
-    if left != nil || right != nil {
-      let sides = [left, isCausal ? nil : right].map { $0.map(String.init) ?? "all" }
-      words.append("window " + sides.prefix(isCausal ? 1 : 2).joined(separator: ","))
-    }
+    let sides = [
+      left.map { "\($0) before" }, isCausal ? nil : right.map { "\($0) behind" },
+    ].compactMap(\.self)
+    if !sides.isEmpty { words.append("window " + sides.joined(separator: " and ")) }
     if sinkTokens > 0 { words.append("\(sinkTokens) sink token\(sinkTokens == 1 ? "" : "s")") }
     if let documents {
       let count = documents.queries.count

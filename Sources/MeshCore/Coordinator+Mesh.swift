@@ -2,7 +2,7 @@
 extension Coordinator {
   func meshStatus(at now: Duration) -> MeshStatus {
     let standings = members.map { standing(of: $0) }
-    let summaries = jobs.map { summary(of: $0, at: now, isAsked: true) }
+    let states = jobs.map { onDisk($0).state }
     return MeshStatus(
       version: programVersion, protocolVersion: protocolVersion, term: configuration.term,
       uptimeSeconds: (now - startedAt).seconds, storeBytes: jobs.reduce(0) { $0 + $1.diskBytes },
@@ -13,12 +13,13 @@ extension Coordinator {
         return count == 0 ? nil : MeshStatus.WorkerCount(standing: standing, count: count)
       },
       jobs: JobState.allCases.compactMap { state in
-        let count = summaries.count { $0.state == state }
+        let count = states.count { $0 == state }
         return count == 0 ? nil : MeshStatus.JobCount(state: state, count: count)
       },
       running: activeIndex.map { index in
         MeshStatus.RunningJob(
-          summary: summaries[index], protection: jobs[index].run?.protection ?? .off)
+          summary: summary(of: jobs[index], at: now, isAsked: true),
+          protection: jobs[index].run?.protection ?? .off)
       },
       alarms: events.alarms())
   }

@@ -9,7 +9,8 @@ extension Coordinator {
     if state == .running, reason.isEmpty { reason = memoryNote(record) }
     return JobSummary(
       job: record.id, client: record.client, state: state, reason: reason,
-      spec: record.spec, folded: record.run?.folded ?? 0, total: record.run?.total ?? 0,
+      spec: record.spec, mask: record.maskText, flops: record.flops,
+      folded: record.run?.folded ?? 0, total: record.run?.total ?? 0,
       ageSeconds: (now - record.submittedAt).seconds,
       wallSeconds: record.startedAt.map { (end - $0).seconds } ?? 0,
       name: record.name, submittedAt: record.submittedWall,

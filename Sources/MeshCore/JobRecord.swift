@@ -9,6 +9,9 @@ struct JobRecord: Sendable {
   /// The request that submitted it.
   let request: RequestID
   let spec: AttentionJob
+  /// What its summaries tell of the mask. It takes a walk over all documents, and is asked for often.
+  let maskText: String
+  let flops: Double
   let isProtected: Bool
   let deadlineSeconds: Double
   /// At submit for the workers of then, and anew for those that it begins on.
@@ -57,6 +60,8 @@ struct JobRecord: Sendable {
     self.client = client
     self.request = request
     spec = submit.spec
+    maskText = spec.maskText
+    flops = spec.flops
     isProtected = submit.isProtected
     // What no number of seconds says is no deadline; it goes to disk as text.
     deadlineSeconds = submit.deadlineSeconds.isFinite ? submit.deadlineSeconds : 0
@@ -121,6 +126,8 @@ extension JobRecord {
     client = image.client
     request = image.request
     spec = image.spec
+    maskText = spec.maskText
+    flops = spec.flops
     isProtected = image.isProtected
     deadlineSeconds = image.deadlineSeconds
     estimate = MemoryEstimate(workerBytes: image.workerBytes, diskBytes: image.spec.storeBytes)

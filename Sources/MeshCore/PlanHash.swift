@@ -36,7 +36,7 @@ extension Plan {
     return SHA256.hash(bytes)
   }
 
-  /// Numbers that say all of a mask; none is negative.
+  /// Numbers that say all of a mask: -1 for a side without a bound, and every list after its length.
   private static func words(of mask: MaskRule) -> [Int] {
     func some(_ value: Int?) -> Int { value ?? -1 }
     let documents = mask.documents

@@ -127,7 +127,7 @@ extension RingView {
       client = summary.client
       state = summary.state.name
       reason = summary.reason
-      shape = summary.spec.shapeText
+      shape = summary.shapeText
       folded = summary.folded
       total = summary.total
       wallSeconds = summary.wallSeconds

@@ -99,7 +99,7 @@ struct Jobs: ParsableCommand {
           "\(job.job)", job.state.name, "\(job.folded)/\(job.total)", utc(job.submittedAt),
           age(job.ageSeconds), job.deadlineAt.map { utc($0) } ?? "-",
           job.result.line.isEmpty ? "-" : printable(job.result.line), printable(job.name),
-          printable(job.client), job.spec.shapeText, printable(job.reason),
+          printable(job.client), printable(job.shapeText), printable(job.reason),
         ]
       }) + (rest > 0 ? ["… and \(rest) older"] : [])
   }

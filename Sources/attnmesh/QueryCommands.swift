@@ -52,7 +52,7 @@ struct Job: ParsableCommand {
     if let deadline = job.deadlineAt { print("deadline \(utc(deadline))") }
     let queue = status.queuePosition > 0 ? ", place \(status.queuePosition) in the queue" : ""
     print("state    \(job.state.name)\(queue)\(job.reason.isEmpty ? "" : ": \(job.reason)")")
-    print("shape    \(job.spec.shapeText)")
+    print("shape    \(printable(job.shapeText))")
     print("tiles    \(job.folded) of \(job.total) folded in \(age(job.wallSeconds))")
     print("memory   up to \(bytes(status.workerBytes)) per worker")
     if !status.ranks.isEmpty { print("protect  \(status.protectionName)") }

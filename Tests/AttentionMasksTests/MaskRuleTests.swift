@@ -22,6 +22,22 @@ import Testing
     #expect(rows(MaskRule(left: 1), 4, 4) == [[0, 1, 2, 3], [0, 1, 2, 3], [1, 2, 3], [2, 3]])
   }
 
+  @Test("its name says which side of a query each number is of")
+  func names() {
+    for (rule, name) in [
+      (MaskRule.full, "full"), (.causal, "causal"), (MaskRule(left: 3), "full, window 3 before"),
+      (MaskRule(left: 3, right: 2), "full, window 3 before and 2 behind"),
+      (MaskRule(right: 2), "full, window 2 behind"),
+      (MaskRule(isCausal: true, right: 0), "causal"),
+      (
+        MaskRule(isCausal: true, left: 0, right: 0, sinkTokens: 1),
+        "causal, window 0 before, 1 sink token"
+      ),
+    ] {
+      #expect(rule.name == name)
+    }
+  }
+
   @Test("queries stand at the end of their document's keys")
   func positions() {
     #expect(rows(.causal, 2, 5) == [[0, 1, 2, 3], [0, 1, 2, 3, 4]])

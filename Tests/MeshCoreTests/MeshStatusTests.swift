@@ -1,3 +1,5 @@
+import AttentionMasks
+import ElementTypes
 import MeshCore
 import Testing
 
@@ -41,6 +43,21 @@ import Testing
     #expect(status.running?.summary.job == job && status.running?.protection == Protection.none)
     #expect(status.uptimeSeconds > 5 && status.storeQuotaBytes == 1 << 40)
     #expect(status.storeBytes == 2 * (spec.inputBytes + spec.outputBytes + spec.logSumExpBytes))
+  }
+
+  @Test("a job is told without its documents and heads, and with the name of its mask")
+  func masks() throws {
+    let mesh = CoordinatorHarness(quota: 1 << 40)
+    mesh.join(1)
+    var spec = sampleJob(queries: 600)
+    spec.mask = MaskRule(
+      isCausal: true, documents: .init(queries: [599, 1], keys: [spec.keyTokens, 0]))
+    spec.logits = LogitRule(softcap: 2, sinkLogits: Array(repeating: 1, count: spec.queryHeads))
+    _ = try #require(mesh.queue(spec))
+    let summary = try #require(try look(mesh).running?.summary)
+    #expect(summary.mask == "causal, 2 documents, softcap 2.0, sink logits")
+    #expect(summary.shapeText.hasSuffix(", \(spec.element.name), \(summary.mask)"))
+    #expect(summary.flops == spec.flops && summary.spec.mask == .causal)
   }
 
   @Test("alarms are the last events of trouble, no more than the limit, the newest last")

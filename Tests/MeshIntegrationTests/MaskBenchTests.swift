@@ -17,7 +17,8 @@ extension Integration {
         let heads = try #require(result["heads"] as? [[String: Any]])
         #expect(
           heads.compactMap { $0["mask"] as? String } == [
-            "causal, window 1023", "causal, window 1023, 64 sink tokens", "causal, 8 documents",
+            "causal, window 1023 before", "causal, window 1023 before, 64 sink tokens",
+            "causal, 8 documents",
           ])
         #expect(heads.allSatisfy { $0["rows_verified"] as? Int == 64 })
         // Of 2,048 tokens: all rows but the first 1,023 see 1,024 keys.
