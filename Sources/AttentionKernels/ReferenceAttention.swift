@@ -57,8 +57,8 @@ package struct ReferenceAttention: Sendable {
   }
 
   /// Rows like `row(query:sight:)` in naive float32: the yardstick of `Tolerance`.
-  /// Row r takes `queries[r]` and `sights[r]`.
-  package func naiveFloat32Rows(queries: [[Double]], sights: [Sight]) -> [Row] {
+  /// Row r takes `queries[r]` and the r-th of `sights`, which are asked for one at a time.
+  package func naiveFloat32Rows(queries: [[Double]], sights: some Sequence<Sight>) -> [Row] {
     let narrowKeys = keys.map(Float.init)
     let narrowValues = values.map(Float.init)
     return zip(queries, sights).map { query, sight in
@@ -105,33 +105,6 @@ extension ReferenceAttention {
   }
 }
 
-/// What a row sees, for the reference: the keys, ascending, and where its query stands among them.
-package struct Sight: Sendable {
-  /// The keys that it sees.
-  package let keys: [Int]
-  /// The query's position, as a key's index.
-  package let position: Int
-
-  package init(keys: [Int], position: Int) {
-    self.keys = keys
-    self.position = position
-  }
-
-  /// Keys 0 ..< `keys`, from behind the last.
-  package init(keys: Int) {
-    self.init(keys: Array(0..<max(0, keys)), position: keys - 1)
-  }
-}
-
-extension AttentionMask {
-  /// What `query` sees of `keyCount` keys, pair by pair by the definition.
-  package func sight(query: Int, keyCount: Int) -> Sight {
-    let offset = documents.first { $0.queries.contains(query) }?.offset ?? 0
-    return Sight(
-      keys: (0..<keyCount).filter { sees(query: query, key: $0) }, position: query + offset)
-  }
-}
-
 extension LogitShape {
   /// A logit as it goes into the softmax, and its derivative, in the arithmetic of `Scalar`.
   func logit<Scalar: BinaryFloatingPoint>(
@@ -153,6 +126,7 @@ private func softmaxRow<Scalar: BinaryFloatingPoint>(
   let d = query.count
   var output = [Scalar](repeating: 0, count: d)
   var logits: [Scalar] = []
+  logits.reserveCapacity(sight.keys.count)
   for key in sight.keys {
     var product: Scalar = 0
     for k in 0..<d { product += query[k] * keys[key * d + k] }

@@ -8,6 +8,8 @@ internal import TensorFiles
 /// that `Tolerance` states.
 package struct ResultCheck {
   private let inputs: JobInputs
+  /// Rows of each head that are compared.
+  private let rows: [Int]
   private let output: TensorFile
   private let logSumExp: TensorFile?
 
@@ -23,19 +25,24 @@ package struct ResultCheck {
     package var violations: [String] = []
   }
 
-  /// - Parameter room: what this process may have; by default what the system says.
+  /// - Parameters:
+  ///   - rows: of each head, evenly spread, first and last among them.
+  ///   - room: what this process may have; by default what the system says.
   package init(
-    inputs: JobInputs, output: String, logSumExp: String?, room: MemoryRoom? = nil
+    inputs: JobInputs, output: String, logSumExp: String?, rows: Int, room: MemoryRoom? = nil
   ) throws(MeshError) {
     let room = room ?? .ofProcess(threads: 0)
-    let needed = Self.bytesNeeded(for: inputs.spec)
+    let tokens = inputs.spec.queryTokens
+    let count = min(rows, tokens)
+    let needed = Self.bytesNeeded(for: inputs.spec, rows: count)
     guard needed <= room.bytes else {
       throw MeshError(
         .badInput,
-        "to compare one head of \(inputs.spec.keyTokens) keys needs \(bytes(needed)) of memory, where"
+        "to compare \(count) rows of one head of \(inputs.spec.keyTokens) keys needs \(bytes(needed)) of memory, where"
           + " this process may have \(room.text): give it more")
     }
     self.inputs = inputs
+    self.rows = (0..<count).map { count == 1 ? 0 : $0 * (tokens - 1) / (count - 1) }
     let axes = inputs.spec.axes
     self.output = try JobInputs.open(
       output, reading: TensorReading(swappedAxis: axes.swappedAxis(of: .output)))
@@ -59,19 +66,16 @@ package struct ResultCheck {
   }
 
   /// The bound on what this process has in all: keys and values of one head in double precision and,
-  /// while they are read or compared, as float32; logits of one row, in an array that grows.
-  private static func bytesNeeded(for spec: AttentionJob) -> Int {
-    (64 << 20) + spec.keyTokens * (24 * spec.headDimension + 24)
+  /// while they are read or compared, as float32; what one row sees, and its logits; query, exact and
+  /// naive result of every row, each an array of its own.
+  private static func bytesNeeded(for spec: AttentionJob, rows: Int) -> Int {
+    (64 << 20) + spec.keyTokens * (24 * spec.headDimension + 16)
+      + rows * (24 * spec.headDimension + 256)
   }
 
-  /// - Parameter rows: of each head, evenly spread, first and last among them.
-  package func run(rows: Int) throws(MeshError) -> Finding {
+  package func run() throws(MeshError) -> Finding {
     let spec = inputs.spec
-    let count = min(rows, spec.queryTokens)
-    let sampled = (0..<count).map {
-      count == 1 ? 0 : $0 * (spec.queryTokens - 1) / (count - 1)
-    }
-    var finding = Finding(rowsPerHead: count, heads: spec.flatQueryHeads)
+    var finding = Finding(rowsPerHead: rows.count, heads: spec.flatQueryHeads)
     for keyHead in 0..<spec.flatKeyValueHeads {
       let keys = try doubles(.key, head: keyHead, tokens: 0..<spec.keyTokens)
       let values = try doubles(.value, head: keyHead, tokens: 0..<spec.keyTokens)
@@ -80,7 +84,7 @@ package struct ResultCheck {
         let reference = ReferenceAttention(
           keys: keys, values: values, headDimension: spec.headDimension, scale: Double(spec.scale),
           shape: spec.logitShape(ofHead: head), sinkLogit: spec.sinkLogit(ofHead: head))
-        try check(head: head, rows: sampled, reference, &finding)
+        try check(head: head, reference, &finding)
       }
     }
     try inputs.checkUnchanged()
@@ -94,14 +98,15 @@ package struct ResultCheck {
   }
 
   private func check(
-    head: Int, rows: [Int], _ reference: ReferenceAttention, _ finding: inout Finding
+    head: Int, _ reference: ReferenceAttention, _ finding: inout Finding
   ) throws(MeshError) {
     let spec = inputs.spec
     let queries = try rows.map { row throws(MeshError) in
       try doubles(.query, head: head, tokens: row..<row + 1)
     }
     let mask = spec.attentionMask
-    let sights = rows.map { mask.sight(query: $0, keyCount: spec.keyTokens) }
+    // One at a time: they take as much as the logits.
+    let sights = rows.lazy.map { mask.foldedSight(query: $0, keyCount: spec.keyTokens) }
     let exact = zip(queries, sights).map { reference.row(query: $0, sight: $1) }
     let naive = reference.naiveFloat32Rows(queries: queries, sights: sights)
     let rule = Tolerance(

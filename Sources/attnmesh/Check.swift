@@ -26,9 +26,9 @@ struct Check: ParsableCommand {
       throw MeshError(.badInput, "--rows \(rows): it must be 1 to 1000000")
     }
     let inputs = try job.inputs()
-    let check = try ResultCheck(inputs: inputs, output: output, logSumExp: lse)
+    let check = try ResultCheck(inputs: inputs, output: output, logSumExp: lse, rows: rows)
     try job.checkFinite(inputs)
-    let finding = try check.run(rows: rows)
+    let finding = try check.run()
     if json { printJSON(CheckView(finding, hasLogSumExp: lse != nil)) } else { tell(finding) }
     guard finding.violations.isEmpty else {
       throw MeshError(.jobFailed, "\(output) is not the attention of these tensors")

@@ -20,6 +20,20 @@ import Testing
     }
   }
 
+  @Test("what a row's slices hold is what it sees, pair by pair")
+  func foldedSights() {
+    for kind in 0..<DealtMask.count {
+      let (queries, keys) = (150 + kind, 170 - kind)
+      let dealt = DealtMask(kind, queries: queries, keys: keys, seed: UInt64(kind))
+      for row in 0..<queries {
+        let found = dealt.mask.foldedSight(query: row, keyCount: keys)
+        let wanted = dealt.mask.sight(query: row, keyCount: keys)
+        #expect(found.keys == wanted.keys, "\(dealt), row \(row)")
+        #expect(found.keys.isEmpty || found.position == wanted.position, "\(dealt), row \(row)")
+      }
+    }
+  }
+
   private func check(_ dealt: DealtMask, rows: Range<Int>, keys: Range<Int>) {
     let slices = dealt.mask.slices(rows: rows, keys: keys)
     var wrong: [Int] = []

@@ -54,6 +54,19 @@ extension Integration {
       }
     }
 
+    /// What rows see takes as much as their logits, and that of all of them at once would be too much.
+    @Test func checkKeepsWithinItsLimit() throws {
+      try withScratch { scratch in
+        hollow(scratch.file("few.npy"), shape: [1, 256, 1])
+        hollow(scratch.file("many.npy"), shape: [1, 60_000, 1])
+        let run = try scratch.run(
+          ["check", "--query", "few.npy", "--key", "many.npy", "--value", "many.npy"]
+            + ["--output", "few.npy", "--rows", "256"], limits: "-d 90000")
+        #expect(try run.wait() == .code(0), "\(run.errors)")
+        #expect(run.output.hasPrefix("equal to the reference: 256 rows"), "\(run.output)")
+      }
+    }
+
     @Test func checkRefusesHeadsThatAreTooLong() throws {
       try withScratch { scratch in
         let run = try scratch.run(
