@@ -24,6 +24,28 @@ extension WireTests {
       }
     }
 
+    @Test("the largest there can be fits a control frame")
+    func largest() throws {
+      let count = Limits.workersMaximum
+      let endpoint = String(repeating: "e", count: WireCaps.endpointBytesMaximum)
+      let peers = (0..<count).map {
+        Assignment.Peer(
+          worker: WorkerID(incarnation: .max - UInt64($0)), endpoint: endpoint,
+          publicKey: Samples.publicKey)
+      }
+      let hosts = (0..<Limits.vranksMaximum).map { _ in
+        Assignment.Host(
+          peer: count - 1, epoch: Epoch(term: .max, counter: .max), duty: .fold, holder: count - 2,
+          sources: [count - 2, count - 3], isFresh: true)
+      }
+      let good = Samples.assignment(peers: count, hosts: hosts)
+      let frame = ControlFrame.coordinator(
+        .assign(changed(good, spec: Samples.maskedSpec, peers: peers), term: .max))
+      let bytes = frame.encode()
+      #expect(bytes.count <= Limits.controlFrameBytesMaximum, "\(bytes.count) bytes")
+      #expect(try decodeControl(bytes) == frame)
+    }
+
     @Test("an assignment that no coordinator makes is refused")
     func refused() {
       let good = Samples.assignment(peers: 2)
