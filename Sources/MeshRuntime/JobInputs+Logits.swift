@@ -25,29 +25,43 @@ extension JobInputs {
     }
 
     /// Reads the tensors.
-    func rule(queryHeads: Int) throws(MeshError) -> LogitRule {
-      var rule = LogitRule(softcap: softcap)
+    ///
+    /// - Parameter refuse: told of each why it is refused.
+    /// - Returns: nil where one is.
+    func rule(
+      queryHeads: Int, converts: Bool, waiting: @escaping (String) -> Void,
+      refuse: (String) throws(MeshError) -> Void
+    ) throws(MeshError) -> LogitRule? {
+      func values(_ text: String, _ flag: String) throws(MeshError) -> [Float]? {
+        do throws(MeshError) {
+          let file = try JobInputs.open(
+            text, reading: TensorReading(converts: converts), waiting: waiting)
+          return try Self.values(of: file, "\(flag) \(text)", queryHeads: queryHeads)
+        } catch {
+          try refuse(error.message)
+          return nil
+        }
+      }
+      let alibiSlopes: [Float]?
       switch slopes {
-      case .none: break
-      case .standard: rule.alibiSlopes = ALiBiSlopes.standard(heads: queryHeads)
-      case .tensor(let text):
-        rule.alibiSlopes = try Self.values(text, "--alibi", queryHeads: queryHeads)
+      case .none: alibiSlopes = []
+      case .standard: alibiSlopes = ALiBiSlopes.standard(heads: queryHeads)
+      case .tensor(let text): alibiSlopes = try values(text, "--alibi")
       }
-      if let sinks {
-        rule.sinkLogits = try Self.values(sinks, "--sink-logits", queryHeads: queryHeads)
-      }
-      return rule
+      let sinkLogits =
+        try sinks.map { text throws(MeshError) in try values(text, "--sink-logits") } ?? []
+      guard let alibiSlopes, let sinkLogits else { return nil }
+      return LogitRule(softcap: softcap, alibiSlopes: alibiSlopes, sinkLogits: sinkLogits)
     }
 
     private static func values(
-      _ text: String, _ flag: String, queryHeads: Int
+      of file: TensorFile, _ name: String, queryHeads: Int
     ) throws(MeshError) -> [Float] {
-      let file = try JobInputs.open(text)
       let count = file.shape.reduce(1, *)
       guard count == queryHeads, file.shape.filter({ $0 != 1 }).count <= 1 else {
         throw MeshError(
           .badInput,
-          "\(flag) \(text): shape \(file.shape); it must be [\(queryHeads)], a number for each query"
+          "\(name): shape \(file.shape); it must be [\(queryHeads)], a number for each query"
             + " head")
       }
       let bytes = UnsafeMutableRawBufferPointer.allocate(

@@ -28,10 +28,6 @@ extension JobInputs {
     waiting: @escaping (String) -> Void = { _ in },
     refuse: (String) throws(MeshError) -> Void
   ) throws(MeshError) -> JobInputs? {
-    if let problem = pipeProblem([("--query", query), ("--key", key), ("--value", value)]) {
-      try refuse(problem)
-      return nil
-    }
     func open(_ text: String) throws(MeshError) -> TensorFile? {
       let file: TensorFile
       do throws(MeshError) {
@@ -49,22 +45,13 @@ extension JobInputs {
     let (query, key, value) = (try open(query), try open(key), try open(value))
     let files = [query, key, value].compactMap { $0 }
     var problems = versionProblem(files).map { [$0] } ?? []
-    guard let query, let key, let value else {
-      for problem in problems { try refuse(problem) }
-      return nil
-    }
-    problems += disagreements(query, key, value)
-    guard problems.isEmpty else {
-      for problem in problems { try refuse(problem) }
-      return nil
-    }
-    let logits: LogitRule
-    do throws(MeshError) {
-      logits = try options.logits.rule(queryHeads: query.shape[query.shape.count - 3])
-    } catch {
-      try refuse(error.message)
-      return nil
-    }
+    if let query, let key, let value { problems += disagreements(query, key, value) }
+    for problem in problems { try refuse(problem) }
+    guard let query else { return nil }
+    let logits = try options.logits.rule(
+      queryHeads: query.shape[query.shape.count - 3], converts: options.converts,
+      waiting: waiting, refuse: refuse)
+    guard let key, let value, let logits, problems.isEmpty else { return nil }
     let inputs = JobInputs(query, key, value, options, logits)
     guard let problem = inputs.spec.problem else { return inputs }
     try refuse(problem + (inputs.spec.axesAdvice.map { "; \($0)" } ?? ""))
@@ -111,13 +98,16 @@ extension JobInputs {
     }
   }
 
-  /// What comes through a pipe comes once: two tensors can't be read from it.
-  private static func pipeProblem(_ tensors: [(flag: String, text: String)]) -> String? {
-    let pipes = tensors.compactMap { tensor -> (flag: String, location: TensorLocation)? in
-      guard let location = try? TensorLocation.parse(tensor.text), location.isReadOnce else {
+  /// What comes through a pipe comes once: no two things can be read from it.
+  ///
+  /// - Parameter sources: all that a job reads, and the flags that name it.
+  /// - Returns: one line about two of them that are one pipe; to be asked before any is opened.
+  package static func pipeProblem(_ sources: [(flag: String, text: String)]) -> String? {
+    let pipes = sources.compactMap { source -> (flag: String, location: TensorLocation)? in
+      guard let location = try? TensorLocation.parse(source.text), location.isReadOnce else {
         return nil
       }
-      return (tensor.flag, location)
+      return (source.flag, location)
     }
     for (index, pipe) in pipes.enumerated() {
       for other in pipes[..<index] where other.location.isSameFile(as: pipe.location) {

@@ -49,17 +49,17 @@ struct JobOptions: ParsableArguments {
 
   /// The files of the tensors.
   var files: [InputPath] {
-    [("--query", query), ("--key", key), ("--value", value)].compactMap {
-      InputPath($0, tensor: $1)
-    }
+    (tensors + masks.tensors).compactMap { InputPath($0.flag, tensor: $0.text) }
+  }
+
+  private var tensors: [(flag: String, text: String)] {
+    [("--query", query), ("--key", key), ("--value", value)]
   }
 
   /// Opens and checks the tensors.
   func inputs() throws(MeshError) -> JobInputs {
-    let options = try options { reason throws(MeshError) in throw MeshError(.badInput, reason) }
-    let inputs = try JobInputs(
-      query: query, key: key, value: value, options: options, waiting: { Attnmesh.complain($0) })
-    if let doubt = inputs.doubt { Attnmesh.complain("warning: \(doubt)") }
+    let inputs = try inputs { reason throws(MeshError) in throw MeshError(.badInput, reason) }
+    guard let inputs else { preconditionFailure("refused without a reason") }
     return inputs
   }
 
@@ -67,6 +67,11 @@ struct JobOptions: ParsableArguments {
   func inputs(
     refuse: (String) throws(MeshError) -> Void
   ) throws(MeshError) -> JobInputs? {
+    // Before anything is read, so that nobody waits for what another has taken.
+    if let problem = JobInputs.pipeProblem(tensors + masks.sources) {
+      try refuse(problem)
+      return nil
+    }
     var isRefused = false
     let options = try options { reason throws(MeshError) in
       isRefused = true
@@ -83,16 +88,6 @@ struct JobOptions: ParsableArguments {
   private func options(
     refuse: (String) throws(MeshError) -> Void
   ) throws(MeshError) -> JobInputs.Options {
-    func checked<Value>(
-      _ usual: Value, _ body: () throws(MeshError) -> Value
-    ) throws(MeshError) -> Value {
-      do throws(MeshError) {
-        return try body()
-      } catch {
-        try refuse(error.message)
-        return usual
-      }
-    }
     if !["auto", "ring"].contains(strategy) {
       try refuse("--strategy \(strategy): it is auto or ring")
     }
@@ -100,18 +95,18 @@ struct JobOptions: ParsableArguments {
       try refuse("--vranks \(vranks): it must be 1 to \(Limits.vranksMaximum)")
     }
     return JobInputs.Options(
-      mask: try checked(.full) { () throws(MeshError) in try masks.rule() },
-      logits: try checked(JobInputs.Logits()) { () throws(MeshError) in try masks.logits() },
+      mask: try masks.rule(refuse: refuse),
+      logits: try masks.logits(refuse: refuse),
       scale: scale,
-      layout: try checked(nil) { () throws(MeshError) in
+      layout: try checked(nil, refuse: refuse) { () throws(MeshError) in
         guard let layout else { return nil }
         return try choice(layout, "--layout", of: Layout.allCases, named: \.name)
       },
-      precision: try checked(.float32) { () throws(MeshError) in
+      precision: try checked(.float32, refuse: refuse) { () throws(MeshError) in
         try choice(precision, "--precision", of: [.float32, .bfloat16], named: \ElementType.name)
       },
       vranks: vranks ?? 0,
-      axes: try checked(.headsFirst) { () throws(MeshError) in
+      axes: try checked(.headsFirst, refuse: refuse) { () throws(MeshError) in
         try choice(axes, "--axes", of: AxisOrder.allCases, named: \.name)
       },
       converts: convert)
@@ -152,6 +147,19 @@ struct ProtectionOptions: ParsableArguments {
 
   func isOn() throws(MeshError) -> Bool {
     try choice(protection, "--protection", of: [true, false], named: { $0 ? "on" : "off" })
+  }
+}
+
+/// What `body` gives; the usual value where it throws, of which `refuse` is told the reason.
+func checked<Value>(
+  _ usual: Value, refuse: (String) throws(MeshError) -> Void,
+  _ body: () throws(MeshError) -> Value
+) throws(MeshError) -> Value {
+  do throws(MeshError) {
+    return try body()
+  } catch {
+    try refuse(error.message)
+    return usual
   }
 }
 

@@ -28,8 +28,8 @@ struct MaskOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       """
-      Packed documents that don't see each other: their lengths, as 100,200,50, or a text file of them. \
-      They add up to the tokens.
+      Packed documents that don't see each other: their lengths, as 100,200,50, or a text file of them, \
+      or - for standard input. They add up to the tokens. A file that is called 50 is ./50.
       """, valueName: "lengths|file"))
   var documents: String?
 
@@ -46,7 +46,7 @@ struct MaskOptions: ParsableArguments {
     help: ArgumentHelp(
       """
       ALiBi: slope · |distance| is subtracted from logits. Alone the standard slopes, or those of a \
-      tensor of one number for each query head.
+      tensor of one number for each query head. A pipe that is called standard is ./standard.
       """, valueName: "file"))
   var alibi: String?
 
@@ -58,16 +58,45 @@ struct MaskOptions: ParsableArguments {
       """, valueName: "file"))
   var sinkLogits: String?
 
+  /// The tensors among them.
+  var tensors: [(flag: String, text: String)] {
+    let files = [("--alibi", isStandard ? nil : alibi), ("--sink-logits", sinkLogits)]
+    return files.compactMap { flag, text in text.map { (flag, $0) } }
+  }
+
+  /// All that is read.
+  var sources: [(flag: String, text: String)] {
+    let lengths = [("--documents", documents), ("--key-documents", keyDocuments)]
+    return tensors + lengths.compactMap { flag, text in text.map { (flag, $0) } }
+  }
+
+  private var isStandard: Bool { alibi == CommandLineArguments.standardSlopes }
+
   /// The mask, before it is known whether the tensors fit it.
-  func rule() throws(MeshError) -> MaskRule {
-    let base = try choice(mask, "--mask", of: [MaskRule.full, .causal], named: \.name)
-    let sides = try window.map { text throws(MeshError) in try Self.sides(text) }
-    if let sinkTokens, sinkTokens < 0 {
-      throw MeshError(.badInput, "--sink-tokens \(sinkTokens): it must be 0 or more")
+  ///
+  /// - Parameter refuse: told each reason to refuse it. What is refused is left out, and so is what would
+  ///   make no sense without it.
+  func rule(
+    refuse: (String) throws(MeshError) -> Void
+  ) throws(MeshError) -> MaskRule {
+    var rule = try checked(.full, refuse: refuse) { () throws(MeshError) in
+      try choice(mask, "--mask", of: [MaskRule.full, .causal], named: \.name)
     }
-    return MaskRule(
-      isCausal: base.isCausal, left: sides?.left, right: sides?.right, sinkTokens: sinkTokens ?? 0,
-      documents: try packed())
+    rule.sinkTokens = sinkTokens ?? 0
+    if rule.sinkTokens < 0 {
+      try refuse("--sink-tokens \(rule.sinkTokens): it must be 0 or more")
+      rule.sinkTokens = 0
+    }
+    if let window {
+      do throws(MeshError) {
+        (rule.left, rule.right) = try Self.sides(window)
+      } catch {
+        try refuse(error.message)
+        rule.sinkTokens = 0
+      }
+    }
+    rule.documents = try packed(refuse: refuse)
+    return rule
   }
 
   private static func sides(_ text: String) throws(MeshError) -> (left: Int?, right: Int?) {
@@ -83,28 +112,37 @@ struct MaskOptions: ParsableArguments {
     return (sides[0], sides.count == 2 ? sides[1] : nil)
   }
 
-  private func packed() throws(MeshError) -> MaskRule.Documents? {
-    guard let documents else {
-      if keyDocuments == nil { return nil }
-      throw MeshError(.badInput, "--key-documents without --documents: give both")
+  private func packed(
+    refuse: (String) throws(MeshError) -> Void
+  ) throws(MeshError) -> MaskRule.Documents? {
+    func lengths(_ text: String, _ flag: String) throws(MeshError) -> [Int]? {
+      try checked(nil, refuse: refuse) { () throws(MeshError) in
+        try Lengths(text, flag: flag, waiting: { Attnmesh.complain($0) }).values
+      }
     }
-    let queries = try Lengths(documents, flag: "--documents").values
-    return MaskRule.Documents(
-      queries: queries,
-      keys: try keyDocuments.map { text throws(MeshError) in
-        try Lengths(text, flag: "--key-documents").values
-      } ?? queries)
+    guard let documents else {
+      if keyDocuments != nil { try refuse("--key-documents without --documents: give both") }
+      return nil
+    }
+    let queries = try lengths(documents, "--documents")
+    let keys =
+      try keyDocuments.map { text throws(MeshError) in try lengths(text, "--key-documents") }
+      ?? queries
+    guard let queries, let keys else { return nil }
+    return MaskRule.Documents(queries: queries, keys: keys)
   }
 
-  /// What becomes of logits; slopes and sink logits are read here.
-  func logits() throws(MeshError) -> JobInputs.Logits {
-    if let softcap, !LogitRule.softcaps.contains(softcap) {
-      throw MeshError(
-        .badInput, "--softcap \(softcap): it must be a number above 0 (1e-30 to 1e30)")
-    }
-    let isStandard = alibi == CommandLineArguments.standardSlopes
-    return JobInputs.Logits(
+  /// What becomes of logits; slopes and sink logits are read with the other tensors.
+  func logits(
+    refuse: (String) throws(MeshError) -> Void
+  ) throws(MeshError) -> JobInputs.Logits {
+    var logits = JobInputs.Logits(
       softcap: softcap,
       slopes: isStandard ? .standard : alibi.map { .tensor($0) } ?? .none, sinks: sinkLogits)
+    if let softcap, !LogitRule.softcaps.contains(softcap) {
+      try refuse("--softcap \(softcap): it must be a number above 0 (1e-30 to 1e30)")
+      logits.softcap = nil
+    }
+    return logits
   }
 }

@@ -98,6 +98,35 @@ extension Integration {
       }
     }
 
+    @Test("each thing that is wrong with a mask is told")
+    func masks() throws {
+      try withScratch { scratch in
+        try Data1D.write([1, 2, 3], to: scratch.file("three.npy"))
+        func expect(_ flags: [String], _ reasons: String...) throws {
+          let run = try scratch.run(["attend", "--dry-run", "--output", "o.npy"] + flags)
+          #expect(try run.wait() == .code(2))
+          let lines = run.errorLines
+          #expect(lines.count == reasons.count, "\(lines)")
+          for reason in reasons {
+            #expect(lines.contains { $0.contains(reason) }, "\(reason): \(lines)")
+          }
+        }
+        try expect(
+          inputs(scratch) + [
+            "--window", "x", "--softcap", "0", "--alibi", "three.npy", "--sink-logits", "none.npy",
+            "--documents", ",", "--key-documents", "3,x", "--sink-tokens", "-1",
+          ],
+          "--window x", "--softcap 0.0", "--alibi three.npy: shape [3]; it must be [6]",
+          "none.npy: cannot open", "--documents ,", "--key-documents 3,x", "--sink-tokens -1")
+        // What would follow from a flag that was refused is no reason of its own.
+        try expect(inputs(scratch) + ["--window", "x", "--sink-tokens", "4"], "--window x")
+        try expect(
+          inputs(scratch) + ["--key", "none.npy", "--alibi", "three.npy"], "none.npy: cannot open",
+          "shape [3]; it must be [6]")
+        expectNothingDone(scratch)
+      }
+    }
+
     @Test("what is wrong on this machine is told, too, where no mesh can be asked")
     func nobodyToAsk() throws {
       try withScratch { scratch in

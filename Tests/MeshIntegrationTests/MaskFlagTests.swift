@@ -20,7 +20,19 @@ extension Integration {
       (["--documents", "50,-50,100"], "--documents 50,-50,100: neither lengths"),
       (["--documents", "missing.txt"], "--documents missing.txt: neither lengths"),
       (["--documents", "words.txt"], "'ten' is no length"),
-      (["--documents", ","], "there are no lengths in it"),
+      (["--documents", ","], "--documents ,: a length is missing beside a comma"),
+      (["--documents", "60,,40"], "--documents 60,,40: a length is missing beside a comma"),
+      (["--documents", "60,40,"], "a length is missing beside a comma"),
+      (["--documents", "100", "--key-documents", ",100"], "--key-documents ,100: a length"),
+      (["--documents", ""], "there are no lengths in it"),
+      (["--documents", "-"], "--documents -: there are no lengths in it"),
+      (["--documents", "."], "--documents .: it is a directory; give lengths"),
+      (["--documents", "pipe"], "--documents pipe: it is no regular file; give lengths"),
+      (["--documents", "-", "--key-documents", "-"], "--documents and --key-documents come from"),
+      (["--query", "-", "--documents", "-"], "--query and --documents come from the same pipe"),
+      (["--query", "-", "--alibi", "-"], "--query and --alibi come from the same pipe"),
+      (["--alibi", "-", "--sink-logits", "-"], "--alibi and --sink-logits come from the same"),
+      (["--alibi", "pipe", "--sink-logits", "./pipe"], "--alibi and --sink-logits come from"),
       (["--key-documents", "100"], "--key-documents without --documents"),
       (["--softcap", "0"], "--softcap 0.0: it must be a number above 0"),
       (["--softcap", "-3"], "--softcap -3.0: it must be a number above 0"),
@@ -41,6 +53,7 @@ extension Integration {
         let files = try job.tensors(seed: 1).write(to: scratch)
         try Data1D.write([1, 2, 3, 4], to: scratch.file("four.npy"))
         try Data1D.write([1, 2, .nan, 4, 5], to: scratch.file("nan.npy"))
+        try #require(mkfifo(scratch.file("pipe"), 0o600) == 0)
         try "ten twenty".write(
           toFile: scratch.file("words.txt"), atomically: true, encoding: .utf8)
         let mesh = workers.map { ["--workers", "\($0)"] } ?? []

@@ -20,10 +20,12 @@ final class Program {
   /// Starts the executable. Whatever it starts itself inherits `environment`, by which it is found.
   /// An empty `outputPath` closes its standard output.
   ///
-  /// - Parameter limits: what `ulimit` is to set, such as "-v 1000000".
+  /// - Parameters:
+  ///   - inputPath: of its standard input.
+  ///   - limits: what `ulimit` is to set, such as "-v 1000000".
   init(
     _ arguments: [String], environment: [String: String], outputPath: String, errorPath: String,
-    directory: String, limits: String? = nil
+    directory: String, inputPath: String = "/dev/null", limits: String? = nil
   ) throws {
     self.arguments = arguments
     self.outputPath = outputPath
@@ -42,7 +44,7 @@ final class Program {
       posix_spawnattr_destroy(&attributes)
     }
     let flags = O_WRONLY | O_CREAT | O_TRUNC | O_APPEND
-    posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
+    posix_spawn_file_actions_addopen(&actions, 0, inputPath, O_RDONLY, 0)
     if outputPath.isEmpty {
       posix_spawn_file_actions_addclose(&actions, 1)
     } else {

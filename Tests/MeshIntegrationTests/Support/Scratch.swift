@@ -19,9 +19,10 @@ final class Scratch {
     mkdir(temporary, 0o700)
   }
 
-  /// Starts `attnmesh` with these arguments.
+  /// Starts `attnmesh` with these arguments, and the file `input` for its standard input.
   func start(
-    _ arguments: [String], _ environment: [String: String] = [:], limits: String? = nil
+    _ arguments: [String], _ environment: [String: String] = [:], input: String? = nil,
+    limits: String? = nil
   ) throws -> Program {
     nextFile += 1
     var variables = ["TMPDIR": temporary, "PATH": "/usr/bin:/bin"]
@@ -32,16 +33,18 @@ final class Scratch {
     }
     let program = try Program(
       arguments, environment: variables, outputPath: file("out-\(nextFile)"),
-      errorPath: file("err-\(nextFile)"), directory: path, limits: limits)
+      errorPath: file("err-\(nextFile)"), directory: path,
+      inputPath: input.map { file($0) } ?? "/dev/null", limits: limits)
     programs.append(program)
     return program
   }
 
   /// Runs `attnmesh` to its end.
   func run(
-    _ arguments: [String], _ environment: [String: String] = [:], limits: String? = nil
+    _ arguments: [String], _ environment: [String: String] = [:], input: String? = nil,
+    limits: String? = nil
   ) throws -> Program {
-    let program = try start(arguments, environment, limits: limits)
+    let program = try start(arguments, environment, input: input, limits: limits)
     try program.wait()
     return program
   }
