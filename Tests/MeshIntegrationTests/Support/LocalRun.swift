@@ -43,15 +43,30 @@ final class LocalRun {
 
   /// Waits until what every rank has folded is in another worker's memory.
   func waitUntilCopied() throws {
+    try wait("copies") { ($0["protection"] as? String)?.hasPrefix("peer") == true }
+  }
+
+  /// Waits until something that the worker has folded, and goes on with, is in another worker's memory.
+  func waitUntilCopied(from worker: String) throws {
+    try wait("copies of \(worker)") { status in
+      (status["ranks"] as? [[String: Any]] ?? []).contains {
+        $0["worker"] as? String == worker && $0["final"] as? Bool == false
+          && $0["copied"] as? Int ?? 0 > 0
+      }
+    }
+  }
+
+  /// Waits for something that the job's status must tell while it runs.
+  private func wait(_ what: String, isTrue: ([String: Any]) -> Bool) throws {
     try waitUntilFolding()
-    try eventually("copies") {
+    try eventually(what) {
       guard program.isRunning else { throw HarnessError("over too early: \(program.errors)") }
       guard let endpoint else { return false }
       let jobs = try scratch.run(["jobs", "--json", "--coordinator", endpoint])
       let list = try json(jobs.output) as? [[String: Any]]
       guard let job = list?.first?["job"] as? String else { return false }
       let status = try scratch.run(["job", job, "--json", "--coordinator", endpoint])
-      return (try jsonObject(status.output)["protection"] as? String)?.hasPrefix("peer") == true
+      return isTrue(try jsonObject(status.output))
     }
   }
 
