@@ -15,6 +15,7 @@ extension AttentionJob {
     var other = self
     (other.queryHeads, other.queryTokens) = (queryTokens, queryHeads)
     (other.keyValueHeads, other.keyTokens) = (keyTokens, keyValueHeads)
+    other.headCuts = 1
     return other
   }
 

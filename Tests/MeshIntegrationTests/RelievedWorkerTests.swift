@@ -141,7 +141,7 @@ extension Integration {
         #expect(try !mesh.isHosting("s1", job))
         try mesh.kill("w2")
         #expect(try mesh.result(job) == slow.alone)
-        let recoveries = try mesh.recoveries(job)
+        let recoveries = try mesh.losses(job)
         #expect(!recoveries.isEmpty && recoveries.allSatisfy { $0.host == "s1" })
       }
     }

@@ -22,7 +22,7 @@ extension Integration {
         try mesh.waitUntilCopied(job)
         try mesh.kill("w1")
         #expect(try mesh.result(job) == slow.alone)
-        let recoveries = try mesh.recoveries(job)
+        let recoveries = try mesh.losses(job)
         #expect(!recoveries.isEmpty && recoveries.allSatisfy { $0.worker == "w1" })
         #expect(recoveries.contains { $0.tier == "peer memory" }, "\(recoveries)")
         #expect(try mesh.events("straggler").isEmpty)

@@ -26,6 +26,12 @@ struct SlowJob {
 }
 
 extension Mesh {
+  /// Of them those that were lost: who is done early may be given another's rank, handed over and not
+  /// lost, when and how often depends on how busy the machine is.
+  func losses(_ job: String) throws -> [Recovered] {
+    try recoveries(job).filter { $0.cause != "handed over" }
+  }
+
   /// What befell the job's ranks.
   func recoveries(_ job: String) throws -> [Recovered] {
     let list = try status(job)["recoveries"] as? [[String: Any]] ?? []
