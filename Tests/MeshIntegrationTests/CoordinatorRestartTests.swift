@@ -50,7 +50,7 @@ extension Integration {
         try mesh.startWorker("w2")
         #expect(try mesh.workers["w1"]?.wait() == .code(0))
         #expect(try mesh.result(job) == slow.alone)
-        let recoveries = try mesh.losses(job)
+        let recoveries = try mesh.recoveries(job)
         #expect(!recoveries.isEmpty && recoveries.allSatisfy { $0.refolded == 0 })
       }
     }

@@ -191,7 +191,7 @@ extension Integration {
         try eventually("w2 to come back") { mesh.joined("w2") == 2 }
         try mesh.waitUntil(job, "w2 to be useful") { _ in try mesh.isHosting("w2", job) }
         #expect(try mesh.result(job) == slow.alone)
-        let recoveries = try mesh.losses(job)
+        let recoveries = try mesh.recoveries(job)
         #expect(recoveries.contains { $0.worker == "w2" && $0.cause.contains("no heartbeat") })
         #expect(recoveries.contains { $0.host == "w2" && $0.cause == "handed over" })
         try expectNextJobIsRight(mesh, workers: 3)
