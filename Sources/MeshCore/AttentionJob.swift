@@ -107,13 +107,20 @@ package struct AttentionJob: Hashable, Sendable, Codable {
   /// Key/value heads of all sequences.
   package var flatKeyValueHeads: Int { batch * keyValueHeads }
   /// The most groups of which a mesh of some dozens of ranks has a use; 1 where it has enough query
-  /// tiles, since small parts cost messages.
+  /// tiles, since small parts cost messages. And a group is worth them: a tiny job is done before a second
+  /// worker has begun.
   package var suitableHeadCuts: Int {
     let tiles = (queryTokens + Plan.queryTileRows - 1) / Plan.queryTileRows
-    guard tiles < 32 else { return 1 }
-    let most = min(flatKeyValueHeads, (64 + tiles - 1) / tiles)
+    // Of a job that can't be, nothing is counted.
+    guard tiles < 32, problem == nil else { return 1 }
+    let pairs = attentionMask.pairCount(rows: 0..<queryTokens, keys: 0..<keyTokens)
+    let work = 4 * pairs * headDimension * flatQueryHeads / Self.operationsPerCut
+    let most = min(flatKeyValueHeads, (64 + tiles - 1) / tiles, max(1, work))
     return (1...most).last { flatKeyValueHeads % $0 == 0 } ?? 1
   }
+
+  /// Multiplications and additions of a share that is worth being another's: some tenths of a millisecond.
+  private static let operationsPerCut = 16 << 20
 
   package var queriesPerKeyHead: Int { queryHeads / keyValueHeads }
 

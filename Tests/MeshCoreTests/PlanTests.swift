@@ -179,6 +179,22 @@ import Testing
     #expect(rows.allSatisfy { $0.count == 1 } && keys.allSatisfy { $0.count == 1 })
   }
 
+  @Test("heads are cut where that is worth it, and of a job that can't be nothing is counted")
+  func worthCutting() {
+    var job = sampleJob(heads: 128, keyHeads: 128, queries: 64, dimension: 64, mask: .full)
+    job.batch = 8
+    #expect(job.suitableHeadCuts == 64)
+    job.batch = 1
+    #expect(job.suitableHeadCuts == 8, "134 million operations")
+    job.keyTokens = 1
+    #expect(job.suitableHeadCuts == 1)
+    job.queryTokens = 2_048
+    #expect(job.suitableHeadCuts == 1, "there are query tiles enough")
+    job.queryTokens = 64
+    job.mask.documents = MaskRule.Documents(queries: [64], keys: [])
+    #expect(job.suitableHeadCuts == 1)
+  }
+
   @Test("rows that see no key need no tile")
   func rowsWithoutKeys() {
     let plan = Plan(job: sampleJob(queries: 300, keys: 10), vrankCount: 5)
