@@ -133,11 +133,7 @@ extension AttentionMask {
 
   /// The documents that keys of `keys` can be of.
   private func documents(with keys: Range<Int>) -> ArraySlice<Document> {
-    let first = Runs.partition(documents.count) {
-      documents[$0].keys.upperBound > keys.lowerBound
-    }
-    let end = Runs.partition(documents.count) { documents[$0].keys.lowerBound >= keys.upperBound }
-    return first < end ? documents[first..<end] : []
+    documents[Runs.places(documents.count, near: keys) { documents[$0].keys }]
   }
 
   /// The keys that any query of `rows` sees, in any head: what has to be there to compute them, and no

@@ -93,13 +93,7 @@ package struct AttentionMask: Hashable, Sendable {
 
   /// The documents that queries of `rows` can be of.
   func documents(of rows: Range<Int>) -> ArraySlice<Document> {
-    let first = Runs.partition(documents.count) {
-      documents[$0].queries.upperBound > rows.lowerBound
-    }
-    let end = Runs.partition(documents.count) {
-      documents[$0].queries.lowerBound >= rows.upperBound
-    }
-    return first < end ? documents[first..<end] : []
+    documents[Runs.places(documents.count, near: rows) { documents[$0].queries }]
   }
 
   /// Tokens of all documents.

@@ -84,6 +84,15 @@ package struct Runs: Hashable, Sendable {
     Runs(ranges.map { $0.lowerBound / size..<($0.upperBound - 1) / size + 1 })
   }
 
+  /// Which of `count` ascending and disjoint ranges may have a number in common with `range`.
+  package static func places(
+    _ count: Int, near range: Range<Int>, _ each: (Int) -> Range<Int>
+  ) -> Range<Int> {
+    let first = partition(count) { each($0).upperBound > range.lowerBound }
+    let end = partition(count) { each($0).lowerBound >= range.upperBound }
+    return first..<Swift.max(first, end)
+  }
+
   /// The first of `count` indices for which `isBehind` holds, where it holds for all that follow.
   package static func partition(_ count: Int, _ isBehind: (Int) -> Bool) -> Int {
     var (low, high) = (0, count)

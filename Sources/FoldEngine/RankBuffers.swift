@@ -48,12 +48,8 @@ struct RankBuffers: Sendable {
 
   /// The place of a query tile in `queryTiles`; nil when it isn't this rank's.
   func place(of tile: Int) -> Int? {
-    var (low, high) = (0, queryTiles.count)
-    while low < high {
-      let middle = (low + high) / 2
-      if queryTiles[middle] < tile { low = middle + 1 } else { high = middle }
-    }
-    return low < queryTiles.count && queryTiles[low] == tile ? low : nil
+    let place = Runs.partition(queryTiles.count) { queryTiles[$0] >= tile }
+    return place < queryTiles.count && queryTiles[place] == tile ? place : nil
   }
 
   /// Items run over query tiles first, then heads: successive items of a thread use the same head of
@@ -65,18 +61,10 @@ struct RankBuffers: Sendable {
     let runs = plan.neededKeyTiles(of: vrank)[steps].flatMap {
       plan.mask.queries(near: plan.keys(of: $0)).ranges
     }
-    return Runs(runs.map(places))
-  }
-
-  /// Places of the query tiles that have any of these rows.
-  private func places(of rows: Range<Int>) -> Range<Int> {
-    let first = Runs.partition(queryTiles.count) {
-      plan.queryRows(of: queryTiles[$0]).upperBound > rows.lowerBound
-    }
-    let end = Runs.partition(queryTiles.count) {
-      plan.queryRows(of: queryTiles[$0]).lowerBound >= rows.upperBound
-    }
-    return first..<max(first, end)
+    return Runs(
+      runs.map { rows in
+        Runs.places(queryTiles.count, near: rows) { plan.queryRows(of: queryTiles[$0]) }
+      })
   }
 
   /// - Precondition: the result hasn't been taken: their memory is the result's then.

@@ -29,7 +29,7 @@ package struct JobFit<Host> {
         plan: plan, workers: min(count, plan.vrankCount), isProtected: isProtected,
         threads: used.map { threads(workers[$0]) }.max() ?? MemoryEstimate.threadsUnknown)
       func fits(_ index: Int) -> Bool {
-        memoryBytes(workers[index]) >= estimate.workerBytes(threads: threads(workers[index]))
+        estimate.fits(memoryBytes: memoryBytes(workers[index]), threads: threads(workers[index]))
       }
       let fitting = able.filter(fits)
       let isPossible = used.allSatisfy(fits)

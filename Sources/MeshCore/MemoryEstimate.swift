@@ -49,8 +49,13 @@ package struct MemoryEstimate: Hashable, Sendable {
     workerBytes + (threads - self.threads) * threadBytes
   }
 
+  /// Whether a worker with so much memory and so many compute threads can take part.
+  package func fits(memoryBytes: Int, threads: Int) -> Bool {
+    memoryBytes >= workerBytes(threads: threads)
+  }
+
   func fits(_ hello: WorkerMessage.Hello) -> Bool {
-    hello.memoryBytes >= workerBytes(threads: hello.threads)
+    fits(memoryBytes: hello.memoryBytes, threads: hello.threads)
   }
 
   /// A process that hosts nothing: code, runtime libraries, sockets' buffers, thread stacks.

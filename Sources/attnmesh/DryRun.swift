@@ -157,7 +157,7 @@ struct DryRun: Encodable {
     switch worker.standing {
     case .draining: "\(worker.name) is leaving"
     case .cordoned: "\(worker.name) is cordoned"
-    case _ where worker.memoryBytes >= fit.estimate.workerBytes(threads: worker.threads):
+    case _ where fit.estimate.fits(memoryBytes: worker.memoryBytes, threads: worker.threads):
       worker.standing == .spare ? "\(worker.name) is a spare" : "\(worker.name) isn't needed"
     default: "\(worker.name) has \(bytes(worker.memoryBytes))"
     }
