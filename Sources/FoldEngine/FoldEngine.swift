@@ -58,6 +58,7 @@ package final class FoldEngine {
       let packed = PackedKeyTile(plan: plan, tile: tile.index, layout: layout)
       tiles[tile.index] = packed
       return .keys(parted, into: packed)
+    case .hidden, .partial: preconditionFailure("\(tile) is none of attention")
     }
   }
 

@@ -179,8 +179,9 @@ package struct Ring: Sendable {
     self.needed = needed
   }
 
-  /// The peer that owns a K/V tile; nil while its rank has no host: then only the store has it.
-  package func owner(of tile: Int) -> Int? { hosts[plan.owner(ofKeyTile: tile).index] }
+  /// The peer that owns a tile, as the host of the rank whose it is; nil while that has no host: then only
+  /// the store has it, if it is one of the inputs.
+  package func owner(of tile: TileID) -> Int? { hosts[plan.owner(of: tile).index] }
 
   /// Whether some row hosted by `peer` sees some key of K/V tile `tile`.
   package func needs(_ peer: Int, tile: Int) -> Bool {
@@ -190,7 +191,7 @@ package struct Ring: Sendable {
   /// The peer of which `peer` asks a K/V tile: the previous one in the cyclic order of peers that
   /// starts at the tile's owner, leaving out those that don't need it; nil when it has no owner.
   package func source(of tile: Int, for peer: Int) -> Int? {
-    guard let owner = owner(of: tile) else { return nil }
+    guard let owner = owner(of: .keyValue(tile)) else { return nil }
     var candidate = peer
     repeat {
       candidate = candidate == 0 ? needed.count - 1 : candidate - 1
@@ -212,7 +213,7 @@ package struct Ring: Sendable {
       }
       let foreign = needed[peer].reduce(0) { $0 + $1.count } - own
       total += foreign * bytes
-      total -= last.count { needs(peer, tile: $0) && owner(of: $0) != peer } * missing
+      total -= last.count { needs(peer, tile: $0) && owner(of: .keyValue($0)) != peer } * missing
     }
     return total
   }

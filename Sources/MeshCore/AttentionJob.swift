@@ -66,6 +66,15 @@ package struct AttentionJob: Hashable, Sendable, Codable {
     set { isTokensFirst = newValue == .tokensFirst ? true : nil }
   }
 
+  /// Not attention but a rehearsal: a program with all that programs may have, whose arithmetic is a toy.
+  /// Of simulations alone: no message carries it.
+  package var isRehearsal: Bool {
+    get { rehearses == true }
+    set { rehearses = newValue ? true : nil }
+  }
+  /// Optional, so that it can be missing.
+  private var rehearses: Bool?
+
   /// Set where logits aren't left as they are. Optional, so that it can be missing.
   private var shapedLogits: LogitRule?
   /// What becomes of the logits beside their factor.

@@ -49,7 +49,7 @@ extension Coordinator {
       guard let index = activeIndex, jobs[index].id == job, jobs[index].state == .running,
         let run = jobs[index].run, run.plan.vranks.contains(vrank), run.host(of: vrank) == worker
       else { return }
-      let needed = run.plan.neededKeyTiles(of: vrank).count
+      let needed = run.plan.steps(of: vrank).count
       fail(
         index,
         "virtual rank \(vrank) on \(members[member].name) failed at K/V tile \(step)"

@@ -8,11 +8,11 @@ internal import AttentionMasks
 package struct HostedRank: Sendable {
   package let vrank: VRank
   package let epoch: Epoch
-  /// Its steps: step i folds K/V tile `steps[i]`.
-  let steps: NeededTiles
+  /// What it does, step by step.
+  let steps: RankSteps
   /// Steps above `next` whose tiles to have at hand.
   let ahead: Int
-  /// The next step: what all before it fold is in (O, m, l).
+  /// The next step: what all before it do is in its state.
   package internal(set) var next = 0
   /// The next step to give to the compute threads.
   var dispatched = 0
@@ -36,7 +36,7 @@ package struct HostedRank: Sendable {
   /// How many steps it has.
   package var needed: Int { steps.count }
 
-  /// The steps whose K/V tiles to have at hand.
+  /// The steps whose tiles to have at hand.
   var window: Range<Int> {
     guard isFolding, next < needed else { return next..<next }
     // Stopped, it still needs what the compute threads are folding.
@@ -44,19 +44,14 @@ package struct HostedRank: Sendable {
     return next..<min(next + ahead, needed)
   }
 
-  /// The K/V tiles to have at hand, ascending.
-  var windowTiles: Slice<NeededTiles> { steps[window] }
+  /// Where the step stands that it waits for, or that is being done: of two ranks the one whose step comes
+  /// first in the order of all is further behind.
+  var nextOrder: StepOrder? { window.first.map(steps.order) }
 
-  /// The K/V tile that it waits for, or that is being folded. Steps have one order for all ranks, that of
-  /// their tiles: of two ranks the one whose next tile is lower is further behind.
-  var nextTile: Int? { windowTiles.first }
+  func hasInWindow(_ tile: TileID) -> Bool { steps.read(tile, in: window) }
 
-  func hasInWindow(_ tile: Int) -> Bool { steps.place(of: tile).map(window.contains) ?? false }
-
-  /// Whether a K/V tile is one of a step that is still to be done.
-  func isStillToFold(_ tile: Int) -> Bool {
-    isFolding && (steps.place(of: tile) ?? -1) >= next
-  }
+  /// Whether a step that is still to be done reads a tile.
+  func isStillToRead(_ tile: TileID) -> Bool { isFolding && steps.read(tile, in: next..<needed) }
 
   /// Nothing of it would be lost with this worker.
   var isDone: Bool { duty == .serve || result?.isFinal == true }

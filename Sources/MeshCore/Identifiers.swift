@@ -70,15 +70,26 @@ package struct Epoch: Hashable, Comparable, Sendable, Codable, CustomStringConve
   }
 }
 
-/// Which rows a tile holds.
+/// What a tile is a part of: a tensor of the job's inputs, which the store has, or one that ranks compute,
+/// tile by tile, and publish.
 package enum TileTensor: UInt8, Sendable, CaseIterable {
   /// Query rows of `Plan.queryTileRows` tokens, all query heads.
   case query = 1
   /// Keys and values of `Plan.keyTileKeys` tokens, all key/value heads.
   case keyValue = 2
+  /// What the rows of a layer have become, for the next one. Kept as long as the job lives.
+  case hidden = 3
+  /// An accumulator on its way from rank to rank. Dropped once it is in the next one's copies: whoever
+  /// needs it again computes it again, from the tiles that its step reads and nothing else.
+  case partial = 4
+
+  /// Those of which the store has the tiles.
+  package static let stored: [TileTensor] = [.query, .keyValue]
+
+  package var isStored: Bool { self == .query || self == .keyValue }
 }
 
-/// An immutable tile of a job's inputs. Any holder may serve it.
+/// An immutable tile. Any holder may serve it.
 package struct TileID: Hashable, Comparable, Sendable, CustomStringConvertible {
   package let tensor: TileTensor
   package let index: Int
@@ -91,7 +102,14 @@ package struct TileID: Hashable, Comparable, Sendable, CustomStringConvertible {
   package static func query(_ index: Int) -> TileID { TileID(.query, index) }
   package static func keyValue(_ index: Int) -> TileID { TileID(.keyValue, index) }
 
-  package var description: String { tensor == .query ? "Q tile \(index)" : "K/V tile \(index)" }
+  package var description: String {
+    switch tensor {
+    case .query: "Q tile \(index)"
+    case .keyValue: "K/V tile \(index)"
+    case .hidden: "hidden tile \(index)"
+    case .partial: "partial \(index)"
+    }
+  }
 
   package static func < (left: TileID, right: TileID) -> Bool {
     (left.tensor.rawValue, left.index) < (right.tensor.rawValue, right.index)

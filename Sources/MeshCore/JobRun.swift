@@ -90,7 +90,7 @@ struct JobRun: Sendable {
     participants = workers.map { Participant(identity: $0.participant) }
     ranks = plan.vranks.map {
       RankRecord(
-        needed: plan.neededKeyTiles(of: $0).count, weight: plan.queryTiles(of: $0).count)
+        needed: plan.steps(of: $0).count, weight: plan.queryTiles(of: $0).count)
     }
     total = ranks.reduce(0) { $0 + $1.needed }
     neededBytes = Ring(plan: plan, assignment: table).neededBytes

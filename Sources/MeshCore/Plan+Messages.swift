@@ -12,6 +12,10 @@ extension Plan {
     return max(1, Limits.payloadBytesMaximum / headBytes)
   }
 
+  /// Of tiles that ranks compute in a rehearsal.
+  package static let rehearsedParts = 2
+  package static let rehearsedPartBytes = 8
+
   /// Heads between two places where shares may be cut: no part lies across one, so that parts are the
   /// same however the shares are cut.
   private func headsPerCut(_ tensor: TileTensor) -> Int {
@@ -25,7 +29,8 @@ extension Plan {
 
   /// Messages of which a tile of `tensor` consists.
   package func partCount(_ tensor: TileTensor) -> Int {
-    job.headCuts / headGroups * partsPerCut(tensor)
+    guard tensor.isStored else { return Self.rehearsedParts }
+    return job.headCuts / headGroups * partsPerCut(tensor)
   }
 
   /// Flattened heads in one part of a tile.
@@ -68,11 +73,16 @@ extension Plan {
   }
 
   package func tileCount(_ tensor: TileTensor) -> Int {
-    tensor == .query ? queryTileCount : keyTileCount
+    switch tensor {
+    case .query: queryTileCount
+    case .keyValue, .hidden: keyTileCount
+    case .partial: keyTileCount * vrankCount
+    }
   }
 
   /// Payload bytes of one part: rows of its heads, for K/V of both tensors.
   package func payloadBytes(of tile: TileID, part: Int) -> Int {
+    guard tile.tensor.isStored else { return Self.rehearsedPartBytes }
     let rows = heads(of: tile, part: part).count * tokens(of: tile).count
     let tensors = tile.tensor == .query ? 1 : 2
     return rows * tensors * job.headDimension * job.element.byteCount
@@ -80,6 +90,7 @@ extension Plan {
 
   /// Payload bytes of a whole tile.
   package func payloadBytes(of tile: TileID) -> Int {
+    guard tile.tensor.isStored else { return Self.rehearsedParts * Self.rehearsedPartBytes }
     // Not by parts: admission asks it for every tile of jobs with thousands of parts a tile.
     let tensors = tile.tensor == .query ? 1 : 2
     return headCount(tile.tensor) * tokens(of: tile).count * tensors * job.headDimension

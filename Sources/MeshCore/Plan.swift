@@ -24,6 +24,8 @@ package struct Plan: Sendable {
   package let queryTileCount: Int
   package let keyTileCount: Int
   package let mask: AttentionMask
+  /// What ranks do, one phase after the other.
+  package let phases: [Phase]
 
   private let queryShards: [Shard]
   private let keyShards: [Shard]
@@ -47,6 +49,7 @@ package struct Plan: Sendable {
     keyShards = Shard.deal(keyPlaces, to: shards, layout: job.layout)
     let mask = job.attentionMask
     self.mask = mask
+    phases = job.isRehearsal ? Phase.rehearsal : Phase.forward
     needed = queryShards.map { shard in
       shard.runs.reduce(.none) {
         $0.union(Self.neededPlaces(ofRows: Self.queryRows(of: $1, job), mask))
@@ -92,6 +95,15 @@ package struct Plan: Sendable {
   /// The virtual rank that owns a K/V tile.
   package func owner(ofKeyTile tile: Int) -> VRank { holder(of: tile, in: keyShards) }
 
+  /// The virtual rank whose a tile is: that folds its rows, keeps it, or publishes it.
+  package func owner(of tile: TileID) -> VRank {
+    switch tile.tensor {
+    case .query: holder(of: tile.index, in: queryShards)
+    case .keyValue, .hidden: holder(of: tile.index, in: keyShards)
+    case .partial: VRank(tile.index % vrankCount)
+    }
+  }
+
   /// The virtual rank that folds the rows of a query tile.
   package func holder(ofQueryTile tile: Int) -> VRank { holder(of: tile, in: queryShards) }
 
@@ -103,10 +115,23 @@ package struct Plan: Sendable {
     preconditionFailure("tile \(tile) is in no shard")
   }
 
-  /// The K/V tiles that `vrank` folds, ascending: those in which some row of it sees some key. Its step
-  /// i folds tile `[i]`. None for a rank whose rows see no key.
+  /// The K/V tiles that `vrank` needs, ascending: those in which some row of it sees some key. None for a
+  /// rank whose rows see no key.
   package func neededKeyTiles(of vrank: VRank) -> NeededTiles {
     NeededTiles(needed[shard(of: vrank)], groups: headGroups, group: group(of: vrank))
+  }
+
+  /// What `vrank` does.
+  package func steps(of vrank: VRank) -> RankSteps {
+    let (shard, group) = (shard(of: vrank), group(of: vrank))
+    return RankSteps(
+      phases, of: vrank, ranks: vrankCount,
+      chain: Chain(needed, shard: shard, group: group, groups: headGroups)
+    ) { span in
+      NeededTiles(
+        span == .needed ? needed[shard] : Runs(keyShards[shard].runs), groups: headGroups,
+        group: group)
+    }
   }
 
   /// The K/V tiles in which some row of a query tile sees some key.
@@ -116,7 +141,7 @@ package struct Plan: Sendable {
       group: tile % headGroups)
   }
 
-  /// Of each K/V tile the first step of any rank that folds it; `Int.max` where none does.
+  /// Of each K/V tile of the inputs, which are read in the first phase, the first step of any rank that reads it; `Int.max` where none does.
   package var firstSteps: [Int] {
     var first = [Int](repeating: .max, count: keyTileCount)
     for places in needed {

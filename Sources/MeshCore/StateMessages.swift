@@ -116,7 +116,8 @@ extension Plan {
   /// The first message of a rank's state that may differ between `base` and any later number of folded
   /// tiles: rows before it see no further key.
   package func firstMessage(of vrank: VRank, changedSince base: Int) -> Int {
-    guard base > 0 else { return 0 }
+    // Where there are further phases each begins rows anew.
+    guard base > 0, phases.count == 1 else { return 0 }
     let tiles = queryTiles(of: vrank)
     // Settled steps never fall from tile to tile.
     let unchanged = Runs.partition(tiles.count) { settledSteps(ofQueryTile: tiles[$0]) > base }
@@ -126,6 +127,7 @@ extension Plan {
   /// Whether a message that was made when `part` tiles were folded, and all before it, are as they would
   /// be with `whole`.
   package func isCurrent(queryTile: Int, madeAt part: Int, in whole: Int) -> Bool {
+    guard phases.count == 1 else { return part == whole }
     let settled = settledSteps(ofQueryTile: queryTile)
     return min(part, settled) == min(whole, settled)
   }

@@ -44,9 +44,9 @@ extension WorkerRun {
 
   /// Lets go of a tile, asked for or kept.
   private mutating func cancel(_ tile: TileID, into effects: inout [Worker.Effect]) {
-    if case .requested(let request) = self[tile] { giveBackCredit(tile, request) }
-    if case .absent = self[tile] { return }
-    self[tile] = .absent
+    if case .requested(let request) = tiles[tile] { giveBackCredit(tile, request) }
+    if tiles.isAbsent(tile) { return }
+    tiles[tile] = .absent
     effects.append(.forget(tile))
   }
 
@@ -54,7 +54,7 @@ extension WorkerRun {
   private mutating func host(_ vrank: VRank, into effects: inout [Worker.Effect]) {
     let host = assignment.hosts[vrank.index]
     guard host.peer == me, rank(of: vrank) == nil else { return }
-    let steps = plan.neededKeyTiles(of: vrank)
+    let steps = plan.steps(of: vrank)
     let folds = !steps.isEmpty && host.duty != .serve
     var rank = HostedRank(
       vrank: vrank, epoch: host.epoch, steps: steps, ahead: window.tiles,
@@ -98,18 +98,7 @@ extension WorkerRun {
   /// Own tiles that aren't here are loaded; foreign ones that were own may be dropped.
   private mutating func reviewShard(into effects: inout [Worker.Effect]) {
     shardLoads = []
-    for tile in tiles.indices {
-      switch tiles[tile] {
-      case .absent: foreign.removeAll { $0 == tile }
-      case .requested, .resident:
-        if isOwn(tile) {
-          foreign.removeAll { $0 == tile }
-        } else if !foreign.contains(tile) {
-          foreign.append(tile)
-        }
-      }
-    }
-    foreign.sort()
+    foreign = tiles.here.filter { !isOwn($0) }
     // What was kept as a shard may be far more than windows need.
     for tile in foreign where foreign.count > window.kept && isDroppable(tile) {
       drop(tile, into: &effects)
@@ -122,8 +111,7 @@ extension WorkerRun {
     let own = ranks.flatMap { plan.keyTiles(of: $0.vrank) }
     shardLoads =
       own.filter { tile in
-        guard case .absent = tiles[tile] else { return false }
-        return firstSteps[tile] < .max
+        tiles.isAbsent(.keyValue(tile)) && firstSteps[tile] < .max
       }.sorted { (firstSteps[$0], $0) < (firstSteps[$1], $1) }[...]
   }
 }

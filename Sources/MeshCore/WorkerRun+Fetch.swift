@@ -8,18 +8,18 @@ extension WorkerRun {
     }
     for tile in wantedForeignTiles() {
       guard makeRoom(for: tile, into: &effects) else { return }
-      request(.keyValue(tile), of: firstSource(of: tile), at: now, into: &effects)
+      request(tile, of: firstSource(of: tile), at: now, into: &effects)
     }
   }
 
   /// Along the ring; of the owner, or the store, where those before can't be reached.
-  private func firstSource(of tile: Int) -> Worker.Source {
-    let first = peer(ring.source(of: tile, for: me))
+  private func firstSource(of tile: TileID) -> Worker.Source {
+    let first = peer(ring.source(of: tile.index, for: me))
     return isReachable(first) ? first : owner(of: tile) ?? .store
   }
 
   /// The owner of a tile that isn't here, if it can be asked.
-  private func owner(of tile: Int) -> Worker.Source? {
+  func owner(of tile: TileID) -> Worker.Source? {
     let owner = peer(ring.owner(of: tile))
     return owner != .store && owner != .peer(worker) && isReachable(owner) ? owner : nil
   }
@@ -43,26 +43,36 @@ extension WorkerRun {
   }
 
   /// Foreign tiles in some rank's window that nobody has been asked for, ascending.
-  private func wantedForeignTiles() -> [Int] {
-    var wanted: [Int] = []
+  private func wantedForeignTiles() -> [TileID] {
+    var wanted: [TileID] = []
     for rank in ranks where rank.duty == .fold && !rank.window.isEmpty {
-      for tile in rank.windowTiles where !isOwn(tile) && !wanted.contains(tile) {
-        if case .absent = tiles[tile] { wanted.append(tile) }
+      for step in rank.window {
+        for tile in rank.steps.reads(step) where tiles.isAbsent(tile) && !isOwn(tile) {
+          if !wanted.contains(tile) { wanted.append(tile) }
+        }
       }
     }
     return wanted.sorted()
   }
 
+  /// The tiles that the rank furthest behind waits for, or that are being read for it: however full it is,
+  /// they are let in.
+  var tilesBehind: AtMostTwo<TileID> {
+    let behind = ranks.filter { $0.nextOrder != nil }.min { left, right in
+      guard let left = left.nextOrder, let right = right.nextOrder else { return false }
+      return left < right
+    }
+    return behind.map { $0.steps.reads($0.window.lowerBound) } ?? AtMostTwo()
+  }
+
   /// Whether one more foreign tile may be held. Drops the lowest that no rank here still has to
   /// fold, as many as are too many: a shard that became another's is many at once. The tile that the
   /// rank furthest behind waits for is always let in.
-  private mutating func makeRoom(for tile: Int, into effects: inout [Worker.Effect]) -> Bool {
+  private mutating func makeRoom(for tile: TileID, into effects: inout [Worker.Effect]) -> Bool {
     while foreign.count >= window.kept, let old = foreign.first(where: { isDroppable($0) }) {
       drop(old, into: &effects)
     }
-    if foreign.count >= window.kept, tile != ranks.compactMap(\.nextTile).min() {
-      return false
-    }
+    if foreign.count >= window.kept, !tilesBehind.contains(tile) { return false }
     foreign.append(tile)
     foreign.sort()
     return true
@@ -70,24 +80,19 @@ extension WorkerRun {
 
   /// A rank whose rows came late needs again what the others are done with. One that has stopped to be
   /// handed over keeps nothing: others fold on meanwhile.
-  private func isStillToFold(_ tile: Int) -> Bool {
-    ranks.contains { $0.duty == .fold && $0.isStillToFold(tile) }
+  private func isStillToRead(_ tile: TileID) -> Bool {
+    ranks.contains { $0.duty == .fold && $0.isStillToRead(tile) }
   }
 
   /// A foreign tile that nobody here has any use for.
-  func isDroppable(_ tile: Int) -> Bool {
-    isResident(tile) && !isStillToFold(tile) && !packed.contains(tile)
+  func isDroppable(_ tile: TileID) -> Bool {
+    tiles.isResident(tile) && !packed.contains(tile) && !isStillToRead(tile)
   }
 
-  func isResident(_ tile: Int) -> Bool {
-    if case .resident = tiles[tile] { return true }
-    return false
-  }
-
-  mutating func drop(_ tile: Int, into effects: inout [Worker.Effect]) {
+  mutating func drop(_ tile: TileID, into effects: inout [Worker.Effect]) {
     tiles[tile] = .absent
     foreign.removeAll { $0 == tile }
-    effects.append(.forget(.keyValue(tile)))
+    effects.append(.forget(tile))
   }
 
   mutating func request(
@@ -97,9 +102,9 @@ extension WorkerRun {
   ) {
     guard let rank = asker(for: tile) else {
       // Nobody hosted here wants it any more, nor the parts that came.
-      if tile.tensor == .keyValue { foreign.removeAll { $0 == tile.index } }
-      guard case .requested = self[tile] else { return }
-      self[tile] = .absent
+      foreign.removeAll { $0 == tile }
+      guard case .requested = tiles[tile] else { return }
+      tiles[tile] = .absent
       effects.append(.forget(tile))
       return
     }
@@ -108,7 +113,7 @@ extension WorkerRun {
       storePulls += 1
     }
     let end = plan.endOfPull(tile, from: received)
-    self[tile] = .requested(
+    tiles[tile] = .requested(
       TileState.Request(
         source: source, received: received, asked: end, since: now, attempts: attempts))
     pull(received..<end, of: tile, for: rank, from: source, into: &effects)
@@ -134,7 +139,7 @@ extension WorkerRun {
   /// Whether a part is the next one of a tile that was asked for. Any source's will do: what comes
   /// late from one that was given up is as good as what the next one sends.
   package func takes(_ part: Int, of tile: TileID) -> Bool {
-    guard isKnown(tile), case .requested(let request) = self[tile] else { return false }
+    guard tiles.isKnown(tile), case .requested(let request) = tiles[tile] else { return false }
     return request.received == part && part < plan.partCount(tile.tensor)
   }
 
@@ -142,14 +147,14 @@ extension WorkerRun {
   mutating func receive(
     _ part: Int, of tile: TileID, at now: Duration, into effects: inout [Worker.Effect]
   ) {
-    guard takes(part, of: tile), case .requested(var request) = self[tile] else { return }
+    guard takes(part, of: tile), case .requested(var request) = tiles[tile] else { return }
     request.received += 1
     // What was asked for twice says nothing about either answer.
     if request.attempts == 1 { pullTrip.add(now - request.since) }
     request.since = now
     request.patience = nil
     if request.source == .store { storeBytes -= plan.payloadBytes(of: tile, part: part) }
-    if tile.tensor == .keyValue { forward(part, of: tile.index, into: &effects) }
+    if tile.tensor != .query { forward(part, of: tile, into: &effects) }
     guard request.received == plan.partCount(tile.tensor) else {
       // Of a large tile the next parts, once these are here.
       if request.received == request.asked, let rank = asker(for: tile) {
@@ -158,10 +163,10 @@ extension WorkerRun {
           request.received..<request.asked, of: tile, for: rank, from: request.source,
           into: &effects)
       }
-      self[tile] = .requested(request)
+      tiles[tile] = .requested(request)
       return
     }
-    self[tile] = .resident
+    tiles[tile] = .resident
     if request.source == .store { storePulls -= 1 }
     if tile.tensor == .query {
       effects.append(.pack(tile))
@@ -175,14 +180,15 @@ extension WorkerRun {
     _ answer: PullAnswer, about tile: TileID, from source: Worker.Source, at now: Duration,
     into effects: inout [Worker.Effect]
   ) {
-    guard isKnown(tile), case .requested(var request) = self[tile], request.source == source else {
+    guard tiles.isKnown(tile), case .requested(var request) = tiles[tile], request.source == source
+    else {
       return
     }
     switch answer {
     case .have, .coming:
       request.since = now
       request.patience = nil
-      self[tile] = .requested(request)
+      tiles[tile] = .requested(request)
     case .lost where source == .store:
       fail(
         tile, "the input store's copy is damaged: submit the job again", into: &effects)
@@ -191,7 +197,7 @@ extension WorkerRun {
       // again at once would go on as fast as messages travel.
       request.since = now
       request.patience = Limits.pullRetryInterval
-      self[tile] = .requested(request)
+      tiles[tile] = .requested(request)
     case .no, .stale, .lost:
       askElsewhere(tile, request, because: "it has it not", at: now, into: &effects)
     }
@@ -202,15 +208,15 @@ extension WorkerRun {
   ) {
     for index in ranks.indices { giveUpSource(source, of: index) }
     loseHolder(source, at: now, into: &effects)
-    for tile in requestedTiles {
-      guard case .requested(let request) = self[tile], request.source == source else { continue }
+    for tile in tiles.requested {
+      guard case .requested(let request) = tiles[tile], request.source == source else { continue }
       askElsewhere(tile, request, because: "the connection broke", at: now, into: &effects)
     }
   }
 
   mutating func expire(at now: Duration, into effects: inout [Worker.Effect]) {
-    for tile in requestedTiles {
-      guard case .requested(let request) = self[tile], now - request.since >= timeout(request)
+    for tile in tiles.requested {
+      guard case .requested(let request) = tiles[tile], now - request.since >= timeout(request)
       else {
         continue
       }
@@ -233,7 +239,7 @@ extension WorkerRun {
   ) {
     if request.source == .store { giveBackCredit(tile, request) }
     var next = Worker.Source.store
-    if tile.tensor == .keyValue, let owner = owner(of: tile.index), owner != request.source {
+    if tile.tensor == .keyValue, let owner = owner(of: tile), owner != request.source {
       next = owner
     }
     effects.append(
@@ -270,30 +276,5 @@ extension WorkerRun {
     guard let rank = asker(for: tile), let index = self.rank(of: rank.vrank) else { return }
     effects.append(
       .send(.failed(job, rank.vrank, step: ranks[index].next, reason: "\(tile): \(reason)")))
-  }
-
-  /// Whether a tile named by a peer exists in the plan.
-  func isKnown(_ tile: TileID) -> Bool {
-    (0..<plan.tileCount(tile.tensor)).contains(tile.index)
-  }
-
-  private var requestedTiles: [TileID] {
-    func isRequested(_ state: TileState) -> Bool {
-      if case .requested = state { return true }
-      return false
-    }
-    return queries.indices.filter { isRequested(queries[$0]) }.map { .query($0) }
-      + tiles.indices.filter { isRequested(tiles[$0]) }.map { .keyValue($0) }
-  }
-
-  subscript(tile: TileID) -> TileState {
-    get { tile.tensor == .query ? queries[tile.index] : tiles[tile.index] }
-    set {
-      if tile.tensor == .query {
-        queries[tile.index] = newValue
-      } else {
-        tiles[tile.index] = newValue
-      }
-    }
   }
 }

@@ -14,7 +14,8 @@ extension WorkerRun {
     case .part(let job, let tile, let part, _) where job == self.job:
       receive(part, of: tile, at: now, into: &effects)
     case .badPart(let job, let tile, let source) where job == self.job:
-      guard isKnown(tile), case .requested(let request) = self[tile], request.source == source
+      guard tiles.isKnown(tile), case .requested(let request) = tiles[tile],
+        request.source == source
       else { return }
       askElsewhere(tile, request, because: "a damaged part came", at: now, into: &effects)
     case .sourceLost(let job, let source) where job == self.job:
@@ -75,27 +76,26 @@ extension WorkerRun {
   }
 
   /// Whether some rank wants a tile packed, or the compute threads are at it for one that is gone.
-  func isInWindow(_ tile: Int) -> Bool {
-    ranks.contains { $0.hasInWindow(tile) } || folds.contains { isFolding(tile, in: $0) }
-  }
-
-  private func isFolding(_ tile: Int, in fold: OutstandingFold) -> Bool {
-    plan.neededKeyTiles(of: fold.vrank).place(of: tile).map(fold.steps.contains) ?? false
+  func isInWindow(_ tile: TileID) -> Bool {
+    ranks.contains { $0.hasInWindow(tile) }
+      || folds.contains { $0.all.read(tile, in: $0.steps) }
   }
 
   private mutating func unpackFolded(into effects: inout [Worker.Effect]) {
-    for tile in packed where !isInWindow(tile) { effects.append(.unpack(.keyValue(tile))) }
+    for tile in packed where !isInWindow(tile) { effects.append(.unpack(tile)) }
     packed = packed.filter { isInWindow($0) }
   }
 
   private mutating func packWindows(into effects: inout [Worker.Effect]) {
-    // However full it is, the rank furthest behind gets on.
-    let behind = ranks.compactMap(\.nextTile).min()
+    let behind = tilesBehind
     for rank in ranks {
-      for tile in rank.windowTiles where isResident(tile) && !packed.contains(tile) {
-        guard packed.count < window.kept || tile == behind else { break }
-        packed.append(tile)
-        effects.append(.pack(.keyValue(tile)))
+      for step in rank.window {
+        for tile in rank.steps.reads(step)
+        where tiles.isResident(tile) && !packed.contains(tile) {
+          guard packed.count < window.kept || behind.contains(tile) else { continue }
+          packed.append(tile)
+          effects.append(.pack(tile))
+        }
       }
     }
   }
@@ -106,13 +106,14 @@ extension WorkerRun {
     while folds.count < Limits.foldsOutstanding {
       let ready = ranks.filter { !readySteps($0).isEmpty }
       guard
-        let first = ready.min(by: { $0.steps[$0.dispatched] < $1.steps[$1.dispatched] }),
+        let first = ready.min(by: { $0.steps.order($0.dispatched) < $1.steps.order($1.dispatched) }
+        ),
         let index = rank(of: first.vrank)
       else { return }
       let run = readySteps(first)
       let (vrank, epoch) = ranks[index].identity
       ranks[index].dispatched = run.upperBound
-      folds.append(OutstandingFold(vrank: vrank, epoch: epoch, steps: run))
+      folds.append(OutstandingFold(vrank: vrank, epoch: epoch, steps: run, all: first.steps))
       effects.append(.fold(vrank, epoch, steps: run))
     }
   }
@@ -124,7 +125,7 @@ extension WorkerRun {
     }
     var end = start
     let most = min(rank.needed, start + Limits.tilesPerFold, copyBoundary(of: rank))
-    while end < most, packed.contains(rank.steps[end]) { end += 1 }
+    while end < most, rank.steps.reads(end).allSatisfy({ packed.contains($0) }) { end += 1 }
     return start..<end
   }
 

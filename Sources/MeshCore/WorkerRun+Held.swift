@@ -50,7 +50,7 @@ extension WorkerRun {
       epochs.indices.contains(header.vrank.index),
       (0..<plan.messageCount(of: header.vrank)).contains(header.first),
       (header.first..<plan.messageCount(of: header.vrank)).contains(header.message),
-      (1...plan.keyTileCount).contains(header.next)
+      (1...max(1, plan.steps(of: header.vrank).count)).contains(header.next)
     else { return effects.append(.receipt(header.receipt(.outOfRange), to: link)) }
     guard admits(header.epoch, for: header.vrank) else {
       effects.append(

@@ -42,8 +42,8 @@ extension WorkerRun {
       result.deadline = nil
       effects.append(.retire(receipt.vrank, receipt.epoch))
       if defect == .freeShardEarly {
-        for tile in plan.keyTiles(of: receipt.vrank) where isDroppable(tile) {
-          drop(tile, into: &effects)
+        for tile in plan.keyTiles(of: receipt.vrank) where isDroppable(.keyValue(tile)) {
+          drop(.keyValue(tile), into: &effects)
         }
       }
       if snapshot?.vrank == receipt.vrank { endSnapshot(into: &effects) }

@@ -3,8 +3,8 @@ extension WorkerRun {
   mutating func serve(
     _ pull: Pull, to link: Worker.Link, into effects: inout [Worker.Effect]
   ) {
-    guard pull.job == job, pull.planTag == planTag, pull.tile.tensor == .keyValue,
-      isKnown(pull.tile), epochs.indices.contains(pull.vrank.index)
+    guard pull.job == job, pull.planTag == planTag, pull.tile.tensor != .query,
+      tiles.isKnown(pull.tile), epochs.indices.contains(pull.vrank.index)
     else { return effects.append(.answer(.no, pull, to: link)) }
     guard pull.epoch >= epochs[pull.vrank.index] else {
       effects.append(
@@ -12,7 +12,7 @@ extension WorkerRun {
       return effects.append(.answer(.stale, pull, to: link))
     }
     epochs[pull.vrank.index] = pull.epoch
-    let tile = pull.tile.index
+    let tile = pull.tile
     let end = endPart(of: pull)
     switch tiles[tile] {
     case .resident:
@@ -22,7 +22,7 @@ extension WorkerRun {
       wait(pull, received: request.received, endPart: end, link, into: &effects)
     case .absent:
       // An owner that hasn't loaded it yet will, if any rank needs it.
-      guard isOwn(tile), firstSteps[tile] < .max else {
+      guard isOwn(tile), firstSteps[tile.index] < .max else {
         return effects.append(.answer(.no, pull, to: link))
       }
       wait(pull, received: 0, endPart: end, link, into: &effects)
@@ -34,7 +34,7 @@ extension WorkerRun {
     // A peer may say anything; what is subtracted from must not overflow.
     var credit = max(0, pull.creditBytes)
     var part = max(0, pull.firstPart)
-    while part < plan.partCount(.keyValue) {
+    while part < plan.partCount(pull.tile.tensor) {
       credit -= plan.payloadBytes(of: pull.tile, part: part)
       guard credit >= 0 else { break }
       part += 1
@@ -46,7 +46,7 @@ extension WorkerRun {
     _ pull: Pull, received: Int, endPart: Int, _ link: Worker.Link,
     into effects: inout [Worker.Effect]
   ) {
-    let tile = pull.tile.index
+    let tile = pull.tile
     waiters.removeAll { $0.link == link && $0.tile == tile }
     guard waiters.count < Limits.workersMaximum * Limits.windowTiles else {
       return effects.append(.answer(.no, pull, to: link))
@@ -58,22 +58,22 @@ extension WorkerRun {
   }
 
   private func send(
-    from first: Int, to end: Int, of tile: Int, _ link: Worker.Link,
+    from first: Int, to end: Int, of tile: TileID, _ link: Worker.Link,
     into effects: inout [Worker.Effect]
   ) {
     var part = max(0, first)
     while part < end {
-      effects.append(.serve(.keyValue(tile), part: part, to: link))
+      effects.append(.serve(tile, part: part, to: link))
       part += 1
     }
   }
 
   /// Passes a part on to whoever waits for it, before anything is folded.
-  mutating func forward(_ part: Int, of tile: Int, into effects: inout [Worker.Effect]) {
-    let isLast = part + 1 == plan.partCount(.keyValue)
+  mutating func forward(_ part: Int, of tile: TileID, into effects: inout [Worker.Effect]) {
+    let isLast = part + 1 == plan.partCount(tile.tensor)
     for waiter in waiters where waiter.tile == tile {
       if waiter.firstPart <= part, part < waiter.endPart {
-        effects.append(.serve(.keyValue(tile), part: part, to: waiter.link))
+        effects.append(.serve(tile, part: part, to: waiter.link))
       }
     }
     if isLast { waiters.removeAll { $0.tile == tile } }

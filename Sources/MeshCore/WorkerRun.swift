@@ -15,8 +15,7 @@ package struct WorkerRun: Sendable {
   let firstSteps: [Int]
   /// Sorted by virtual rank.
   package internal(set) var ranks: [HostedRank] = []
-  var tiles: [TileState]
-  var queries: [TileState]
+  var tiles: TileTable
   /// Highest epoch seen of each virtual rank.
   var epochs: [Epoch]
   /// Tiles to load from the store, in the order in which they are needed; the next one first.
@@ -27,8 +26,10 @@ package struct WorkerRun: Sendable {
   var waiters: [Waiter] = []
   /// Peers that can't be connected to, ascending.
   package internal(set) var unreachable: [WorkerID] = []
-  var packed: [Int] = []
-  var foreign: [Int] = []
+  /// Tiles as the compute threads read them.
+  var packed: [TileID] = []
+  /// Tiles that are kept, or asked for, for the ranks here, and are another's, ascending.
+  var foreign: [TileID] = []
   var folds: [OutstandingFold] = []
   var resultsOutstanding = 0
   /// What answers to pulls, and to messages of results, take.
@@ -61,8 +62,7 @@ package struct WorkerRun: Sendable {
     planTag = assignment.planHash.tag
     firstSteps = plan.firstSteps
     epochs = assignment.hosts.map(\.epoch)
-    tiles = [TileState](repeating: .absent, count: plan.keyTileCount)
-    queries = [TileState](repeating: .absent, count: plan.queryTileCount)
+    tiles = TileTable(plan: plan)
   }
 
   package var progress: [WorkerMessage.Progress] { ranks.map(\.progress) }
@@ -75,7 +75,7 @@ package struct WorkerRun: Sendable {
 
   mutating func tellSoon() { isUrgent = true }
 
-  func isOwn(_ tile: Int) -> Bool { ring.owner(of: tile) == me }
+  func isOwn(_ tile: TileID) -> Bool { ring.owner(of: tile) == me }
 
   func rank(of vrank: VRank) -> Int? { ranks.firstIndex { $0.vrank == vrank } }
 
@@ -89,9 +89,10 @@ package struct WorkerRun: Sendable {
   func asker(for tile: TileID) -> (vrank: VRank, epoch: Epoch)? {
     switch tile.tensor {
     case .query: return rank(of: plan.holder(ofQueryTile: tile.index)).map { ranks[$0].identity }
-    case .keyValue:
-      let needers = ranks.filter { $0.isStillToFold(tile.index) }
-      return (needers.min { $0.steps[$0.next] < $1.steps[$1.next] } ?? ranks.first)?.identity
+    case .keyValue, .hidden, .partial:
+      let needers = ranks.filter { $0.isStillToRead(tile) }
+      return (needers.min { $0.steps.order($0.next) < $1.steps.order($1.next) } ?? ranks.first)?
+        .identity
     }
   }
 }
@@ -101,34 +102,13 @@ struct OutstandingFold: Sendable {
   let vrank: VRank
   let epoch: Epoch
   let steps: Range<Int>
-}
-
-/// Where a tile is.
-enum TileState: Sendable {
-  case absent
-  case requested(Request)
-  /// All its parts are kept.
-  case resident
-
-  /// A tile that has been asked for.
-  struct Request: Sendable {
-    var source: Worker.Source
-    /// Parts that have arrived: 0 ..< received.
-    var received = 0
-    /// One past the last part that the source was asked for.
-    var asked: Int
-    /// When it was asked for, or when something of it came last.
-    var since: Duration
-    /// Times that it was asked for since something of it came.
-    var attempts: Int
-    /// How long to wait, if not as long as answers usually take.
-    var patience: Duration?
-  }
+  /// All of the rank, which may be gone.
+  let all: RankSteps
 }
 
 /// A peer that was told COMING.
 struct Waiter: Sendable {
-  let tile: Int
+  let tile: TileID
   let link: Worker.Link
   let firstPart: Int
   /// One past the last part its credit covers.

@@ -67,6 +67,7 @@ struct PortionRun {
       switch tile.tensor {
       case .query: engine.packQueries(tile: tile.index, part: part, payload: bytes)
       case .keyValue: engine.packKeys(tile: tile.index, part: part, payload: bytes)
+      case .hidden, .partial: preconditionFailure("\(tile) is none of attention")
       }
     }
   }

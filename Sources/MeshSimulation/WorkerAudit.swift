@@ -34,10 +34,10 @@ package struct WorkerAudit: Sendable {
   private var me = 0
   private var hosted: [VRank: Epoch] = [:]
   private var mostHosted = 0
-  private var packed: Set<Int> = []
-  private var foreign: Set<Int> = []
+  private var packed: Set<TileID> = []
+  private var foreign: Set<TileID> = []
   /// Foreign tiles that were own when the table changed: they may be many.
-  private var formerlyOwn: Set<Int> = []
+  private var formerlyOwn: Set<TileID> = []
   private var received: [TileID: Int] = [:]
   private var requests: [TileID: Request] = [:]
   private var folds: [(vrank: VRank, steps: Range<Int>)] = []
@@ -136,8 +136,8 @@ package struct WorkerAudit: Sendable {
     guard let plan else { return }
     ring = Ring(plan: plan, assignment: table)
     me = table.peer(of: worker) ?? -1
-    let here = Set(received.keys).union(requests.keys).filter { $0.tensor == .keyValue }
-    for tile in here.map(\.index).sorted() {
+    let here = Set(received.keys).union(requests.keys).filter { $0.tensor != .query }
+    for tile in here.sorted() {
       if ring?.owner(of: tile) == me {
         foreign.remove(tile)
         formerlyOwn.remove(tile)
@@ -154,8 +154,8 @@ package struct WorkerAudit: Sendable {
     giveBack(pull.tile)
     if source == .store { storeBytes += pull.creditBytes }
     requests[pull.tile] = Request(source: source, left: pull.creditBytes, heard: now)
-    guard pull.tile.tensor == .keyValue, ring?.owner(of: pull.tile.index) != me else { return }
-    foreign.insert(pull.tile.index)
+    guard pull.tile.tensor != .query, ring?.owner(of: pull.tile) != me else { return }
+    foreign.insert(pull.tile)
   }
 
   private mutating func giveBack(_ tile: TileID) {
@@ -168,14 +168,14 @@ package struct WorkerAudit: Sendable {
     if received[tile] != plan.partCount(tile.tensor) {
       fail(.exactTiles, "packs \(tile) before it is whole")
     }
-    guard tile.tensor == .keyValue else { return }
-    if !packed.insert(tile.index).inserted { fail(.bounds, "packs \(tile) twice") }
+    guard tile.tensor != .query else { return }
+    if !packed.insert(tile).inserted { fail(.bounds, "packs \(tile) twice") }
   }
 
   private mutating func unpack(_ tile: TileID) {
-    if packed.remove(tile.index) == nil { fail(.bounds, "unpacks \(tile), which isn't packed") }
+    if packed.remove(tile) == nil { fail(.bounds, "unpacks \(tile), which isn't packed") }
     let isUnderFold = folds.contains { fold in
-      plan?.neededKeyTiles(of: fold.vrank).place(of: tile.index).map(fold.steps.contains) ?? false
+      plan?.steps(of: fold.vrank).read(tile, in: fold.steps) == true
     }
     if isUnderFold {
       fail(.exactTiles, "unpacks \(tile) under a fold")
@@ -185,12 +185,12 @@ package struct WorkerAudit: Sendable {
   private mutating func forget(_ tile: TileID) {
     giveBack(tile)
     received[tile] = nil
-    guard tile.tensor == .keyValue else { return }
+    guard tile.tensor != .query else { return }
     // A shard is kept for whoever needs it, as long as the job runs.
-    if ring?.owner(of: tile.index) == me { fail(.sources, "forgets \(tile), which it owns") }
-    if foreign.remove(tile.index) == nil { fail(.bounds, "forgets \(tile), which isn't held") }
-    formerlyOwn.remove(tile.index)
-    if packed.contains(tile.index) { fail(.exactTiles, "forgets \(tile) while it is packed") }
+    if ring?.owner(of: tile) == me { fail(.sources, "forgets \(tile), which it owns") }
+    if foreign.remove(tile) == nil { fail(.bounds, "forgets \(tile), which isn't held") }
+    formerlyOwn.remove(tile)
+    if packed.contains(tile) { fail(.exactTiles, "forgets \(tile) while it is packed") }
   }
 
   private mutating func fold(_ vrank: VRank, _ epoch: Epoch, _ steps: Range<Int>) {
@@ -200,12 +200,12 @@ package struct WorkerAudit: Sendable {
     if let next = next[vrank], steps.lowerBound != next {
       fail(.foldOrder, "does steps \(steps) of rank \(vrank) after \(next)")
     }
-    let tiles = plan.neededKeyTiles(of: vrank)
-    guard !steps.isEmpty, steps.upperBound <= tiles.count else {
-      return fail(.exactTiles, "does steps \(steps) of rank \(vrank), which has \(tiles.count)")
+    let all = plan.steps(of: vrank)
+    guard !steps.isEmpty, steps.upperBound <= all.count else {
+      return fail(.exactTiles, "does steps \(steps) of rank \(vrank), which has \(all.count)")
     }
     if steps.count > Limits.tilesPerFold { fail(.bounds, "folds \(steps.count) tiles at once") }
-    if !tiles[steps].allSatisfy({ packed.contains($0) }) {
+    if !steps.allSatisfy({ all.reads($0).allSatisfy { packed.contains($0) } }) {
       fail(.exactTiles, "does steps \(steps) of rank \(vrank) with tiles that aren't packed")
     }
     for query in plan.queryTiles(of: vrank)

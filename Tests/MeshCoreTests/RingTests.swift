@@ -59,7 +59,7 @@ import Testing
 
   private func pathProblem(_ sample: Case, _ tile: Int) -> String? {
     let owner = sample.owner(of: tile)
-    guard sample.ring.owner(of: tile) == owner else { return "owner" }
+    guard sample.ring.owner(of: .keyValue(tile)) == owner else { return "owner" }
     let needers = sample.needers(of: tile)
     for peer in 0..<sample.peers where sample.ring.needs(peer, tile: tile) != needers.contains(peer)
     {

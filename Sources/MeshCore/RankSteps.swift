@@ -1,0 +1,119 @@
+/// The steps of one virtual rank: those of one phase after those of another.
+package struct RankSteps: Hashable, Sendable {
+  private let vrank: VRank
+  private let spans: [Span]
+  private let chain: Chain
+  private let ranks: Int
+  /// How many there are.
+  package let count: Int
+
+  private struct Span: Hashable, Sendable {
+    let phase: Phase
+    let number: Int
+    let tiles: NeededTiles
+    let start: Int
+
+    var end: Int { start + tiles.count }
+
+    func tile(_ step: Int) -> Int {
+      tiles[phase.isDescending ? end - 1 - step : step - start]
+    }
+
+    /// The step of a tile.
+    func step(of tile: Int) -> Int? {
+      tiles.place(of: tile).map { phase.isDescending ? end - 1 - $0 : start + $0 }
+    }
+  }
+
+  init(
+    _ phases: [Phase], of vrank: VRank, ranks: Int, chain: Chain,
+    tiles: (Phase.Span) -> NeededTiles
+  ) {
+    self.vrank = vrank
+    self.ranks = ranks
+    self.chain = chain
+    var (spans, start) = ([Span](), 0)
+    for (number, phase) in phases.enumerated() {
+      spans.append(Span(phase: phase, number: number, tiles: tiles(phase.span), start: start))
+      start += spans[number].tiles.count
+    }
+    self.spans = spans
+    count = start
+  }
+
+  package var isEmpty: Bool { count == 0 }
+
+  private func span(_ step: Int) -> Span {
+    precondition((0..<count).contains(step), "step \(step) of \(count)")
+    return spans.count == 1 ? spans[0] : spans[spans.firstIndex { step < $0.end } ?? 0]
+  }
+
+  /// What the compute threads do in a step.
+  package func operation(_ step: Int) -> Phase.Operation { span(step).phase.operation }
+
+  /// The index of the tile that a step is about.
+  package func tile(_ step: Int) -> Int { span(step).tile(step) }
+
+  package func order(_ step: Int) -> StepOrder {
+    let span = span(step)
+    let tile = span.tile(step)
+    return StepOrder(
+      phase: span.number, place: span.phase.isDescending ? -tile : tile,
+      turn: span.phase.operation == .pass ? vrank.index : 0)
+  }
+
+  /// The tiles that a step reads, beside what the rank has of its own.
+  package func reads(_ step: Int) -> AtMostTwo<TileID> {
+    let span = span(step)
+    let tile = span.tile(step)
+    let passed = span.phase.operation == .pass ? chain.previous(at: tile) : nil
+    return AtMostTwo<TileID>(
+      span.phase.reads.map { TileID($0, tile) }, passed.map { partial(tile, of: $0) })
+  }
+
+  /// The tile that a step publishes.
+  package func publishes(_ step: Int) -> TileID? {
+    let span = span(step)
+    guard let tensor = span.phase.publishes else { return nil }
+    let tile = span.tile(step)
+    guard tensor == .partial else { return TileID(tensor, tile) }
+    return chain.next(at: tile) == nil ? nil : partial(tile, of: vrank)
+  }
+
+  /// The step that publishes a tile; nil for a tile that isn't this rank's.
+  package func step(publishing tile: TileID) -> Int? {
+    let isPartial = tile.tensor == .partial
+    if isPartial, tile.index % ranks != vrank.index { return nil }
+    let index = isPartial ? tile.index / ranks : tile.index
+    for span in spans where span.phase.publishes == tile.tensor {
+      guard let step = span.step(of: index), publishes(step) == tile else { continue }
+      return step
+    }
+    return nil
+  }
+
+  private func partial(_ tile: Int, of producer: VRank) -> TileID {
+    TileID(.partial, tile * ranks + producer.index)
+  }
+
+  /// The steps that read a tile, of each phase one at the most, ascending.
+  package func steps(reading tile: TileID) -> AtMostTwo<Int> {
+    var found = AtMostTwo<Int>()
+    let index = tile.tensor == .partial ? tile.index / ranks : tile.index
+    for span in spans {
+      let isRead =
+        tile.tensor == .partial ? span.phase.operation == .pass : span.phase.reads == tile.tensor
+      guard isRead, let step = span.step(of: index) else { continue }
+      if tile.tensor == .partial, chain.previous(at: index)?.index != tile.index % ranks {
+        continue
+      }
+      found.append(step)
+    }
+    return found
+  }
+
+  /// Whether one of some steps reads a tile.
+  package func read(_ tile: TileID, in steps: Range<Int>) -> Bool {
+    self.steps(reading: tile).contains { steps.contains($0) }
+  }
+}
