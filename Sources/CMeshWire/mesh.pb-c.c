@@ -2872,6 +2872,96 @@ void   mesh__v1__state_answer__free_unpacked
   assert(message->base.descriptor == &mesh__v1__state_answer__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   mesh__v1__pass_question__init
+                     (Mesh__V1__PassQuestion         *message)
+{
+  static const Mesh__V1__PassQuestion init_value = MESH__V1__PASS_QUESTION__INIT;
+  *message = init_value;
+}
+size_t mesh__v1__pass_question__get_packed_size
+                     (const Mesh__V1__PassQuestion *message)
+{
+  assert(message->base.descriptor == &mesh__v1__pass_question__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t mesh__v1__pass_question__pack
+                     (const Mesh__V1__PassQuestion *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &mesh__v1__pass_question__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t mesh__v1__pass_question__pack_to_buffer
+                     (const Mesh__V1__PassQuestion *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &mesh__v1__pass_question__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Mesh__V1__PassQuestion *
+       mesh__v1__pass_question__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Mesh__V1__PassQuestion *)
+     protobuf_c_message_unpack (&mesh__v1__pass_question__descriptor,
+                                allocator, len, data);
+}
+void   mesh__v1__pass_question__free_unpacked
+                     (Mesh__V1__PassQuestion *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &mesh__v1__pass_question__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   mesh__v1__pass_answer__init
+                     (Mesh__V1__PassAnswer         *message)
+{
+  static const Mesh__V1__PassAnswer init_value = MESH__V1__PASS_ANSWER__INIT;
+  *message = init_value;
+}
+size_t mesh__v1__pass_answer__get_packed_size
+                     (const Mesh__V1__PassAnswer *message)
+{
+  assert(message->base.descriptor == &mesh__v1__pass_answer__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t mesh__v1__pass_answer__pack
+                     (const Mesh__V1__PassAnswer *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &mesh__v1__pass_answer__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t mesh__v1__pass_answer__pack_to_buffer
+                     (const Mesh__V1__PassAnswer *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &mesh__v1__pass_answer__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Mesh__V1__PassAnswer *
+       mesh__v1__pass_answer__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Mesh__V1__PassAnswer *)
+     protobuf_c_message_unpack (&mesh__v1__pass_answer__descriptor,
+                                allocator, len, data);
+}
+void   mesh__v1__pass_answer__free_unpacked
+                     (Mesh__V1__PassAnswer *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &mesh__v1__pass_answer__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   mesh__v1__chunk__init
                      (Mesh__V1__Chunk         *message)
 {
@@ -3192,7 +3282,7 @@ const ProtobufCMessageDescriptor mesh__v1__envelope__descriptor =
   (ProtobufCMessageInit) mesh__v1__envelope__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor mesh__v1__data_envelope__field_descriptors[14] =
+static const ProtobufCFieldDescriptor mesh__v1__data_envelope__field_descriptors[16] =
 {
   {
     "version",
@@ -3339,6 +3429,30 @@ static const ProtobufCFieldDescriptor mesh__v1__data_envelope__field_descriptors
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
   {
+    "pass_question",
+    21,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Mesh__V1__DataEnvelope, body_case),
+    offsetof(Mesh__V1__DataEnvelope, pass_question),
+    &mesh__v1__pass_question__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "pass_answer",
+    22,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Mesh__V1__DataEnvelope, body_case),
+    offsetof(Mesh__V1__DataEnvelope, pass_answer),
+    &mesh__v1__pass_answer__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
     "call",
     30,
     PROTOBUF_C_LABEL_NONE,
@@ -3365,13 +3479,15 @@ static const ProtobufCFieldDescriptor mesh__v1__data_envelope__field_descriptors
 };
 static const unsigned mesh__v1__data_envelope__field_indices_by_name[] = {
   2,   /* field[2] = answer */
-  12,   /* field[12] = call */
+  14,   /* field[14] = call */
   7,   /* field[7] = copy */
   8,   /* field[8] = copy_receipt */
   3,   /* field[3] = part */
+  13,   /* field[13] = pass_answer */
+  12,   /* field[12] = pass_question */
   1,   /* field[1] = pull */
   6,   /* field[6] = receipt */
-  13,   /* field[13] = reply */
+  15,   /* field[15] = reply */
   4,   /* field[4] = state */
   10,   /* field[10] = state_answer */
   11,   /* field[11] = state_part */
@@ -3383,8 +3499,8 @@ static const ProtobufCIntRange mesh__v1__data_envelope__number_ranges[3 + 1] =
 {
   { 1, 0 },
   { 10, 1 },
-  { 30, 12 },
-  { 0, 14 }
+  { 30, 14 },
+  { 0, 16 }
 };
 const ProtobufCMessageDescriptor mesh__v1__data_envelope__descriptor =
 {
@@ -3394,7 +3510,7 @@ const ProtobufCMessageDescriptor mesh__v1__data_envelope__descriptor =
   "Mesh__V1__DataEnvelope",
   "mesh.v1",
   sizeof(Mesh__V1__DataEnvelope),
-  14,
+  16,
   mesh__v1__data_envelope__field_descriptors,
   mesh__v1__data_envelope__field_indices_by_name,
   3,  mesh__v1__data_envelope__number_ranges,
@@ -8574,7 +8690,7 @@ const ProtobufCMessageDescriptor mesh__v1__pull__descriptor =
   (ProtobufCMessageInit) mesh__v1__pull__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCEnumValue mesh__v1__part_answer__kind__enum_values_by_number[6] =
+static const ProtobufCEnumValue mesh__v1__part_answer__kind__enum_values_by_number[8] =
 {
   { "KIND_UNSPECIFIED", "MESH__V1__PART_ANSWER__KIND__KIND_UNSPECIFIED", 0 },
   { "KIND_HAVE", "MESH__V1__PART_ANSWER__KIND__KIND_HAVE", 1 },
@@ -8582,14 +8698,18 @@ static const ProtobufCEnumValue mesh__v1__part_answer__kind__enum_values_by_numb
   { "KIND_NO", "MESH__V1__PART_ANSWER__KIND__KIND_NO", 3 },
   { "KIND_STALE", "MESH__V1__PART_ANSWER__KIND__KIND_STALE", 4 },
   { "KIND_LOST", "MESH__V1__PART_ANSWER__KIND__KIND_LOST", 5 },
+  { "KIND_LATER", "MESH__V1__PART_ANSWER__KIND__KIND_LATER", 6 },
+  { "KIND_GONE", "MESH__V1__PART_ANSWER__KIND__KIND_GONE", 7 },
 };
 static const ProtobufCIntRange mesh__v1__part_answer__kind__value_ranges[] = {
-{0, 0},{0, 6}
+{0, 0},{0, 8}
 };
-static const ProtobufCEnumValueIndex mesh__v1__part_answer__kind__enum_values_by_name[6] =
+static const ProtobufCEnumValueIndex mesh__v1__part_answer__kind__enum_values_by_name[8] =
 {
   { "KIND_COMING", 2 },
+  { "KIND_GONE", 7 },
   { "KIND_HAVE", 1 },
+  { "KIND_LATER", 6 },
   { "KIND_LOST", 5 },
   { "KIND_NO", 3 },
   { "KIND_STALE", 4 },
@@ -8602,9 +8722,9 @@ const ProtobufCEnumDescriptor mesh__v1__part_answer__kind__descriptor =
   "Kind",
   "Mesh__V1__PartAnswer__Kind",
   "mesh.v1",
-  6,
+  8,
   mesh__v1__part_answer__kind__enum_values_by_number,
-  6,
+  8,
   mesh__v1__part_answer__kind__enum_values_by_name,
   1,
   mesh__v1__part_answer__kind__value_ranges,
@@ -9282,7 +9402,7 @@ const ProtobufCMessageDescriptor mesh__v1__result_receipt__descriptor =
   (ProtobufCMessageInit) mesh__v1__result_receipt__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor mesh__v1__copy_header__field_descriptors[7] =
+static const ProtobufCFieldDescriptor mesh__v1__copy_header__field_descriptors[13] =
 {
   {
     "job",
@@ -9368,20 +9488,98 @@ static const ProtobufCFieldDescriptor mesh__v1__copy_header__field_descriptors[7
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "count",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__CopyHeader, count),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "base_steps",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__CopyHeader, base_steps),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "released",
+    10,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__CopyHeader, released),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "tensor",
+    11,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__CopyHeader, tensor),
+    &mesh__v1__tile_tensor__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "tile",
+    12,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__CopyHeader, tile),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "part",
+    13,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__CopyHeader, part),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned mesh__v1__copy_header__field_indices_by_name[] = {
+  8,   /* field[8] = base_steps */
+  7,   /* field[7] = count */
   3,   /* field[3] = epoch */
   5,   /* field[5] = first */
   0,   /* field[0] = job */
   6,   /* field[6] = message */
   4,   /* field[4] = next */
+  12,   /* field[12] = part */
   1,   /* field[1] = plan_tag */
+  9,   /* field[9] = released */
+  10,   /* field[10] = tensor */
+  11,   /* field[11] = tile */
   2,   /* field[2] = vrank */
 };
 static const ProtobufCIntRange mesh__v1__copy_header__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 7 }
+  { 0, 13 }
 };
 const ProtobufCMessageDescriptor mesh__v1__copy_header__descriptor =
 {
@@ -9391,7 +9589,7 @@ const ProtobufCMessageDescriptor mesh__v1__copy_header__descriptor =
   "Mesh__V1__CopyHeader",
   "mesh.v1",
   sizeof(Mesh__V1__CopyHeader),
-  7,
+  13,
   mesh__v1__copy_header__field_descriptors,
   mesh__v1__copy_header__field_indices_by_name,
   1,  mesh__v1__copy_header__number_ranges,
@@ -9604,7 +9802,7 @@ const ProtobufCMessageDescriptor mesh__v1__state_pull__descriptor =
   (ProtobufCMessageInit) mesh__v1__state_pull__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor mesh__v1__state_answer__field_descriptors[5] =
+static const ProtobufCFieldDescriptor mesh__v1__state_answer__field_descriptors[6] =
 {
   {
     "job",
@@ -9666,8 +9864,21 @@ static const ProtobufCFieldDescriptor mesh__v1__state_answer__field_descriptors[
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "count",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__StateAnswer, count),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned mesh__v1__state_answer__field_indices_by_name[] = {
+  5,   /* field[5] = count */
   2,   /* field[2] = epoch */
   0,   /* field[0] = job */
   3,   /* field[3] = next */
@@ -9677,7 +9888,7 @@ static const unsigned mesh__v1__state_answer__field_indices_by_name[] = {
 static const ProtobufCIntRange mesh__v1__state_answer__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 5 }
+  { 0, 6 }
 };
 const ProtobufCMessageDescriptor mesh__v1__state_answer__descriptor =
 {
@@ -9687,11 +9898,165 @@ const ProtobufCMessageDescriptor mesh__v1__state_answer__descriptor =
   "Mesh__V1__StateAnswer",
   "mesh.v1",
   sizeof(Mesh__V1__StateAnswer),
-  5,
+  6,
   mesh__v1__state_answer__field_descriptors,
   mesh__v1__state_answer__field_indices_by_name,
   1,  mesh__v1__state_answer__number_ranges,
   (ProtobufCMessageInit) mesh__v1__state_answer__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor mesh__v1__pass_question__field_descriptors[4] =
+{
+  {
+    "job",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__PassQuestion, job),
+    &mesh__v1__job_id__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "plan_tag",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_FIXED64,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__PassQuestion, plan_tag),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "vrank",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__PassQuestion, vrank),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "steps",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__PassQuestion, steps),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned mesh__v1__pass_question__field_indices_by_name[] = {
+  0,   /* field[0] = job */
+  1,   /* field[1] = plan_tag */
+  3,   /* field[3] = steps */
+  2,   /* field[2] = vrank */
+};
+static const ProtobufCIntRange mesh__v1__pass_question__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor mesh__v1__pass_question__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "mesh.v1.PassQuestion",
+  "PassQuestion",
+  "Mesh__V1__PassQuestion",
+  "mesh.v1",
+  sizeof(Mesh__V1__PassQuestion),
+  4,
+  mesh__v1__pass_question__field_descriptors,
+  mesh__v1__pass_question__field_indices_by_name,
+  1,  mesh__v1__pass_question__number_ranges,
+  (ProtobufCMessageInit) mesh__v1__pass_question__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor mesh__v1__pass_answer__field_descriptors[4] =
+{
+  {
+    "job",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__PassAnswer, job),
+    &mesh__v1__job_id__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "vrank",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__PassAnswer, vrank),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "epoch",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__PassAnswer, epoch),
+    &mesh__v1__epoch__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "steps",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__PassAnswer, steps),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned mesh__v1__pass_answer__field_indices_by_name[] = {
+  2,   /* field[2] = epoch */
+  0,   /* field[0] = job */
+  3,   /* field[3] = steps */
+  1,   /* field[1] = vrank */
+};
+static const ProtobufCIntRange mesh__v1__pass_answer__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor mesh__v1__pass_answer__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "mesh.v1.PassAnswer",
+  "PassAnswer",
+  "Mesh__V1__PassAnswer",
+  "mesh.v1",
+  sizeof(Mesh__V1__PassAnswer),
+  4,
+  mesh__v1__pass_answer__field_descriptors,
+  mesh__v1__pass_answer__field_indices_by_name,
+  1,  mesh__v1__pass_answer__number_ranges,
+  (ProtobufCMessageInit) mesh__v1__pass_answer__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor mesh__v1__chunk__field_descriptors[3] =
@@ -10305,18 +10670,22 @@ const ProtobufCEnumDescriptor mesh__v1__event_kind__descriptor =
   mesh__v1__event_kind__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
-static const ProtobufCEnumValue mesh__v1__tile_tensor__enum_values_by_number[3] =
+static const ProtobufCEnumValue mesh__v1__tile_tensor__enum_values_by_number[5] =
 {
   { "TILE_TENSOR_UNSPECIFIED", "MESH__V1__TILE_TENSOR__TILE_TENSOR_UNSPECIFIED", 0 },
   { "TILE_TENSOR_QUERY", "MESH__V1__TILE_TENSOR__TILE_TENSOR_QUERY", 1 },
   { "TILE_TENSOR_KEY_VALUE", "MESH__V1__TILE_TENSOR__TILE_TENSOR_KEY_VALUE", 2 },
+  { "TILE_TENSOR_HIDDEN", "MESH__V1__TILE_TENSOR__TILE_TENSOR_HIDDEN", 3 },
+  { "TILE_TENSOR_PARTIAL", "MESH__V1__TILE_TENSOR__TILE_TENSOR_PARTIAL", 4 },
 };
 static const ProtobufCIntRange mesh__v1__tile_tensor__value_ranges[] = {
-{0, 0},{0, 3}
+{0, 0},{0, 5}
 };
-static const ProtobufCEnumValueIndex mesh__v1__tile_tensor__enum_values_by_name[3] =
+static const ProtobufCEnumValueIndex mesh__v1__tile_tensor__enum_values_by_name[5] =
 {
+  { "TILE_TENSOR_HIDDEN", 3 },
   { "TILE_TENSOR_KEY_VALUE", 2 },
+  { "TILE_TENSOR_PARTIAL", 4 },
   { "TILE_TENSOR_QUERY", 1 },
   { "TILE_TENSOR_UNSPECIFIED", 0 },
 };
@@ -10327,9 +10696,9 @@ const ProtobufCEnumDescriptor mesh__v1__tile_tensor__descriptor =
   "TileTensor",
   "Mesh__V1__TileTensor",
   "mesh.v1",
-  3,
+  5,
   mesh__v1__tile_tensor__enum_values_by_number,
-  3,
+  5,
   mesh__v1__tile_tensor__enum_values_by_name,
   1,
   mesh__v1__tile_tensor__value_ranges,

@@ -15,4 +15,8 @@ package enum Defect: String, Sendable, CaseIterable {
   case finalBeforeSync = "final-before-sync"
   case forgetUnannounced = "forget-unannounced"
   case noSelfDoubt = "no-self-doubt"
+  case copyWithoutTiles = "copy-without-tiles"
+  case copyByIntervalAlone = "copy-by-interval-alone"
+  case orderByTile = "order-by-tile"
+  case publishOtherBytes = "publish-other-bytes"
 }

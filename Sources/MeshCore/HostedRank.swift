@@ -16,6 +16,11 @@ package struct HostedRank: Sendable {
   package internal(set) var next = 0
   /// The next step to give to the compute threads.
   var dispatched = 0
+  /// What it published and others haven't passed, and who those are.
+  var outbox = Outbox()
+  var readers: [Reader] = []
+  /// Its result is final, and it is run again for what it published.
+  var isRevived = false
   /// Query tiles that haven't arrived and been packed.
   var missingQueries: Int
   package internal(set) var duty: Assignment.Duty
@@ -31,10 +36,13 @@ package struct HostedRank: Sendable {
 
   var identity: (vrank: VRank, epoch: Epoch) { (vrank, epoch) }
 
-  var isFolding: Bool { restoring == nil && duty != .serve }
+  var isFolding: Bool { restoring == nil && (duty != .serve || isRevived) }
 
-  /// How many steps it has.
-  package var needed: Int { steps.count }
+  /// Whether it asks for tiles: it doesn't when it has stopped to be handed over.
+  var goesOn: Bool { isFolding && duty != .handOver }
+
+  /// How many steps it has to do.
+  package var needed: Int { isRevived ? steps.endOfKept : steps.count }
 
   /// The steps whose tiles to have at hand.
   var window: Range<Int> {
@@ -44,14 +52,16 @@ package struct HostedRank: Sendable {
     return next..<min(next + ahead, needed)
   }
 
-  /// Where the step stands that it waits for, or that is being done: of two ranks the one whose step comes
-  /// first in the order of all is further behind.
-  var nextOrder: StepOrder? { window.first.map(steps.order) }
-
   func hasInWindow(_ tile: TileID) -> Bool { steps.read(tile, in: window) }
 
   /// Whether a step that is still to be done reads a tile.
-  func isStillToRead(_ tile: TileID) -> Bool { isFolding && steps.read(tile, in: next..<needed) }
+  ///
+  /// In this phase: until a later one many others may come and go.
+  func isStillToRead(_ tile: TileID) -> Bool {
+    guard isFolding else { return false }
+    let end = min(needed, max(steps.endOfPhase(next), window.upperBound))
+    return next < end && steps.read(tile, in: next..<end)
+  }
 
   /// Nothing of it would be lost with this worker.
   var isDone: Bool { duty == .serve || result?.isFinal == true }
@@ -68,7 +78,8 @@ package struct HostedRank: Sendable {
 
   var progress: WorkerMessage.Progress {
     WorkerMessage.Progress(
-      vrank: vrank, epoch: epoch, next: next, needed: needed, copied: copies.copied,
+      vrank: vrank, epoch: epoch, next: isRevived ? 0 : next, needed: steps.count,
+      copied: copies.copied,
       durable: copies.durable, restored: restored, isHandedOver: isHandedOver)
   }
 
@@ -94,6 +105,8 @@ package struct HostedRank: Sendable {
     /// Memories that may have a copy, the best first.
     var sources: [WorkerID]
     var hasTriedSlots = false
+    /// Published tiles that came with the copy that is being pulled.
+    var tiles: [TileID] = []
     /// Times that the last source was silent.
     var silences = 0
     var stage = Stage.idle
@@ -102,11 +115,20 @@ package struct HostedRank: Sendable {
     var isLastChance: Bool { sources.isEmpty && silences < Limits.copyRepeatsMaximum }
   }
 
+  /// A copy on its way here.
+  struct Pulling: Sendable {
+    /// What the holder said that it has: steps, and messages; nil until it has answered.
+    var copy: (next: Int, count: Int)?
+    var received = 0
+    var asked: Int
+    var deadline: Duration
+  }
+
   /// Where the search is.
   enum Stage: Sendable {
     case idle
-    /// A peer was asked; `received` messages of its copy are there.
-    case pulling(WorkerID, next: Int?, received: Int, asked: Int, deadline: Duration)
+    /// A peer was asked.
+    case pulling(WorkerID, Pulling)
     /// The shell reads a copy in memory, or a checkpoint, which is waited for until the deadline.
     case loading(deadline: Duration?)
   }
@@ -124,6 +146,9 @@ struct CopyRecord: Sendable {
   var lastDue = 0
   /// The copy has to be made anew without waiting for the interval: its holder changed.
   var isDue = false
+  /// Somebody keeps what these steps read until a copy has passed them: the fewest that anybody waits for,
+  /// who waits for more asks again.
+  private var dueSteps = 0
   /// There is no connection to the holder.
   var isUnreachable = false
   /// The holder took nothing of the last copy.
@@ -145,6 +170,12 @@ struct CopyRecord: Sendable {
   }
 
   var durable: Int { max(slots[0], slots[1]) }
+  /// Whether a copy is waited for that can be made after `next` steps.
+  func isAwaited(after next: Int) -> Bool { dueSteps <= next && max(copied, durable) < dueSteps }
+  mutating func isDue(at steps: Int) {
+    guard steps > max(copied, durable) else { return }
+    dueSteps = dueSteps > max(copied, durable) ? min(dueSteps, steps) : steps
+  }
   /// The slot to overwrite: the older one.
   var olderSlot: Int { slots[1] < slots[0] ? 1 : 0 }
 

@@ -134,6 +134,11 @@ extension Limits {
         "of a job whose heads are cut, so that small sequences use all workers"),
       Bound("pullBytesMaximum", pullBytesMaximum, "bytes", "of a tile asked for at once"),
       Bound("pullPartsMaximum", pullPartsMaximum, "messages", "of a tile asked for at once"),
+      Bound(
+        "outboxTiles", outboxTiles, "accumulators",
+        "that a rank hands on before the copies of who reads them have passed some"),
+      Bound(
+        "passWaitersMaximum", passWaitersMaximum, "ranks", "that wait for copies of a worker's"),
       Bound("tilesPerFold", tilesPerFold, "K/V tiles", "given to compute threads at once"),
       Bound(
         "foldsOutstanding", foldsOutstanding, "folds", "given to compute threads, not yet done"),
@@ -206,6 +211,8 @@ extension Limits {
       Bound("loopLagMaximum", loopLagMaximum, "beyond which a late coordinator doubts itself"),
       Bound("answerTimeoutMinimum", answerTimeoutMinimum, "until a question counts as lost"),
       Bound("pullTimeout", pullTimeout, "until a tile is asked of another source"),
+      Bound("laterInterval", laterInterval, "until a tile that is computed is asked for again"),
+      Bound("passInterval", passInterval, "until a copy that is waited for is asked for again"),
       Bound("pullRetryInterval", pullRetryInterval, "until the input store is asked again"),
       Bound("refusalsMaximum", refusalsMaximum, "refusals", "in a row of a damaged result or copy"),
       Bound("resultTimeout", resultTimeout, "until a result is sent again"),

@@ -179,6 +179,14 @@ package enum Limits {
   /// A pull that brought nothing for so long, or for what answers usually take if that is less, goes
   /// to the next source.
   package static let pullTimeout: Duration = .seconds(5)
+  /// A tile that isn't computed yet is asked for again after so long.
+  package static let laterInterval: Duration = .seconds(1)
+  /// A copy that somebody waits for is asked for again after so long.
+  package static let passInterval: Duration = .milliseconds(500)
+  /// Who may wait for copies of a worker's ranks at a time.
+  package static let passWaitersMaximum = 4_096
+  /// Travelling accumulators that a rank publishes before readers have passed some.
+  package static let outboxTiles = 8
   /// After the input store refused a tile, it is asked for again after so long.
   package static let pullRetryInterval: Duration = .milliseconds(250)
   /// Refusals in a row of a result that arrives damaged before the job is given up, and tries of a

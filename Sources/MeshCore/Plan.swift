@@ -72,6 +72,9 @@ package struct Plan: Sendable {
     min(3 * max(1, workers), Limits.vranksMaximum)
   }
 
+  /// Whether ranks publish anything.
+  var publishes: Bool { phases.count > 1 }
+
   package var vranks: [VRank] { (0..<vrankCount).map { VRank($0) } }
 
   /// Ranks of one group of heads follow each other, so that a worker has few groups.

@@ -43,6 +43,12 @@ package struct RankSteps: Hashable, Sendable {
 
   package var isEmpty: Bool { count == 0 }
 
+  /// The steps after which all is published that is kept as long as the job lives.
+  var endOfKept: Int { spans.last { $0.phase.publishes == .hidden }?.end ?? 0 }
+
+  /// One past the last step of the phase of a step; at the end the end.
+  func endOfPhase(_ step: Int) -> Int { step < count ? span(step).end : count }
+
   private func span(_ step: Int) -> Span {
     precondition((0..<count).contains(step), "step \(step) of \(count)")
     return spans.count == 1 ? spans[0] : spans[spans.firstIndex { step < $0.end } ?? 0]

@@ -15,9 +15,20 @@ package struct CopyHeader: Hashable, Sendable {
   /// rows that see no further key don't change any more.
   package var first: Int
   package var message: Int
+  /// Messages that it would have if it were whole: `first ..< count` are sent. Those of the state come first,
+  /// and then those of tiles that the rank published and somebody still may need.
+  package var count: Int
+  /// Of messages of tiles: steps of the copy that the holder has, with the tiles published before.
+  package var base: Int
+  /// What travelled and was published before this step isn't needed any more.
+  package var released: Int
+  /// Of which tile the message is, and which part; nil for the state.
+  package var tile: TileID?
+  package var part: Int
 
   package init(
-    job: JobID, planTag: UInt64, vrank: VRank, epoch: Epoch, next: Int, first: Int, message: Int
+    job: JobID, planTag: UInt64, vrank: VRank, epoch: Epoch, next: Int, first: Int, message: Int,
+    count: Int, base: Int = 0, released: Int = 0, tile: TileID? = nil, part: Int = 0
   ) {
     self.job = job
     self.planTag = planTag
@@ -26,6 +37,11 @@ package struct CopyHeader: Hashable, Sendable {
     self.next = next
     self.first = first
     self.message = message
+    self.count = count
+    self.base = base
+    self.released = released
+    self.tile = tile
+    self.part = part
   }
 }
 
@@ -82,8 +98,8 @@ package struct StatePull: Hashable, Sendable {
 }
 
 extension StatePull {
-  package func answer(next: Int, _ status: StatusCode) -> StateAnswer {
-    StateAnswer(job: job, vrank: vrank, epoch: epoch, next: next, status: status)
+  package func answer(next: Int, count: Int = 0, _ status: StatusCode) -> StateAnswer {
+    StateAnswer(job: job, vrank: vrank, epoch: epoch, next: next, count: count, status: status)
   }
 }
 
@@ -95,22 +111,35 @@ package struct StateAnswer: Hashable, Sendable {
   package var epoch: Epoch
   /// Steps done in the copy; 0 when there is none.
   package var next: Int
+  /// Messages of which it consists.
+  package var count: Int
   /// OK; NOT_FOUND when there is no copy; FAILED_PRECONDITION for a stale epoch.
   package var status: StatusCode
 
-  package init(job: JobID, vrank: VRank, epoch: Epoch, next: Int, status: StatusCode) {
+  package init(
+    job: JobID, vrank: VRank, epoch: Epoch, next: Int, count: Int, status: StatusCode
+  ) {
     self.job = job
     self.vrank = vrank
     self.epoch = epoch
     self.next = next
+    self.count = count
     self.status = status
   }
 }
 
 extension Plan {
-  /// Messages of which a copy, or the result, of a virtual rank consists.
+  /// Messages of which the state, or the result, of a virtual rank consists.
   package func messageCount(of vrank: VRank) -> Int {
     queryTiles(of: vrank).count * resultPartCount
+  }
+
+  /// The most messages that published tiles add to a copy.
+  func publishedParts(of steps: RankSteps) -> Int {
+    guard publishes else { return 0 }
+    return (0..<steps.count).reduce(0) {
+      $0 + (steps.publishes($1).map { partCount($0.tensor) } ?? 0)
+    }
   }
 
   /// The first message of a rank's state that may differ between `base` and any later number of folded

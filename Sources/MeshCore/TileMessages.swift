@@ -43,6 +43,10 @@ package enum PullAnswer: UInt8, Sendable, CaseIterable {
   case stale = 4
   /// What is stored no longer has its checksum: nobody can serve it.
   case lost = 5
+  /// The rank that computes it is here, and will publish it: the parts follow then, however long it takes.
+  case later = 6
+  /// It was published here and passed on: whoever needs it again computes it again.
+  case gone = 7
 }
 
 /// Precedes a tile part or a result part on the wire: which one it is, without decoding it.

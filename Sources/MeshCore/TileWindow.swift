@@ -10,18 +10,23 @@ package struct TileWindow: Hashable, Sendable {
   /// Whether tiles are packed as soon as they are there, once for all ranks. Those that are larger
   /// than the budget are packed by the threads that fold them.
   package let packsAhead: Bool
+  /// Ranks whose accumulators may have to be computed once more, one for the other; 0 for attention.
+  private let chained: Int
 
   package init(plan: Plan, budget: Int = Limits.windowBytes) {
     let tile = plan.packedTileBytes
     tiles = max(1, min(Limits.windowTiles, budget / tile))
     kept = max(2, min(3 * Limits.windowTiles, 3 * budget / tile))
     packsAhead = tile <= budget
+    chained = plan.publishes ? plan.vrankCount : 0
   }
 
   /// Foreign tiles, or packed ones, that there are at the most: each hosted rank may have been the one
   /// furthest behind, and small windows never hold more than the largest ones.
   package func most(hosted: Int) -> Int {
-    min(kept + max(2, hosted), 3 * Limits.windowTiles + 2)
+    // A step of such a program may read two.
+    if chained > 0 { return kept + 2 * (max(2, hosted) + chained) }
+    return min(kept + max(2, hosted), 3 * Limits.windowTiles + 2)
   }
 }
 

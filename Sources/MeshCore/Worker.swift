@@ -28,7 +28,7 @@ package struct Worker: Sendable {
     /// Whether a peer that was asked for something can be connected to: told when it can't for
     /// `Limits.reachTimeout`, and when it can again.
     case reach(JobID, WorkerID, Bool)
-    /// `cost` is the time of compute threads that it took.
+    /// `cost` is the time of compute threads that it took. What the steps published is kept by the shell.
     case folded(JobID, VRank, Epoch, next: Int, cost: Duration)
     /// The result of a virtual rank is normalised and digested.
     case finished(JobID, VRank, Epoch)
@@ -51,7 +51,15 @@ package struct Worker: Sendable {
     case statePart(CopyHeader, from: Source)
     case badStatePart(CopyHeader, from: Source)
     /// The state of a rank was read from memory or disk; nil when nothing usable was there.
-    case restored(JobID, VRank, Epoch, WorkerMessage.Restored?)
+    ///
+    /// Tiles that the rank had published came with it.
+    case restored(JobID, VRank, Epoch, WorkerMessage.Restored?, [TileID] = [])
+
+    // What ranks compute for others.
+    /// A tile that had been let go was computed once more, and is kept by the shell.
+    case replayed(JobID, TileID)
+    case passQuestion(PassQuestion, from: Link)
+    case passAnswer(PassAnswer)
 
     /// The process was asked to end.
     case end
@@ -83,6 +91,10 @@ package struct Worker: Sendable {
     /// Fold the K/V tiles of steps, ascending, into every row of a virtual rank. Folds, snapshots and results are
     /// done in the order in which they are asked for.
     case fold(VRank, Epoch, steps: Range<Int>)
+    /// Compute once more what a step published, from the tiles that it reads.
+    case replay(TileID)
+    case askPass(PassQuestion, to: Source)
+    case answerPass(PassAnswer, to: Link)
     /// Normalise and digest the result.
     case finish(VRank, Epoch)
     case sendResult(VRank, Epoch, message: Int)
@@ -95,14 +107,16 @@ package struct Worker: Sendable {
     /// Copy the messages `first...` of a rank's state, behind the folds asked for so far.
     case snapshot(VRank, Epoch, next: Int, first: Int)
     case sendCopy(CopyHeader, to: Source)
-    /// Write messages `first...` of the snapshot to a checkpoint slot, 0 or 1, and sync it.
-    case persist(VRank, Epoch, slot: Int, next: Int, first: Int)
+    /// Write messages `first...` of the snapshot to a checkpoint slot, 0 or 1, and all of some tiles that the
+    /// rank published, and sync it.
+    case persist(VRank, Epoch, slot: Int, next: Int, first: Int, tiles: [TileID])
     case dropSnapshot(VRank)
 
     /// Keep the message of a copy that has just arrived.
     case keepCopy(CopyHeader)
-    /// Messages `first...` that were kept replace those of the copy before: it is whole.
-    case completeCopy(VRank, first: Int)
+    /// Messages `first...` that were kept replace those of the copy before: it is whole. Of published tiles
+    /// it has these, new and old.
+    case completeCopy(VRank, first: Int, tiles: [TileID])
     /// What was kept of a copy that won't become whole.
     case dropPartialCopy(VRank)
     case dropCopy(VRank)
@@ -146,6 +160,7 @@ package struct Worker: Sendable {
   /// Whether the shell has a directory for checkpoints.
   let hasSlots: Bool
   package let windowBytes: Int
+  let outboxTiles: Int
   let defect: Defect?
   private var term: UInt64 = 0
   /// Revision of the newest table seen, of any job.
@@ -171,11 +186,12 @@ package struct Worker: Sendable {
   /// - Parameter windowBytes: of the packed tiles in a rank's window.
   package init(
     hello: WorkerMessage.Hello, hasSlots: Bool = false, windowBytes: Int = Limits.windowBytes,
-    defect: Defect? = nil
+    outboxTiles: Int = Limits.outboxTiles, defect: Defect? = nil
   ) {
     self.hello = hello
     self.hasSlots = hasSlots
     self.windowBytes = windowBytes
+    self.outboxTiles = outboxTiles
     self.defect = defect
   }
 
@@ -291,7 +307,7 @@ package struct Worker: Sendable {
       release(into: &effects)
       run = WorkerRun(
         assignment: assignment, worker: hello.worker, windowBytes: windowBytes,
-        hasSlots: hasSlots, defect: defect)
+        outboxTiles: outboxTiles, hasSlots: hasSlots, defect: defect)
       effects.append(.begin(assignment))
       run?.hostAssigned(into: &effects)
     }

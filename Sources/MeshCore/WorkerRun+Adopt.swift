@@ -59,6 +59,7 @@ extension WorkerRun {
     var rank = HostedRank(
       vrank: vrank, epoch: host.epoch, steps: steps, ahead: window.tiles,
       missingQueries: folds ? plan.queryTiles(of: vrank).count : 0, duty: host.duty)
+    rank.readers = plan.readers(of: vrank)
     rank.holder = assignment.worker(host.holder)
     rank.copies.isUnprotected = !assignment.isProtected
     rank.copies.isUnreachable = rank.holder.map { !isReachable(.peer($0)) } ?? false
@@ -98,7 +99,7 @@ extension WorkerRun {
   /// Own tiles that aren't here are loaded; foreign ones that were own may be dropped.
   private mutating func reviewShard(into effects: inout [Worker.Effect]) {
     shardLoads = []
-    foreign = tiles.here.filter { !isOwn($0) }
+    foreign = tiles.here.filter { !isKept($0) } + replays.map(\.tile)
     // What was kept as a shard may be far more than windows need.
     for tile in foreign where foreign.count > window.kept && isDroppable(tile) {
       drop(tile, into: &effects)

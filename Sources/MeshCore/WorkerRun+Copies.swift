@@ -8,6 +8,9 @@ struct Snapshot: Sendable {
   let first: Int
   /// Whether the compute threads have made it.
   var isTaken = false
+  /// Tiles that the rank published and that belong to the copy, by step.
+  var tiles: [Outbox.Published] = []
+  var released = 0
   /// On its way to the holder.
   var push: Push?
   /// The slot it is being written to, and until when that is waited for.
@@ -18,11 +21,30 @@ struct Snapshot: Sendable {
   /// Messages `first ..< sent` have been sent, `first ..< acknowledged` have arrived.
   struct Push: Sendable {
     let holder: WorkerID
+    /// Steps of the copy that the holder has.
+    let base: Int
     let first: Int
+    /// Of tiles: those of the state come before.
+    var parts: [TilePartID] = []
     var sent: Int
     var acknowledged: Int
     var deadline: Duration
     var attempts = 0
+  }
+}
+
+/// One part of a tile.
+struct TilePartID: Hashable, Sendable {
+  let tile: TileID
+  let part: Int
+}
+
+extension Plan {
+  /// The parts of tiles, in order.
+  func parts(of tiles: [TileID]) -> [TilePartID] {
+    tiles.flatMap { tile in
+      (0..<partCount(tile.tensor)).map { TilePartID(tile: tile, part: $0) }
+    }
   }
 }
 
@@ -45,16 +67,19 @@ extension WorkerRun {
   private func overdue(_ rank: HostedRank) -> Int { rank.dispatched - rank.copies.lastDue }
 
   private func isDue(_ rank: HostedRank, at now: Duration) -> Bool {
-    guard rank.isFolding, rank.result == nil, rank.dispatched > 0 else { return false }
+    guard rank.isFolding, !rank.isRevived, rank.result == nil, rank.dispatched > 0 else {
+      return false
+    }
     let isSendable = maySend(rank, at: now)
     guard isSendable || mayPersist(rank, at: now) else { return false }
     if rank.duty == .handOver {
       return rank.dispatched == rank.next && !rank.isHandedOver
     }
     // Made anew for a holder that can't be reached now, it would be of no use.
-    if rank.copies.isDue, isSendable || rank.holder == nil {
-      return rank.dispatched < rank.needed
+    if rank.copies.isDue, isSendable || rank.holder == nil, rank.dispatched < rank.needed {
+      return true
     }
+    if rank.copies.isAwaited(after: rank.dispatched), defect != .copyByIntervalAlone { return true }
     let interval = rank.pace.interval(needed: rank.needed)
     // The first is due after half an interval, so the last is half of one before the end.
     return overdue(rank) >= interval && rank.dispatched > rank.copies.lastSnapshot
@@ -82,7 +107,8 @@ extension WorkerRun {
     if let holder = rank.holder, maySend(rank, at: now) {
       let changed = plan.firstMessage(of: rank.vrank, changedSince: rank.copies.copied)
       push = Snapshot.Push(
-        holder: holder, first: changed, sent: changed, acknowledged: changed, deadline: now)
+        holder: holder, base: rank.copies.copied, first: changed, sent: changed,
+        acknowledged: changed, deadline: now)
       first = changed
     }
     // The disk is what is left when the holder is lost as well: of copies that a holder gets it gets
@@ -115,27 +141,30 @@ extension WorkerRun {
     else { return }
     taken.isTaken = true
     taken.cost += cost
+    taken.tiles = publishedTiles(of: ranks[index], before: next)
+    taken.released = ranks[index].outbox.released(by: next)
+    if let base = taken.push?.base {
+      let added = taken.tiles.filter { $0.step >= base }
+      if defect != .copyWithoutTiles { taken.push?.parts = plan.parts(of: added.map(\.tile)) }
+    }
     taken.push?.deadline = now + Limits.copyTimeout
     if taken.slot != nil { taken.slotDeadline = now + slotPatience(of: vrank) }
     snapshot = taken
     if let slot = taken.slot {
       effects.append(
         .persist(
-          vrank, epoch, slot: slot, next: next, first: firstMessage(ranks[index], slot: slot)))
+          vrank, epoch, slot: slot, next: next, first: firstMessage(ranks[index], slot: slot),
+          tiles: taken.tiles.map(\.tile)))
     }
     endSnapshotIfDone(into: &effects)
   }
 
   private mutating func sendCopies(at now: Duration, into effects: inout [Worker.Effect]) {
     guard let taken = snapshot, taken.isTaken, var push = taken.push else { return }
-    let count = plan.messageCount(of: taken.vrank)
+    let count = copyMessages(of: taken, push)
     while push.sent < count, push.sent - push.acknowledged < Limits.copyMessagesOutstanding {
       effects.append(
-        .sendCopy(
-          CopyHeader(
-            job: job, planTag: planTag, vrank: taken.vrank, epoch: taken.epoch, next: taken.next,
-            first: push.first, message: push.sent),
-          to: .peer(push.holder)))
+        .sendCopy(header(push.sent, of: taken, push, count: count), to: .peer(push.holder)))
       push.sent += 1
     }
     snapshot?.push = push
@@ -156,7 +185,7 @@ extension WorkerRun {
       push.attempts = 0
       push.deadline = now + Limits.copyTimeout
       snapshot?.push = push
-      guard push.acknowledged == plan.messageCount(of: taken.vrank) else { return }
+      guard push.acknowledged == copyMessages(of: taken, push) else { return }
       ranks[index].copies.copied = taken.next
       ranks[index].copies.holderAnswered()
       endPush(into: &effects)
@@ -172,6 +201,30 @@ extension WorkerRun {
       ranks[index].copies.holderRetryAt = now + Limits.copyTimeout
       endPush(into: &effects)
     }
+  }
+
+  /// Tiles that a rank published in its first steps and that are still kept for others, by step.
+  private func publishedTiles(of rank: HostedRank, before next: Int) -> [Outbox.Published] {
+    guard plan.publishes else { return [] }
+    let kept = (0..<min(next, rank.steps.endOfKept)).compactMap { step in
+      rank.steps.publishes(step).map { Outbox.Published(step: step, tile: $0) }
+    }.filter { $0.tile.tensor != .partial }
+    return kept + rank.outbox.tiles.filter { $0.step < next }
+  }
+
+  private func copyMessages(of taken: Snapshot, _ push: Snapshot.Push) -> Int {
+    plan.messageCount(of: taken.vrank) + push.parts.count
+  }
+
+  private func header(
+    _ message: Int, of taken: Snapshot, _ push: Snapshot.Push, count: Int
+  ) -> CopyHeader {
+    let place = message - plan.messageCount(of: taken.vrank)
+    let part = place >= 0 ? push.parts[place] : nil
+    return CopyHeader(
+      job: job, planTag: planTag, vrank: taken.vrank, epoch: taken.epoch, next: taken.next,
+      first: push.first, message: message, count: count, base: push.base,
+      released: taken.released, tile: part?.tile, part: part?.part ?? 0)
   }
 
   /// The holder's copy is of no use any more, or it is another holder now.

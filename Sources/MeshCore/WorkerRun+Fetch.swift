@@ -6,7 +6,11 @@ extension WorkerRun {
     while let tile = nextLoad() {
       request(tile, of: .store, at: now, into: &effects)
     }
-    for tile in wantedForeignTiles() {
+    for tile in wantedTiles() {
+      guard tile.tensor.isStored else {
+        seek(tile, at: now, into: &effects)
+        continue
+      }
       guard makeRoom(for: tile, into: &effects) else { return }
       request(tile, of: firstSource(of: tile), at: now, into: &effects)
     }
@@ -42,33 +46,41 @@ extension WorkerRun {
     return nil
   }
 
-  /// Foreign tiles in some rank's window that nobody has been asked for, ascending.
-  private func wantedForeignTiles() -> [TileID] {
+  /// Tiles for some rank's window that nobody has been asked for, ascending: those that other workers keep,
+  /// and those that ranks compute.
+  private func wantedTiles() -> [TileID] {
     var wanted: [TileID] = []
-    for rank in ranks where rank.duty == .fold && !rank.window.isEmpty {
-      for step in rank.window {
-        for tile in rank.steps.reads(step) where tiles.isAbsent(tile) && !isOwn(tile) {
-          if !wanted.contains(tile) { wanted.append(tile) }
-        }
-      }
+    func want(_ tile: TileID) {
+      guard tiles.isAbsent(tile), !(tile.tensor.isStored && isOwn(tile)), !wanted.contains(tile)
+      else { return }
+      wanted.append(tile)
     }
+    for rank in ranks where rank.goesOn {
+      for step in rank.window { rank.steps.reads(step).forEach(want) }
+    }
+    for replay in replays { replay.reads.forEach(want) }
     return wanted.sorted()
   }
 
   /// The tiles that the rank furthest behind waits for, or that are being read for it: however full it is,
   /// they are let in.
   var tilesBehind: AtMostTwo<TileID> {
-    let behind = ranks.filter { $0.nextOrder != nil }.min { left, right in
-      guard let left = left.nextOrder, let right = right.nextOrder else { return false }
-      return left < right
+    var behind: (order: StepOrder, reads: AtMostTwo<TileID>)?
+    func consider(_ order: StepOrder, _ reads: @autoclosure () -> AtMostTwo<TileID>) {
+      if let behind, behind.order < order { return }
+      behind = (order, reads())
     }
-    return behind.map { $0.steps.reads($0.window.lowerBound) } ?? AtMostTwo()
+    for rank in ranks {
+      if !rank.window.isEmpty { consider(order(rank, rank.next), rank.steps.reads(rank.next)) }
+    }
+    for replay in replays { consider(replay.order, replay.reads) }
+    return behind?.reads ?? AtMostTwo()
   }
 
   /// Whether one more foreign tile may be held. Drops the lowest that no rank here still has to
   /// fold, as many as are too many: a shard that became another's is many at once. The tile that the
   /// rank furthest behind waits for is always let in.
-  private mutating func makeRoom(for tile: TileID, into effects: inout [Worker.Effect]) -> Bool {
+  mutating func makeRoom(for tile: TileID, into effects: inout [Worker.Effect]) -> Bool {
     while foreign.count >= window.kept, let old = foreign.first(where: { isDroppable($0) }) {
       drop(old, into: &effects)
     }
@@ -81,7 +93,8 @@ extension WorkerRun {
   /// A rank whose rows came late needs again what the others are done with. One that has stopped to be
   /// handed over keeps nothing: others fold on meanwhile.
   private func isStillToRead(_ tile: TileID) -> Bool {
-    ranks.contains { $0.duty == .fold && $0.isStillToRead(tile) }
+    ranks.contains { $0.goesOn && $0.isStillToRead(tile) }
+      || replays.contains { $0.reads.contains(tile) }
   }
 
   /// A foreign tile that nobody here has any use for.
@@ -189,6 +202,21 @@ extension WorkerRun {
       request.since = now
       request.patience = nil
       tiles[tile] = .requested(request)
+    case .later:
+      // However long it takes; asked again now and then, for a message may be lost.
+      request.since = now
+      request.patience = Limits.laterInterval
+      request.attempts = 2
+      tiles[tile] = .requested(request)
+    case .gone where tile.tensor == .partial:
+      guard isWanted(tile) else { return drop(tile, into: &effects) }
+      tiles[tile] = .absent
+      replay(tile, into: &effects)
+    case .no where !tile.tensor.isStored, .stale where !tile.tensor.isStored:
+      // Its host has another table than this worker: the next one says more.
+      request.since = now
+      request.patience = Limits.pullRetryInterval
+      tiles[tile] = .requested(request)
     case .lost where source == .store:
       fail(
         tile, "the input store's copy is damaged: submit the job again", into: &effects)
@@ -198,7 +226,7 @@ extension WorkerRun {
       request.since = now
       request.patience = Limits.pullRetryInterval
       tiles[tile] = .requested(request)
-    case .no, .stale, .lost:
+    case .no, .stale, .lost, .gone:
       askElsewhere(tile, request, because: "it has it not", at: now, into: &effects)
     }
   }
@@ -237,6 +265,9 @@ extension WorkerRun {
     _ tile: TileID, _ request: TileState.Request, because reason: String, at now: Duration,
     into effects: inout [Worker.Effect]
   ) {
+    guard tile.tensor.isStored else {
+      return askAgain(tile, request, at: now, into: &effects)
+    }
     if request.source == .store { giveBackCredit(tile, request) }
     var next = Worker.Source.store
     if tile.tensor == .keyValue, let owner = owner(of: tile), owner != request.source {
@@ -248,6 +279,19 @@ extension WorkerRun {
           .sourceChanged, job: job, detail: "\(tile): \(reason); asking \(name(of: next))")))
     self.request(
       tile, of: next, received: request.received, attempts: request.attempts + 1, at: now,
+      into: &effects)
+  }
+
+  /// A tile that ranks compute has one source: the host of its producer, if there is one.
+  private mutating func askAgain(
+    _ tile: TileID, _ request: TileState.Request, at now: Duration,
+    into effects: inout [Worker.Effect]
+  ) {
+    guard let owner = owner(of: tile) else {
+      return drop(tile, into: &effects)
+    }
+    self.request(
+      tile, of: owner, received: request.received, attempts: request.attempts + 1, at: now,
       into: &effects)
   }
 

@@ -8,7 +8,9 @@ extension WorkerRun {
     switch event {
     case .coordinator, .tick: break
     case .pull(let pull, let link): serve(pull, to: link, into: &effects)
-    case .linkClosed(let link): waiters.removeAll { $0.link == link }
+    case .linkClosed(let link):
+      waiters.removeAll { $0.link == link }
+      passWaiters.removeAll { $0.link == link }
     case .answer(let answer, let job, let tile, let source) where job == self.job:
       receive(answer, about: tile, from: source, at: now, into: &effects)
     case .part(let job, let tile, let part, _) where job == self.job:
@@ -23,11 +25,14 @@ extension WorkerRun {
     case .reach(let job, let peer, let isReachable) where job == self.job:
       reach(peer, isReachable, at: now, into: &effects)
     case .folded(let job, let vrank, let epoch, let next, let cost) where job == self.job:
-      folded(vrank, epoch, next: next, cost: cost)
+      folded(vrank, epoch, next: next, cost: cost, into: &effects)
     case .finished(let job, let vrank, let epoch) where job == self.job:
       if let index = rank(of: vrank, epoch) { ranks[index].result?.isReady = true }
     case .receipt(let receipt) where receipt.job == self.job:
       receive(receipt, at: now, into: &effects)
+    case .replayed(let job, let tile) where job == self.job: replayed(tile)
+    case .passQuestion(let question, let link): receive(question, from: link)
+    case .passAnswer(let answer) where answer.job == self.job: receive(answer)
     default: handleCopies(event, at: now, into: &effects)
     }
   }
@@ -57,8 +62,8 @@ extension WorkerRun {
       if takes(header, from: source), let index = rank(of: header.vrank) {
         giveUpSource(source, of: index)
       }
-    case .restored(let job, let vrank, let epoch, let restored) where job == self.job:
-      loaded(vrank, epoch, restored, into: &effects)
+    case .restored(let job, let vrank, let epoch, let restored, let tiles) where job == self.job:
+      loaded(vrank, epoch, restored, tiles, into: &effects)
     default: break  // Of a job that is no longer here.
     }
   }
@@ -66,10 +71,13 @@ extension WorkerRun {
   /// Whatever can be done now, after any event. What is asked for first is done first.
   mutating func proceed(at now: Duration, into effects: inout [Worker.Effect]) {
     seekStates(at: now, into: &effects)
+    endRevivals(into: &effects)
     unpackFolded(into: &effects)
     fetch(at: now, into: &effects)
     packWindows(into: &effects)
     fold(into: &effects)
+    replayReady(into: &effects)
+    passOn(at: now, into: &effects)
     copyStates(at: now, into: &effects)
     finishRanks(into: &effects)
     sendResults(at: now, into: &effects)
@@ -79,6 +87,7 @@ extension WorkerRun {
   func isInWindow(_ tile: TileID) -> Bool {
     ranks.contains { $0.hasInWindow(tile) }
       || folds.contains { $0.all.read(tile, in: $0.steps) }
+      || replays.contains { $0.reads.contains(tile) }
   }
 
   private mutating func unpackFolded(into effects: inout [Worker.Effect]) {
@@ -88,16 +97,17 @@ extension WorkerRun {
 
   private mutating func packWindows(into effects: inout [Worker.Effect]) {
     let behind = tilesBehind
-    for rank in ranks {
-      for step in rank.window {
-        for tile in rank.steps.reads(step)
-        where tiles.isResident(tile) && !packed.contains(tile) {
-          guard packed.count < window.kept || behind.contains(tile) else { continue }
-          packed.append(tile)
-          effects.append(.pack(tile))
-        }
+    func pack(_ reads: AtMostTwo<TileID>) {
+      for tile in reads where tiles.isResident(tile) && !packed.contains(tile) {
+        guard packed.count < window.kept || behind.contains(tile) else { continue }
+        packed.append(tile)
+        effects.append(.pack(tile))
       }
     }
+    for rank in ranks {
+      for step in rank.window { pack(rank.steps.reads(step)) }
+    }
+    for replay in replays { pack(replay.reads) }
   }
 
   /// Gives folds to the compute threads: the rank furthest behind first, so that ranks of one worker
@@ -106,7 +116,7 @@ extension WorkerRun {
     while folds.count < Limits.foldsOutstanding {
       let ready = ranks.filter { !readySteps($0).isEmpty }
       guard
-        let first = ready.min(by: { $0.steps.order($0.dispatched) < $1.steps.order($1.dispatched) }
+        let first = ready.min(by: { order($0, $0.dispatched) < order($1, $1.dispatched) }
         ),
         let index = rank(of: first.vrank)
       else { return }
@@ -118,14 +128,30 @@ extension WorkerRun {
     }
   }
 
+  /// Where a step of a rank stands: of two ranks the one whose step comes first in the order of all is
+  /// further behind.
+  func order(_ rank: HostedRank, _ step: Int) -> StepOrder {
+    guard defect != .orderByTile else {
+      return StepOrder(phase: 0, place: rank.steps.tile(step), turn: 0)
+    }
+    return rank.steps.order(step)
+  }
+
   private func readySteps(_ rank: HostedRank) -> Range<Int> {
     let start = rank.dispatched
-    guard rank.isFolding, rank.duty == .fold, rank.missingQueries == 0, start < rank.needed else {
+    guard rank.goesOn, rank.missingQueries == 0, start < rank.needed else {
       return start..<start
     }
     var end = start
+    var room = outboxRoom(of: rank)
     let most = min(rank.needed, start + Limits.tilesPerFold, copyBoundary(of: rank))
-    while end < most, rank.steps.reads(end).allSatisfy({ packed.contains($0) }) { end += 1 }
+    while end < most, rank.steps.reads(end).allSatisfy({ packed.contains($0) }) {
+      if plan.publishes, rank.steps.publishes(end)?.tensor == .partial {
+        guard room > 0 else { break }
+        room -= 1
+      }
+      end += 1
+    }
     return start..<end
   }
 
@@ -136,7 +162,9 @@ extension WorkerRun {
   }
 
   /// The state itself refuses anything but its next tiles.
-  private mutating func folded(_ vrank: VRank, _ epoch: Epoch, next: Int, cost: Duration) {
+  private mutating func folded(
+    _ vrank: VRank, _ epoch: Epoch, next: Int, cost: Duration, into effects: inout [Worker.Effect]
+  ) {
     guard
       let place = folds.firstIndex(where: {
         $0.vrank == vrank && $0.epoch == epoch && $0.steps.upperBound == next
@@ -148,13 +176,15 @@ extension WorkerRun {
     }
     ranks[index].next = next
     ranks[index].pace.folded(fold.steps.count, cost)
+    publish(fold.steps, of: index, into: &effects)
     if next == ranks[index].needed { tellSoon() }
   }
 
   private mutating func finishRanks(into effects: inout [Worker.Effect]) {
     for index in ranks.indices where ranks[index].result == nil {
-      guard ranks[index].isFolding, ranks[index].next == ranks[index].needed,
-        ranks[index].missingQueries == 0
+      guard ranks[index].isFolding, !ranks[index].isRevived,
+        ranks[index].next == ranks[index].needed, ranks[index].missingQueries == 0,
+        isPassed(ranks[index])
       else { continue }
       let (vrank, epoch) = ranks[index].identity
       ranks[index].result = HostedRank.ResultProgress(count: plan.messageCount(of: vrank))

@@ -8,6 +8,8 @@ struct HeldRank: Sendable {
   struct Generation: Sendable {
     let epoch: Epoch
     let next: Int
+    /// What the rank published, in the order of steps.
+    var tiles: [TileID] = []
   }
 
   /// A copy of which messages `first ..< received` are here.
@@ -15,7 +17,15 @@ struct HeldRank: Sendable {
     let epoch: Epoch
     let next: Int
     let first: Int
+    let base: Int
+    let count: Int
     var received: Int
+    var tiles: [TileID] = []
+
+    /// Whether a message belongs to it: of the same steps there may be another, which builds upon less.
+    func isOf(_ header: CopyHeader) -> Bool {
+      (epoch, next, base, count) == (header.epoch, header.next, header.base, header.count)
+    }
   }
 }
 
@@ -48,9 +58,7 @@ extension WorkerRun {
   ) {
     guard header.job == job, header.planTag == planTag,
       epochs.indices.contains(header.vrank.index),
-      (0..<plan.messageCount(of: header.vrank)).contains(header.first),
-      (header.first..<plan.messageCount(of: header.vrank)).contains(header.message),
-      (1...max(1, plan.steps(of: header.vrank).count)).contains(header.next)
+      isPossible(header)
     else { return effects.append(.receipt(header.receipt(.outOfRange), to: link)) }
     guard admits(header.epoch, for: header.vrank) else {
       effects.append(
@@ -64,6 +72,20 @@ extension WorkerRun {
     if let receipt = keep(header, at: index, into: &effects) {
       effects.append(.receipt(receipt, to: link))
     }
+  }
+
+  /// Whether there could be such a message: of the state, or of a tile that the rank published by then.
+  func isPossible(_ header: CopyHeader) -> Bool {
+    let (states, steps) = (plan.messageCount(of: header.vrank), plan.steps(of: header.vrank))
+    guard (0..<states).contains(header.first),
+      header.first <= header.message,
+      header.message < header.count,
+      (states...states + plan.publishedParts(of: steps)).contains(header.count),
+      (1...max(1, steps.count)).contains(header.next)
+    else { return false }
+    guard let tile = header.tile else { return header.message < states }
+    return header.message >= states && (0..<plan.partCount(tile.tensor)).contains(header.part)
+      && steps.step(publishing: tile).map { $0 < header.next } == true
   }
 
   /// The highest epoch seen of a rank is remembered, and lower ones are refused.
@@ -90,7 +112,7 @@ extension WorkerRun {
       return header.receipt(.ok)  // Again, after its receipt was lost.
     }
     var partial = held[index].partial
-    if partial?.epoch != header.epoch || partial?.next != header.next {
+    if partial?.isOf(header) != true {
       if let partial, partial.epoch == header.epoch, partial.next > header.next { return nil }
       guard header.message == header.first else { return nil }
       guard hasBase(of: header, held[index].whole) else {
@@ -103,14 +125,17 @@ extension WorkerRun {
       }
       if partial != nil { effects.append(.dropPartialCopy(header.vrank)) }
       partial = HeldRank.Partial(
-        epoch: header.epoch, next: header.next, first: header.first, received: header.first)
+        epoch: header.epoch, next: header.next, first: header.first, base: header.base,
+        count: header.count,
+        received: header.first)
     }
     guard var partial, header.message <= partial.received else { return nil }
     guard header.message == partial.received else { return header.receipt(.ok) }
     effects.append(.keepCopy(header))
     partial.received += 1
+    if let tile = header.tile, header.part == 0 { partial.tiles.append(tile) }
     held[index].partial = partial
-    let count = plan.messageCount(of: header.vrank)
+    let count = partial.count
     guard partial.received == count else {
       if defect == .acknowledgeCopyEarly, partial.received == count - 1 {
         var last = header
@@ -120,15 +145,29 @@ extension WorkerRun {
       let isDue = (partial.received - partial.first) % plan.copyMessagesPerReceipt == 0
       return isDue ? header.receipt(.ok) : nil
     }
-    held[index].whole = HeldRank.Generation(epoch: partial.epoch, next: partial.next)
+    let kept = held[index].whole.map { stillNeeded($0.tiles, header) } ?? []
+    held[index].whole = HeldRank.Generation(
+      epoch: partial.epoch, next: partial.next, tiles: kept + partial.tiles)
     held[index].partial = nil
-    effects.append(.completeCopy(header.vrank, first: partial.first))
+    effects.append(
+      .completeCopy(header.vrank, first: partial.first, tiles: kept + partial.tiles))
     tellSoon()
     return header.receipt(.ok)
   }
 
-  /// Whether the messages before the first of a new copy are here as they are in it.
+  /// Of the tiles of the copy before those that the next one builds upon.
+  private func stillNeeded(_ tiles: [TileID], _ header: CopyHeader) -> [TileID] {
+    let steps = plan.steps(of: header.vrank)
+    return tiles.filter { tile in
+      guard let step = steps.step(publishing: tile), step < header.base else { return false }
+      return tile.tensor != .partial || step >= header.released
+    }
+  }
+
+  /// Whether the messages before the first of a new copy are here as they are in it, and the tiles that
+  /// were published before it.
   private func hasBase(of header: CopyHeader, _ whole: HeldRank.Generation?) -> Bool {
+    if plan.publishes, header.base > 0, whole?.next != header.base { return false }
     guard header.first > 0 else { return true }
     guard let whole else { return false }
     let (tile, _) = plan.resultMessage(of: header.vrank, header.first - 1)
@@ -150,15 +189,19 @@ extension WorkerRun {
     guard let whole = held.first(where: { $0.vrank == pull.vrank })?.whole else {
       return effects.append(.stateAnswer(pull.answer(next: 0, .notFound), to: link))
     }
-    effects.append(.stateAnswer(pull.answer(next: whole.next, .ok), to: link))
-    let count = plan.messageCount(of: pull.vrank)
+    let states = plan.messageCount(of: pull.vrank)
+    let parts = plan.parts(of: whole.tiles)
+    let count = states + parts.count
+    effects.append(.stateAnswer(pull.answer(next: whole.next, count: count, .ok), to: link))
     let credit = pull.messages.clamped(to: 0..<count).prefix(Limits.copyMessagesOutstanding)
     for message in credit {
       effects.append(
         .serveCopy(
           CopyHeader(
             job: job, planTag: planTag, vrank: pull.vrank, epoch: pull.epoch, next: whole.next,
-            first: 0, message: message),
+            first: 0, message: message, count: count,
+            tile: message < states ? nil : parts[message - states].tile,
+            part: message < states ? 0 : parts[message - states].part),
           to: link))
     }
   }

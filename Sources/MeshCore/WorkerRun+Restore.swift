@@ -22,10 +22,10 @@ extension WorkerRun {
         return effects.append(.restoreHeld(vrank, epoch))
       }
       guard assignment.peer(of: source) != nil, isReachable(.peer(source)) else { continue }
-      return pullState(index, from: source, next: nil, received: 0, at: now, into: &effects)
+      return pullState(index, from: source, nil, received: 0, at: now, into: &effects)
     }
     guard hasSlots, ranks[index].restoring?.hasTriedSlots == false else {
-      return begin(index, with: nil, into: &effects)
+      return begin(index, with: nil, tiles: [], into: &effects)
     }
     let deadline = now + slotPatience(of: vrank)
     ranks[index].restoring?.hasTriedSlots = true
@@ -34,14 +34,17 @@ extension WorkerRun {
   }
 
   private mutating func pullState(
-    _ index: Int, from source: WorkerID, next: Int?, received: Int, at now: Duration,
-    into effects: inout [Worker.Effect]
+    _ index: Int, from source: WorkerID, _ copy: (next: Int, count: Int)?, received: Int,
+    at now: Duration, into effects: inout [Worker.Effect]
   ) {
     let (vrank, epoch) = ranks[index].identity
     let end = min(
-      received + Limits.copyMessagesOutstanding, plan.messageCount(of: vrank))
+      received + Limits.copyMessagesOutstanding, copy?.count ?? plan.messageCount(of: vrank))
     ranks[index].restoring?.stage = .pulling(
-      source, next: next, received: received, asked: end, deadline: now + Limits.copyTimeout)
+      source,
+      HostedRank.Pulling(
+        copy: copy, received: received, asked: end, deadline: now + Limits.copyTimeout))
+    if received == 0 { ranks[index].restoring?.tiles = [] }
     effects.append(
       .pullState(
         StatePull(
@@ -54,29 +57,33 @@ extension WorkerRun {
     into effects: inout [Worker.Effect]
   ) {
     guard let index = rank(of: answer.vrank, answer.epoch),
-      case .pulling(let asked, let next, let received, let end, _)? = ranks[index].restoring?.stage,
+      case .pulling(let asked, var pulling)? = ranks[index].restoring?.stage,
       source == .peer(asked)
     else { return }
+    let states = plan.messageCount(of: answer.vrank)
+    let most = states + plan.publishedParts(of: ranks[index].steps)
     let isUsable =
       answer.status == .ok && (1...ranks[index].needed).contains(answer.next)
-      && (next == nil || next == answer.next)
+      && (states...most).contains(answer.count)
+      && pulling.copy.map { $0 == (answer.next, answer.count) } ?? true
     guard isUsable else {
       ranks[index].restoring?.stage = .idle
       return
     }
-    ranks[index].restoring?.stage = .pulling(
-      asked, next: answer.next, received: received, asked: end, deadline: now + Limits.copyTimeout)
+    pulling.copy = (answer.next, answer.count)
+    pulling.deadline = now + Limits.copyTimeout
+    ranks[index].restoring?.stage = .pulling(asked, pulling)
   }
 
   /// Whether a message of a copy is the next one of a state that is being pulled.
   package func takes(_ header: CopyHeader, from source: Worker.Source) -> Bool {
-    guard header.job == job, header.planTag == planTag,
-      let index = rank(of: header.vrank),
-      case .pulling(let asked, let next?, let received, let end, _)? =
-        ranks[index].restoring?.stage
+    guard header.job == job, header.planTag == planTag, let index = rank(of: header.vrank),
+      case .pulling(let asked, let pulling)? = ranks[index].restoring?.stage,
+      let copy = pulling.copy
     else { return false }
-    return source == .peer(asked) && header.next == next && header.message == received
-      && received < end
+    return source == .peer(asked) && header.next == copy.next && header.count == copy.count
+      && header.message == pulling.received && pulling.received < pulling.asked
+      && isPossible(header)
   }
 
   mutating func receive(
@@ -84,28 +91,31 @@ extension WorkerRun {
     into effects: inout [Worker.Effect]
   ) {
     guard takes(header, from: source), let index = rank(of: header.vrank),
-      case .pulling(let asked, let next, let received, let end, _)? =
-        ranks[index].restoring?.stage
+      case .pulling(let asked, var pulling)? = ranks[index].restoring?.stage
     else { return }
     effects.append(.loadState(header))
-    if received + 1 == plan.messageCount(of: header.vrank) {
+    if let tile = header.tile, header.part == 0 { ranks[index].restoring?.tiles.append(tile) }
+    if header.message + 1 == header.count {
       let restored = WorkerMessage.Restored(tier: .memory, next: header.next)
       // It is as good a copy as ever, if it is the holder's.
-      return begin(index, with: restored, isHeld: ranks[index].holder == asked, into: &effects)
+      return begin(
+        index, with: restored, tiles: ranks[index].restoring?.tiles ?? [],
+        isHeld: ranks[index].holder == asked, into: &effects)
     }
-    if received + 1 == end {
+    if header.message + 1 == pulling.asked {
       return pullState(
-        index, from: asked, next: next, received: received + 1, at: now, into: &effects)
+        index, from: asked, pulling.copy, received: header.message + 1, at: now, into: &effects)
     }
-    ranks[index].restoring?.stage = .pulling(
-      asked, next: next, received: received + 1, asked: end, deadline: now + Limits.copyTimeout)
+    pulling.received += 1
+    pulling.deadline = now + Limits.copyTimeout
+    ranks[index].restoring?.stage = .pulling(asked, pulling)
   }
 
   /// The connection to a source broke, or a message of it is damaged: the next one is asked, and the
   /// last one again at the deadline.
   mutating func giveUpSource(_ source: Worker.Source, of index: Int) {
     guard let restoring = ranks[index].restoring,
-      case .pulling(let asked, _, _, _, _) = restoring.stage, source == .peer(asked),
+      case .pulling(let asked, _) = restoring.stage, source == .peer(asked),
       !restoring.isLastChance
     else { return }
     ranks[index].restoring?.stage = .idle
@@ -116,12 +126,13 @@ extension WorkerRun {
   mutating func expireRestoring(at now: Duration, into effects: inout [Worker.Effect]) {
     for index in ranks.indices {
       guard let restoring = ranks[index].restoring,
-        case .pulling(let asked, let next, let received, _, let deadline) = restoring.stage,
-        now >= deadline
+        case .pulling(let asked, let pulling) = restoring.stage,
+        now >= pulling.deadline
       else { continue }
       if restoring.isLastChance {
         ranks[index].restoring?.silences += 1
-        pullState(index, from: asked, next: next, received: received, at: now, into: &effects)
+        pullState(
+          index, from: asked, pulling.copy, received: pulling.received, at: now, into: &effects)
       } else {
         ranks[index].restoring?.stage = .idle
       }
@@ -130,7 +141,7 @@ extension WorkerRun {
 
   /// The shell has read a state, or found none.
   mutating func loaded(
-    _ vrank: VRank, _ epoch: Epoch, _ restored: WorkerMessage.Restored?,
+    _ vrank: VRank, _ epoch: Epoch, _ restored: WorkerMessage.Restored?, _ tiles: [TileID],
     into effects: inout [Worker.Effect]
   ) {
     guard let index = rank(of: vrank, epoch), case .loading? = ranks[index].restoring?.stage else {
@@ -140,12 +151,12 @@ extension WorkerRun {
       ranks[index].restoring?.stage = .idle
       return
     }
-    begin(index, with: restored, into: &effects)
+    begin(index, with: restored, tiles: tiles, into: &effects)
   }
 
   /// The rank goes on from what was found.
   private mutating func begin(
-    _ index: Int, with found: WorkerMessage.Restored?, isHeld: Bool = false,
+    _ index: Int, with found: WorkerMessage.Restored?, tiles: [TileID], isHeld: Bool = false,
     into effects: inout [Worker.Effect]
   ) {
     let isUsable = found.map { (1...ranks[index].needed).contains($0.next) } ?? false
@@ -158,6 +169,7 @@ extension WorkerRun {
     if defect == .foldDuplicate, next > 0 { next -= 1 }
     ranks[index].next = next
     ranks[index].dispatched = next
+    restorePublished(tiles, of: index)
     if isHeld { ranks[index].copies.copied = next }
     ranks[index].copies.lastSnapshot = next
     ranks[index].copies.lastDue = next
@@ -168,5 +180,17 @@ extension WorkerRun {
           .restored, job: job, vrank: ranks[index].vrank,
           detail: "\(restored?.tier.name ?? ""), at K/V tile \(next) of \(ranks[index].needed)")))
     tellSoon()
+  }
+
+  /// What the rank published before it was restored: what came with its copy, and what was here anyway.
+  private mutating func restorePublished(_ restored: [TileID], of index: Int) {
+    guard plan.publishes else { return }
+    let here = tiles.here.filter { tiles.isResident($0) }
+    for tile in restored + here where plan.owner(of: tile) == ranks[index].vrank {
+      guard let step = ranks[index].steps.step(publishing: tile), step < ranks[index].next else {
+        continue
+      }
+      own(tile, step: step, of: index)
+    }
   }
 }

@@ -14,6 +14,9 @@ extension WorkerRun {
     epochs[pull.vrank.index] = pull.epoch
     let tile = pull.tile
     let end = endPart(of: pull)
+    if !tile.tensor.isStored, !tiles.isResident(tile) {
+      return serveLater(pull, endPart: end, link, into: &effects)
+    }
     switch tiles[tile] {
     case .resident:
       effects.append(.answer(.have, pull, to: link))
@@ -27,6 +30,20 @@ extension WorkerRun {
       }
       wait(pull, received: 0, endPart: end, link, into: &effects)
     }
+  }
+
+  /// A tile that isn't here, and that a rank computes: it will be, if the rank is here and hasn't been so far.
+  private mutating func serveLater(
+    _ pull: Pull, endPart: Int, _ link: Worker.Link, into effects: inout [Worker.Effect]
+  ) {
+    guard let index = rank(of: plan.owner(of: pull.tile)) else {
+      return effects.append(.answer(.no, pull, to: link))
+    }
+    if isGone(pull.tile, of: ranks[index]) {
+      return effects.append(.answer(.gone, pull, to: link))
+    }
+    if ranks[index].duty == .serve { revive(index, into: &effects) }
+    wait(pull, received: 0, endPart: endPart, link, answer: .later, into: &effects)
   }
 
   /// One past the last part that the credit of a pull covers.
@@ -44,7 +61,7 @@ extension WorkerRun {
 
   private mutating func wait(
     _ pull: Pull, received: Int, endPart: Int, _ link: Worker.Link,
-    into effects: inout [Worker.Effect]
+    answer: PullAnswer = .coming, into effects: inout [Worker.Effect]
   ) {
     let tile = pull.tile
     waiters.removeAll { $0.link == link && $0.tile == tile }
@@ -53,7 +70,7 @@ extension WorkerRun {
     }
     waiters.append(
       Waiter(tile: tile, link: link, firstPart: pull.firstPart, endPart: endPart))
-    effects.append(.answer(.coming, pull, to: link))
+    effects.append(.answer(answer, pull, to: link))
     send(from: pull.firstPart, to: min(received, endPart), of: tile, link, into: &effects)
   }
 

@@ -8,6 +8,8 @@ package struct WorkerRun: Sendable {
   package let window: TileWindow
   let worker: WorkerID
   let hasSlots: Bool
+  /// Travelling accumulators that a rank publishes before readers have passed some.
+  let outboxTiles: Int
   let defect: Defect?
   var ring: Ring
   let planTag: UInt64
@@ -24,6 +26,8 @@ package struct WorkerRun: Sendable {
   var storeBytes = 0
   var storePulls = 0
   var waiters: [Waiter] = []
+  var passWaiters: [PassWaiter] = []
+  var replays: [Replay] = []
   /// Peers that can't be connected to, ascending.
   package internal(set) var unreachable: [WorkerID] = []
   /// Tiles as the compute threads read them.
@@ -49,7 +53,8 @@ package struct WorkerRun: Sendable {
 
   /// - Parameter assignment: without a problem, and `worker` is one of its peers.
   init(
-    assignment: Assignment, worker: WorkerID, windowBytes: Int, hasSlots: Bool, defect: Defect?
+    assignment: Assignment, worker: WorkerID, windowBytes: Int, outboxTiles: Int, hasSlots: Bool,
+    defect: Defect?
   ) {
     let plan = Plan(job: assignment.spec, vrankCount: assignment.vrankCount)
     self.assignment = assignment
@@ -57,6 +62,7 @@ package struct WorkerRun: Sendable {
     window = TileWindow(plan: plan, budget: windowBytes)
     self.worker = worker
     self.hasSlots = hasSlots
+    self.outboxTiles = outboxTiles
     self.defect = defect
     ring = Ring(plan: plan, assignment: assignment)
     planTag = assignment.planHash.tag

@@ -24,7 +24,7 @@ extension StoreLoop {
       answer(header, request, payload: payload, to: link)
     // The store asks nobody, and keeps no copies.
     case .answer, .part, .receipt, .reply, .copy, .copyReceipt, .statePull, .stateAnswer,
-      .statePart:
+      .statePart, .passQuestion, .passAnswer:
       break
     }
   }
@@ -34,7 +34,7 @@ extension StoreLoop {
   private func serve(_ pull: Pull, to link: [UInt8], key: PublicKey?) {
     let header = PartHeader(job: pull.job, planTag: pull.planTag, tile: pull.tile, part: 0)
     guard let stored = jobs[pull.job], let run = stored.run, run.planTag == pull.planTag,
-      let checksums = stored.checksums,
+      let checksums = stored.checksums, pull.tile.tensor.isStored,
       (0..<run.plan.tileCount(pull.tile.tensor)).contains(pull.tile.index)
     else { return send(.answer(.no, to: header), to: link) }
     guard stored.admits(pull.epoch, for: pull.vrank, key: key) else {

@@ -11,13 +11,14 @@ extension WorkerLoop {
     case .snapshot(let vrank, let epoch, let next, let first):
       snapshot(vrank, epoch, next: next, first: first, job)
     case .sendCopy(let header, let source): send(header, to: source, job)
-    case .persist(let vrank, let epoch, let slot, let next, let first):
+    case .persist(let vrank, let epoch, let slot, let next, let first, let tiles):
+      precondition(tiles.isEmpty, "attention publishes nothing")
       persist(vrank, epoch, slot: slot, next: next, first: first, job)
     case .dropSnapshot: dropSnapshot(job)
     case .keepCopy(let header):
       Failpoint.pass("keep-copy")
       if let arriving { job.copies.keep(arriving, header) }
-    case .completeCopy(let vrank, let first): job.copies.complete(vrank, first: first)
+    case .completeCopy(let vrank, let first, _): job.copies.complete(vrank, first: first)
     case .dropPartialCopy(let vrank): job.copies.dropPartial(vrank)
     case .dropCopy(let vrank): job.copies.drop(vrank)
     case .serveCopy(let header, let link):

@@ -42,6 +42,11 @@ extension WorkerLoop {
     case .finish(let vrank, let epoch): finish(vrank, epoch, job)
     case .sendResult(let vrank, let epoch, let message): sendResult(vrank, epoch, message, job)
     case .sendFinal(let vrank, let epoch): sendFinal(vrank, epoch, job)
+    case .askPass(let question, let source):
+      send(.passQuestion(question), nil, to: source, for: .copies)
+    case .answerPass(let answer, let link):
+      sendToPeer(.passAnswer(answer), nil, link, for: .copies)
+    case .replay(let tile): preconditionFailure("attention publishes no \(tile)")
     case .retire(let vrank, _):
       abandon(vrank, job)
       removeCheckpoints(of: vrank, job)

@@ -199,6 +199,8 @@ final class WorkerLoop {
     switch frame {
     case .pull(let pull): perform(.pull(pull, from: link(of: routingID)))
     case .statePull(let pull): perform(.statePull(pull, from: link(of: routingID)))
+    case .passQuestion(let question):
+      perform(.passQuestion(question, from: link(of: routingID)))
     case .copy(let header):
       if let payload = message.payload.take() {
         receive(header, payload, from: link(of: routingID))
@@ -291,6 +293,7 @@ final class WorkerLoop {
     case .receipt(let receipt): perform(.receipt(receipt))
     case .copyReceipt(let receipt): perform(.copyReceipt(receipt, from: link.source))
     case .stateAnswer(let answer): perform(.stateAnswer(answer, from: link.source))
+    case .passAnswer(let answer): perform(.passAnswer(answer))
     case .statePart(let header):
       if let payload = message.payload.take() { receive(header, payload, from: link.source) }
     default: job?.traffic.dropped += 1

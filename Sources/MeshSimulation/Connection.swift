@@ -59,11 +59,14 @@ enum Message {
   // To a worker's data socket, and back.
   case pull(Pull)
   case answer(PullAnswer, JobID, TileID)
-  case part(JobID, TileID, part: Int, isBad: Bool)
+  /// Without a payload for what the store has: that is known.
+  case part(JobID, TileID, part: Int, payload: [UInt8]?, isBad: Bool)
   case copy(CopyHeader, StateMessage, isBad: Bool)
   case copyReceipt(CopyReceipt)
   case statePull(StatePull)
   case stateAnswer(StateAnswer)
+  case passQuestion(PassQuestion)
+  case passAnswer(PassAnswer)
   case statePart(CopyHeader, StateMessage, isBad: Bool)
   // To the store, and back.
   case result(VRank, Epoch, message: Int, payload: [UInt8], isBad: Bool)
@@ -73,7 +76,8 @@ enum Message {
   /// The same with a bit flipped on the way; nil for one that is too short to be anything then.
   var corrupted: Message? {
     switch self {
-    case .part(let job, let tile, let part, _): .part(job, tile, part: part, isBad: true)
+    case .part(let job, let tile, let part, let payload, _):
+      .part(job, tile, part: part, payload: payload, isBad: true)
     case .copy(let header, let state, _): .copy(header, state, isBad: true)
     case .statePart(let header, let state, _): .statePart(header, state, isBad: true)
     case .result(let vrank, let epoch, let message, let payload, _):

@@ -22,6 +22,11 @@ package struct Coverage: Sendable {
 
     package static func < (left: Item, right: Item) -> Bool { left.name < right.name }
 
+    /// Where nobody goes but who is lost with all that protected it.
+    package static var ofRehearsals: [Item] {
+      [.path(.later), .path(.gone), .path(.replayed), .path(.revived), .path(.tilesCopied)]
+    }
+
     package static var all: [Item] {
       FaultKind.allCases.map { .fault($0) } + Tier.allCases.map { .restore($0) }
         + Refusal.allCases.map { .refusal($0) } + Path.allCases.map { .path($0) }
@@ -56,6 +61,12 @@ package struct Coverage: Sendable {
   }
 
   package enum Path: String, Sendable, CaseIterable {
+    // Of programs with computed tiles, whose ranks are lost twice.
+    case later = "a tile wasn't computed yet"
+    case gone = "a tile had been passed on"
+    case replayed = "a tile was computed once more"
+    case revived = "a rank was run again for what it published"
+    case tilesCopied = "a copy had published tiles"
     case workerDied = "a worker died"
     case workerLost = "a worker was lost by silence"
     case workerHung = "a hung worker was fenced"

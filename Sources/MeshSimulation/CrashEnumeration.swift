@@ -3,22 +3,30 @@ package import MeshCore
 /// Every place at which a process of a small job can die.
 package struct CrashEnumeration: Sendable {
   package let seed: UInt64
+  /// Whether the job is a rehearsal of programs with computed tiles, which nothing but memory protects.
+  private let rehearses: Bool
   private let defect: Defect?
 
-  package init(seed: UInt64, defect: Defect? = nil) {
+  package init(seed: UInt64, rehearses: Bool = false, defect: Defect? = nil) {
     self.seed = seed
+    self.rehearses = rehearses
     self.defect = defect
   }
 
   /// Effects of a run in which nobody dies.
   package var effectCount: Int {
-    Simulation(SimulationOptions.crashing(seed: seed), job: JobShapes.small()).run().effectCount
+    let options = SimulationOptions.crashing(seed: seed, rehearses: rehearses)
+    return Simulation(options, job: JobShapes.small(rehearses: rehearses)).run().effectCount
   }
 
   /// Whoever carries out an effect dies in front of it: each of them once.
   package func singles() -> SimulationCampaign {
     let crashes = (0..<effectCount).map { [SimulationOptions.CrashPoint(effect: $0)] }
-    return SimulationCampaign(.crashes(crashes, seed: seed), defect: defect)
+    return campaign(crashes)
+  }
+
+  private func campaign(_ crashes: [[SimulationOptions.CrashPoint]]) -> SimulationCampaign {
+    SimulationCampaign(.crashes(crashes, seed: seed, rehearses: rehearses), defect: defect)
   }
 
   /// A second process dies while the first is recovered from: a sample.
@@ -30,6 +38,6 @@ package struct CrashEnumeration: Sendable {
       let second = first + 1 + chance.logarithmic(1, 1_024)
       return [first, second].map { SimulationOptions.CrashPoint(effect: $0) }
     }
-    return SimulationCampaign(.crashes(crashes, seed: seed), defect: defect)
+    return campaign(crashes)
   }
 }

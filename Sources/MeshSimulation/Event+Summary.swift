@@ -29,6 +29,9 @@ extension Worker.Event {
     case .restored: 21
     case .end: 22
     case .reach: 23
+    case .replayed: 24
+    case .passQuestion: 25
+    case .passAnswer: 26
     }
   }
 
@@ -71,7 +74,10 @@ extension Worker.Event {
     case .statePart(let header, let source): "state \(header.summary) \(source.summary)"
     case .badStatePart(let header, let source):
       "damaged state \(header.summary) \(source.summary)"
-    case .restored(_, let vrank, let epoch, let restored):
+    case .replayed(_, let tile): "\(tile) computed once more"
+    case .passQuestion(let question, _): "has \(question.vrank) passed \(question.steps)?"
+    case .passAnswer(let answer): "\(answer.vrank)@\(answer.epoch) has passed \(answer.steps)"
+    case .restored(_, let vrank, let epoch, let restored, _):
       "restored \(vrank)@\(epoch) \(restored.map { "\($0.tier.name) \($0.next)" } ?? "nothing")"
     case .end: "asked to end"
     }

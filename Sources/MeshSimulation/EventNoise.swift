@@ -32,13 +32,13 @@ struct EventNoise {
   private mutating func event(planTag: UInt64) -> Worker.Event {
     let (job, vrank, epoch) = (anyJob(), anyRank(), anyEpoch())
     let (source, link) = (anySource(), Worker.Link(number: UInt64(chance.below(4))))
-    let header = CopyHeader(
-      job: job, planTag: chance.below(8) == 0 ? 1 : planTag, vrank: vrank, epoch: epoch,
-      next: chance.below(24), first: chance.below(4), message: chance.below(5))
-    switch chance.below(22) {
+    let header = anyHeader(planTag, vrank, epoch)
+    switch chance.below(25) {
     case 0: return .pull(anyPull(planTag), from: link)
     case 1: return .linkClosed(link)
-    case 2: return .answer(PullAnswer.allCases[chance.below(5)], job, anyTile(), from: source)
+    case 2:
+      return .answer(
+        PullAnswer.allCases[chance.below(PullAnswer.allCases.count)], job, anyTile(), from: source)
     case 3: return .part(job, anyTile(), part: chance.below(2), from: source)
     case 4: return .badPart(job, anyTile(), from: source)
     case 5: return .sourceLost(job, source)
@@ -60,16 +60,39 @@ struct EventNoise {
     case 16:
       return .stateAnswer(
         StateAnswer(
-          job: job, vrank: vrank, epoch: epoch, next: chance.below(24), status: anyStatus()),
+          job: job, vrank: vrank, epoch: epoch, next: chance.below(24), count: chance.below(12),
+          status: anyStatus()),
         from: source)
     case 17: return .statePart(header, from: source)
     case 18: return .badStatePart(header, from: source)
     case 19:
       let restored = WorkerMessage.Restored(tier: .slot, next: chance.below(24))
-      return .restored(job, vrank, epoch, chance.below(2) == 0 ? nil : restored)
+      return .restored(job, vrank, epoch, chance.below(2) == 0 ? nil : restored, [anyTile()])
     case 20: return .reach(job, workers[chance.below(workers.count)], chance.below(2) == 0)
+    case 21: return .replayed(job, anyTile())
+    case 22:
+      return .passQuestion(
+        PassQuestion(job: job, planTag: planTag, vrank: vrank, steps: chance.below(60) - 2),
+        from: link)
+    case 23:
+      return .passAnswer(
+        PassAnswer(job: job, vrank: vrank, epoch: epoch, steps: chance.below(60) - 2))
     default: return .tick
     }
+  }
+
+  /// Of a copy, often one that could be.
+  private mutating func anyHeader(
+    _ planTag: UInt64, _ vrank: VRank, _ epoch: Epoch
+  ) -> CopyHeader {
+    let isKnown = vrank.index < plan.vrankCount
+    let states = isKnown ? plan.messageCount(of: vrank) : chance.below(8)
+    let isTile = chance.below(4) == 0
+    return CopyHeader(
+      job: anyJob(), planTag: chance.below(8) == 0 ? 1 : planTag, vrank: vrank, epoch: epoch,
+      next: chance.below(24), first: chance.below(4), message: chance.below(5),
+      count: isTile ? chance.below(8) : states, base: chance.below(4),
+      released: chance.below(4), tile: isTile ? anyTile() : nil, part: chance.below(3))
   }
 
   private mutating func anyJob() -> JobID {
@@ -85,7 +108,7 @@ struct EventNoise {
   }
 
   private mutating func anyTile() -> TileID {
-    let tensor = TileTensor.allCases[chance.below(2)]
+    let tensor = TileTensor.allCases[chance.below(TileTensor.allCases.count)]
     return TileID(tensor, chance.below(chance.below(4) == 0 ? 100_000 : plan.tileCount(tensor)))
   }
 

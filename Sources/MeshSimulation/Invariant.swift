@@ -16,6 +16,8 @@ package enum Invariant: String, Sendable, CaseIterable {
   case statistics = "I15: maxima don't fall, sums are finite"
   case credit = "I16: no more is sent than was asked for"
   case repeatable = "I19: a seed gives the same run twice"
+  case sameAgain = "I20: a tile has the same bytes whoever publishes it, however often"
+  case retention = "I21: a state goes with what its rank published and others may need"
   case falseFence = "no false fence: a live, connected worker isn't lost by silence"
   case copiesApart = "a copy is kept in another process than its owner's"
   case boundedWaits = "every chain of waits ends at an owner or the store"

@@ -12,6 +12,9 @@ package final class JobShapes: Sendable {
   /// documents.
   package static let masked = count + longCount
 
+  /// The masked ones again, and before them the first ones, as rehearsals of programs with computed tiles.
+  package static let rehearsed = masked + count
+
   private let known = Mutex<[Int: SimulatedJob]>([:])
   private let kernel = AttentionKernel()
 
@@ -32,6 +35,11 @@ package final class JobShapes: Sendable {
 
   /// Twelve K/V tiles or more, four virtual ranks or more, few heads and a tiny head dimension.
   package static func spec(_ index: Int) -> AttentionJob {
+    if index >= rehearsed {
+      var job = index % 2 == 0 ? spec(index - rehearsed) : maskedSpec(index - rehearsed)
+      job.isRehearsal = true
+      return job
+    }
     if index >= masked { return maskedSpec(index - masked) }
     if index >= count { return longSpec(index - count) }
     var chance = Chance(seed: UInt64(index), branch: 11)
@@ -84,10 +92,11 @@ package final class JobShapes: Sendable {
   }
 
   /// Of crash-point enumeration: four virtual ranks, eight tiles.
-  package static func small() -> SimulatedJob {
-    let spec = AttentionJob(
+  package static func small(rehearses: Bool = false) -> SimulatedJob {
+    var spec = AttentionJob(
       batch: 1, queryHeads: 1, keyValueHeads: 1, queryTokens: 500, keyTokens: 2_000,
       headDimension: 4, element: .float32, mask: .causal, scale: 0.5, layout: .zigzag, vranks: 4)
+    spec.isRehearsal = rehearses
     return SimulatedJob(
       spec: spec, inputs: MemoryTensors(job: spec, seed: 1), kernel: AttentionKernel())
   }

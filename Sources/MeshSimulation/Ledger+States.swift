@@ -7,17 +7,16 @@ extension Ledger {
     for message in rank.places.indices {
       // The first step begins the state anew.
       if steps.lowerBound == 0 { rank.folded[message] = 0 }
-      let needed = rank.places[message].needed
-      for tile in rank.steps[steps] {
-        guard let place = needed.place(of: tile) else { continue }
+      for step in steps {
+        guard let place = rank.places[message].place(of: step) else { continue }
         let next = rank.folded[message]
         if place < next {
           fail(
-            .exactTiles, "\(worker.name) folds tile \(tile) into rank \(rank.vrank) a second time")
+            .exactTiles, "\(worker.name) does step \(step) of rank \(rank.vrank) a second time")
         } else if place > next {
           fail(
             .foldOrder,
-            "\(worker.name) folds tile \(tile) into rank \(rank.vrank) before \(needed[next])")
+            "\(worker.name) does step \(step) of rank \(rank.vrank) before others")
         }
         rank.folded[message] = place + 1
       }
@@ -25,10 +24,10 @@ extension Ledger {
   }
 
   func finished(_ rank: SimulatedRank, by worker: WorkerProcess) {
-    for (place, folded) in zip(rank.places, rank.folded) where folded != place.needed.count {
+    for (place, folded) in zip(rank.places, rank.folded) where folded != place.count {
       fail(
         .exactTiles,
-        "\(worker.name) finishes rank \(rank.vrank) with \(folded) of \(place.needed.count) tiles")
+        "\(worker.name) finishes rank \(rank.vrank) with \(folded) of \(place.count) steps")
     }
   }
 
@@ -53,16 +52,40 @@ extension Ledger {
     _ worker: WorkerProcess
   ) {
     guard let oracle = job.oracle,
-      let right = oracle.state(queryTile: place.queryTile, part: place.part, folded: message.folded)
+      let right = oracle.state(place, folded: message.folded)
     else { return }
     if message.payload != right {
       fail(.bits, "a \(what) of rank \(vrank) in \(worker.name) has other bits than the oracle")
     }
   }
 
+  /// I20: a tile has the bytes that it has in any other run, however often it is published.
+  func published(_ publication: Publication, by worker: WorkerProcess) {
+    if let right = job.oracle?.published(publication.tile), right != publication.parts {
+      fail(.sameAgain, "\(worker.name) publishes \(publication.tile) with other bytes")
+    }
+  }
+
+  /// I21: whoever goes on from a copy finds with it what was published before and is never computed again.
+  private func check(
+    _ tiles: [TileID: [[UInt8]]], of vrank: VRank, next: Int, _ plan: Plan, _ what: String
+  ) {
+    let steps = plan.steps(of: vrank)
+    for step in 0..<min(next, steps.count) {
+      guard let tile = steps.publishes(step), tile.tensor == .hidden else { continue }
+      if tiles[tile] == nil {
+        fail(.retention, "\(what) of rank \(vrank) at \(next) is without \(tile)")
+      }
+    }
+    for (tile, parts) in tiles where job.oracle?.published(tile).map({ $0 != parts }) == true {
+      fail(.sameAgain, "\(what) of rank \(vrank) has other bytes of \(tile)")
+    }
+  }
+
   /// I5: a copy that became whole is what it says.
   func completed(_ held: HeldState, of vrank: VRank, by worker: WorkerProcess, _ plan: Plan) {
     copies.insert(Protected(vrank: vrank, next: held.next))
+    check(held.tiles, of: vrank, next: held.next, plan, "\(worker.name)'s copy")
     for (place, message) in zip(plan.places(of: vrank), held.whole) {
       guard let message else {
         fail(

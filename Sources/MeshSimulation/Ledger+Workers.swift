@@ -118,7 +118,8 @@ extension Ledger {
       lost(best.slot.next, "a checkpoint")
     }
     guard let since = owners[rank.epoch]?.since, simulation.isSound(since: since) else { return }
-    for other in simulation.workers where other.isAlive {
+    // Nothing is asked of who was found hung and isn't in the table any more.
+    for other in simulation.workers where other.isAlive && latest?.peer(of: other.id) != nil {
       // The coordinator has to have heard of it before it gave the rank to another.
       guard let held = other.job?.held[vrank.index], held.next > rank.next,
         held.since < since - 250 * Time.millisecond

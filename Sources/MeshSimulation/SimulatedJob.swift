@@ -32,9 +32,15 @@ package final class SimulatedJob: Sendable {
     }
     queryParts = parts(.query)
     keyParts = parts(.keyValue)
+    guard hasOracle else {
+      oracle = nil
+      return
+    }
     oracle =
-      hasOracle
-      ? Oracle(plan: plan, kernel: kernel, queryParts: queryParts, keyParts: keyParts, inputs) : nil
+      spec.isRehearsal
+      // What is computed depends on who hands on to whom.
+      ? Oracle(rehearsing: Plan(job: spec, vrankCount: spec.vranks), keyParts: keyParts)
+      : Oracle(plan: plan, kernel: kernel, queryParts: queryParts, keyParts: keyParts, inputs)
   }
 
   /// Of a plan of the job, however it cuts the heads.
@@ -54,6 +60,19 @@ package struct Oracle: Sendable {
   private let partCount: Int
   /// Whether maxima never fell and sums stayed finite on the way.
   package let isSound: Bool
+  private let rehearsal: Rehearsal?
+
+  init(output: [UInt8], rehearsal: Rehearsal) {
+    self.output = output
+    logSumExp = []
+    states = []
+    partCount = 1
+    isSound = true
+    self.rehearsal = rehearsal
+  }
+
+  /// What a rank publishes; nil where that isn't known.
+  func published(_ tile: TileID) -> [[UInt8]]? { rehearsal?.published[tile] }
 
   init(
     plan: Plan, kernel: AttentionKernel, queryParts: [[[UInt8]]], keyParts: [[[UInt8]]],
@@ -96,13 +115,14 @@ package struct Oracle: Sendable {
     partCount = plan.resultPartCount
     isSound = Self.isSound(states, plan)
     self.states = states
+    rehearsal = nil
   }
 
-  /// The payload of a message of the state of a query tile's rows once `folded` of the tiles that they
-  /// need are folded; nil for none.
-  func state(queryTile: Int, part: Int, folded: Int) -> [UInt8]? {
-    let known = states[queryTile * partCount + part]
-    return folded > 0 ? known[folded - 1] : nil
+  /// The payload of a message of a state once `folded` of the steps that touch it are done; nil for none.
+  func state(_ place: MessagePlace, folded: Int) -> [UInt8]? {
+    guard folded > 0 else { return nil }
+    if let rehearsal { return rehearsal.states[place.vrank.index][folded - 1][place.message] }
+    return states[place.queryTile * partCount + place.part][folded - 1]
   }
 
   private static func isSound(_ states: [[[UInt8]]], _ plan: Plan) -> Bool {

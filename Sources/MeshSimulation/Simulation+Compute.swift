@@ -8,7 +8,8 @@ extension Simulation {
     switch effect {
     case .fold(let vrank, let epoch, let steps):
       guard let rank = job.rank(vrank, epoch) else { return missing(vrank, worker) }
-      work = .fold(job.id, job.engine.fold(vrank, steps: steps), rank)
+      work = .fold(job.id, steps, job.engine.run(steps, of: vrank), rank)
+    case .replay(let tile): work = .replay(job.id, job.engine.replay(tile))
     case .finish(let vrank, let epoch):
       guard let rank = job.rank(vrank, epoch) else { return missing(vrank, worker) }
       let result = job.engine.finish(vrank)
@@ -38,7 +39,8 @@ extension Simulation {
 
   private func cost(of work: ComputeWork) -> Int {
     switch work {
-    case .fold(_, let fold, _): options.timing.tile * fold.steps.count
+    case .fold(_, let steps, _, _): options.timing.tile * steps.count
+    case .replay: options.timing.tile
     case .finish: options.timing.copy
     case .snapshot: options.timing.copy
     }
@@ -65,25 +67,39 @@ extension Simulation {
 
   private func finish(_ work: ComputeWork, _ worker: WorkerProcess, cost: Duration) {
     switch work {
-    case .fold(let job, let fold, let rank):
+    case .fold(let job, let steps, let run, let rank):
       worker.computed += Int(cost / .nanoseconds(1))
-      for item in 0..<fold.itemCount { fold.perform(item, scratch: scratch) }
-      ledger.folded(fold.steps, into: rank, by: worker)
-      tell(worker, .folded(job, rank.vrank, rank.epoch, next: fold.steps.upperBound, cost: cost))
+      let publications = run()
+      ledger.folded(steps, into: rank, by: worker)
+      // Of a rank that is another's by now nothing is kept.
+      if worker.job?.rank(rank.vrank, rank.epoch) === rank { publish(publications, by: worker) }
+      tell(worker, .folded(job, rank.vrank, rank.epoch, next: steps.upperBound, cost: cost))
+    case .replay(let job, let replay):
+      coverage.add(.path(.replayed))
+      let publication = replay()
+      publish([publication], by: worker)
+      tell(worker, .replayed(job, publication.tile))
     case .finish(let job, let result, let rank):
-      for item in 0..<result.itemCount { result.perform(item) }
+      result.compute()
       ledger.finished(rank, by: worker)
       tell(worker, .finished(job, rank.vrank, rank.epoch))
     case .snapshot(let job, let rank, let state, let next, let first):
       var messages = [StateMessage?](repeating: nil, count: state.messageCount)
       for message in first..<state.messageCount {
         messages[message] = StateMessage(
-          payload: state.payload(message), next: next, epoch: rank.epoch,
+          payload: state.read(message), next: next, epoch: rank.epoch,
           folded: rank.folded[message])
       }
       ledger.snapshotTaken(messages, of: rank, next: next, by: worker)
-      worker.job?.snapshot = (rank.vrank, messages)
+      worker.job?.snapshot = SimulatedSnapshot(vrank: rank.vrank, messages: messages)
       tell(worker, .snapshotTaken(job, rank.vrank, rank.epoch, next: next, cost: cost))
+    }
+  }
+
+  private func publish(_ publications: [Publication], by worker: WorkerProcess) {
+    for publication in publications {
+      ledger.published(publication, by: worker)
+      worker.job?.shelf[publication.tile] = publication.parts
     }
   }
 }

@@ -6,26 +6,35 @@ extension Simulation {
   func copy(_ effect: Worker.Effect, by worker: WorkerProcess, _ job: WorkerJobState) {
     switch effect {
     case .sendCopy(let header, let source):
-      guard let state = job.snapshot?.messages[header.message] else { return }
+      guard let state = part(of: header, in: job.shelf) ?? job.snapshot?.message(header.message)
+      else { return }
       send(.copy(header, state, isBad: false), by: worker, to: source)
-    case .persist(let vrank, let epoch, let slot, let next, let first):
-      persist(vrank, epoch, slot: slot, next: next, first: first, worker, job)
+    case .persist(let vrank, let epoch, let slot, let next, let first, let tiles):
+      persist(vrank, epoch, slot: slot, next: next, first: first, tiles, worker, job)
     case .dropSnapshot: job.snapshot = nil
     case .keepCopy(let header): keep(header, worker, job)
-    case .completeCopy(let vrank, let first): complete(vrank, first: first, worker, job)
+    case .completeCopy(let vrank, let first, let tiles):
+      complete(vrank, first: first, tiles, worker, job)
     case .dropPartialCopy(let vrank):
       if let count = job.held[vrank.index]?.staged.count {
         job.held[vrank.index]?.staged = [StateMessage?](repeating: nil, count: count)
+        job.held[vrank.index]?.stagedTiles = [:]
       }
     case .dropCopy(let vrank): job.held[vrank.index] = nil
     case .serveCopy(let header, let link):
-      guard let state = job.held[header.vrank.index]?.whole[header.message] else { return }
+      guard let held = job.held[header.vrank.index],
+        let state = part(of: header, in: held.tiles) ?? held.message(header.message)
+      else { return }
       send(.statePart(header, state, isBad: false), on: Int(link.number), isForward: false)
     case .pullState(let pull, let source): send(.statePull(pull), by: worker, to: source)
     case .loadState(let header):
       guard let state = worker.arrived else { return }
-      load(state, message: header.message, of: header.vrank, worker, job)
-      if header.message + 1 == job.plan.messageCount(of: header.vrank) {
+      if let tile = header.tile {
+        job.keep(state.payload, of: tile, part: header.part)
+      } else {
+        load(state, message: header.message, of: header.vrank, worker, job)
+      }
+      if header.message + 1 == header.count {
         ledger.restored(header.vrank, next: header.next, by: worker)
       }
     case .restoreHeld(let vrank, let epoch): restoreHeld(vrank, epoch, worker, job)
@@ -37,28 +46,48 @@ extension Simulation {
     }
   }
 
+  /// The message of a copy that is a part of a tile.
+  private func part(of header: CopyHeader, in tiles: [TileID: [[UInt8]]]) -> StateMessage? {
+    guard let tile = header.tile, let parts = tiles[tile], parts.indices.contains(header.part)
+    else {
+      return nil
+    }
+    return StateMessage(
+      payload: parts[header.part], next: header.next, epoch: header.epoch, folded: 0)
+  }
+
   // MARK: Held copies
 
   private func keep(_ header: CopyHeader, _ worker: WorkerProcess, _ job: WorkerJobState) {
     let place = header.vrank.index
     var held = job.held[place] ?? HeldState(messageCount: job.plan.messageCount(of: header.vrank))
-    held.staged[header.message] = worker.arrived
+    if let tile = header.tile {
+      let before = (held.stagedTiles[tile] ?? []).prefix(header.part)
+      held.stagedTiles[tile] = before + [worker.arrived?.payload ?? []]
+    } else {
+      held.staged[header.message] = worker.arrived
+    }
     held.stagedNext = header.next
     held.stagedEpoch = header.epoch
     job.held[place] = held
   }
 
   private func complete(
-    _ vrank: VRank, first: Int, _ worker: WorkerProcess, _ job: WorkerJobState
+    _ vrank: VRank, first: Int, _ tiles: [TileID], _ worker: WorkerProcess,
+    _ job: WorkerJobState
   ) {
     guard var held = job.held[vrank.index] else { return }
     for message in first..<held.whole.count { held.whole[message] = held.staged[message] }
     held.staged = [StateMessage?](repeating: nil, count: held.whole.count)
+    let all = held.tiles.merging(held.stagedTiles) { $1 }
+    held.tiles = all.filter { tiles.contains($0.key) }
+    held.stagedTiles = [:]
     held.since = min(held.since, now)
     held.next = held.stagedNext
     held.epoch = held.stagedEpoch
     job.held[vrank.index] = held
     coverage.add(.path(.copyCompleted))
+    if !tiles.isEmpty { coverage.add(.path(.tilesCopied)) }
     ledger.completed(held, of: vrank, by: worker, job.plan)
   }
 
@@ -66,7 +95,10 @@ extension Simulation {
     _ vrank: VRank, _ epoch: Epoch, _ worker: WorkerProcess, _ job: WorkerJobState
   ) {
     var restored: WorkerMessage.Restored?
+    var tiles: [TileID] = []
     if let held = job.held[vrank.index], held.next > 0 {
+      job.shelf.merge(held.tiles) { $1 }
+      tiles = held.tiles.keys.sorted()
       for (message, state) in held.whole.enumerated() {
         if let state { load(state, message: message, of: vrank, worker, job) }
       }
@@ -74,7 +106,7 @@ extension Simulation {
       coverage.add(.path(.restoredFromOwnMemory))
       ledger.restored(vrank, next: held.next, by: worker)
     }
-    let event = Worker.Event.restored(job.id, vrank, epoch, restored)
+    let event = Worker.Event.restored(job.id, vrank, epoch, restored, tiles)
     queue.add(.worker(worker.index, event), at: now + options.timing.copy)
   }
 
@@ -85,7 +117,7 @@ extension Simulation {
     guard let target = job.engine.state(of: vrank), let rank = job.ranks[vrank.index] else {
       return
     }
-    state.payload.withUnsafeBytes { target.write(message, from: $0) }
+    target.write(message, state.payload)
     rank.folded[message] = state.folded
     ledger.loaded(state, message: message, of: vrank, by: worker, job.plan)
   }
@@ -93,13 +125,13 @@ extension Simulation {
   // MARK: Checkpoints
 
   private func persist(
-    _ vrank: VRank, _ epoch: Epoch, slot: Int, next: Int, first: Int, _ worker: WorkerProcess,
-    _ job: WorkerJobState
+    _ vrank: VRank, _ epoch: Epoch, slot: Int, next: Int, first: Int, _ tiles: [TileID],
+    _ worker: WorkerProcess, _ job: WorkerJobState
   ) {
     guard let snapshot = job.snapshot, snapshot.vrank == vrank else { return }
     let write = SlotDirectory.Write(
       vrank: vrank, epoch: epoch, slot: slot, next: next, first: first,
-      messages: snapshot.messages,
+      messages: snapshot.messages, tiles: job.shelf.filter { tiles.contains($0.key) },
       isIntoFile: worker.slots.hasFile(of: vrank, epoch, by: worker.index))
     worker.writing = write
     worker.writesUnderWay += 1
@@ -157,14 +189,17 @@ extension Simulation {
     }
     guard let job = worker.job, job.rank(vrank, epoch)?.isLoadEnded == false else { return }
     var restored: WorkerMessage.Restored?
+    var tiles: [TileID] = []
     if let best = worker.slots.best(of: vrank, upTo: epoch) {
       for (message, state) in best.slot.messages.enumerated() {
         load(state, message: message, of: vrank, worker, job)
       }
+      job.shelf.merge(best.slot.tiles) { $1 }
+      tiles = best.slot.tiles.keys.sorted()
       let tier = best.isOther ? RestoreTier.otherSlot : .slot
       restored = WorkerMessage.Restored(tier: tier, next: best.slot.next)
       ledger.restored(vrank, next: best.slot.next, by: worker)
     }
-    tell(worker, .restored(job.id, vrank, epoch, restored))
+    tell(worker, .restored(job.id, vrank, epoch, restored, tiles))
   }
 }

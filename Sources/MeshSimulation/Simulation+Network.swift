@@ -230,6 +230,7 @@ extension Simulation {
       tell(worker, isBad ? .badCopy(header, from: link) : .copy(header, from: link))
       worker.arrived = nil
     case .statePull(let pull): tell(worker, .statePull(pull, from: link))
+    case .passQuestion(let question): tell(worker, .passQuestion(question, from: link))
     default: preconditionFailure("not for a worker's data socket")
     }
   }
@@ -240,11 +241,13 @@ extension Simulation {
     case .order(let order): tell(worker, .coordinator(order))
     case .answer(let answer, let job, let tile):
       tell(worker, .answer(answer, job, tile, from: source))
-    case .part(let job, let tile, let part, let isBad):
+    case .passAnswer(let answer): tell(worker, .passAnswer(answer))
+    case .part(let job, let tile, let part, let payload, let isBad):
       // What the core would pass over must not be kept.
       guard worker.core.run?.job == job, worker.core.run?.takes(part, of: tile) == true else {
         return coverage.add(.refusal(.unaskedPart))
       }
+      if !isBad, let payload { worker.job?.keep(payload, of: tile, part: part) }
       tell(
         worker,
         isBad ? .badPart(job, tile, from: source) : .part(job, tile, part: part, from: source))

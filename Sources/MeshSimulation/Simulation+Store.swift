@@ -114,7 +114,9 @@ extension Simulation {
     for part in max(0, pull.firstPart)..<max(0, pull.firstPart, plan.partCount(pull.tile.tensor)) {
       credit -= plan.payloadBytes(of: pull.tile, part: part)
       guard credit >= 0 else { return }
-      send(.part(pull.job, pull.tile, part: part, isBad: false), on: number, isForward: false)
+      send(
+        .part(pull.job, pull.tile, part: part, payload: nil, isBad: false), on: number,
+        isForward: false)
     }
   }
 

@@ -21,7 +21,7 @@ extension Simulation {
       machine: options.machine(ofLineage: lineage), isSpare: isSpare)
     let core = Worker(
       hello: hello, hasSlots: options.hasSlots, windowBytes: options.windowBytes,
-      defect: options.defect)
+      outboxTiles: options.outboxTiles, defect: options.defect)
     let process = WorkerProcess(
       index: index, lineage: lineage, name: name, core: core,
       slots: options.hasSharedSlots ? sharedSlots : slots[lineage], at: now)
@@ -94,13 +94,18 @@ extension Simulation {
     case .send(let message): report(message, by: worker)
     case .beat(let beat): self.beat(beat, by: worker)
     case .begin(let table):
-      worker.job = WorkerJobState(table, job: job, windowBytes: options.windowBytes)
+      worker.job = WorkerJobState(table, job: job, of: worker, in: self)
     case .release(_, let isOver): release(worker, isOver: isOver)
     case .leave: leave(worker)
     case .observe(let observation):
       coverage.note(observation)
+      if observation.kind == .sourceChanged, observation.vrank != nil {
+        coverage.add(.path(.revived))
+      }
       say { "\(worker.name) · \(observation.kind.name) \(observation.detail)" }
     case .answer(let answer, let pull, let link):
+      if answer == .later { coverage.add(.path(.later)) }
+      if answer == .gone { coverage.add(.path(.gone)) }
       send(.answer(answer, pull.job, pull.tile), on: Int(link.number), isForward: false)
     case .receipt(let receipt, let link):
       coverage.note(receipt)
@@ -121,24 +126,30 @@ extension Simulation {
     case .pull(let pull, let source): send(.pull(pull), by: worker, to: source)
     case .serve(let tile, let part, let link):
       tileBytes += job.plan.payloadBytes(of: tile, part: part)
-      send(.part(job.id, tile, part: part, isBad: false), on: Int(link.number), isForward: false)
-    case .pack(let tile): pack(tile, job)
-    case .unpack(let tile): job.engine.unpack(tile.index)
+      send(
+        .part(job.id, tile, part: part, payload: job.shelf[tile]?[part], isBad: false),
+        on: Int(link.number), isForward: false)
+    case .pack(let tile): job.engine.pack(tile, payloads(of: tile, job))
+    case .unpack(let tile): job.engine.unpack(tile)
+    case .forget(let tile): job.shelf[tile] = nil
+    case .askPass(let question, let source): send(.passQuestion(question), by: worker, to: source)
+    case .answerPass(let answer, let link):
+      send(.passAnswer(answer), on: Int(link.number), isForward: false)
     case .sendResult(let vrank, let epoch, let message):
       guard let result = job.results[vrank.index] else { return }
       send(
         .result(
-          vrank, epoch, message: message, payload: Array(result.payload(message)), isBad: false),
+          vrank, epoch, message: message, payload: result.payload(message), isBad: false),
         by: worker, to: .store)
     case .sendFinal(let vrank, let epoch):
       guard let result = job.results[vrank.index] else { return }
-      let payloads = (0..<result.messageCount).map { Array(result.payload($0)) }
+      let payloads = (0..<result.messageCount).map(result.payload)
       send(.final(vrank, epoch, payloads: payloads), by: worker, to: .store)
     case .retire(let vrank, let epoch):
       abandon(vrank, job)
       remove(.of(vrank, upTo: epoch), by: worker)
     case .abandon(let vrank, _): abandon(vrank, job)
-    case .fold, .finish, .snapshot: compute(effect, by: worker, job)
+    case .fold, .replay, .finish, .snapshot: compute(effect, by: worker, job)
     default: copy(effect, by: worker, job)
     }
   }
@@ -213,14 +224,10 @@ extension Simulation {
     send(message, on: connection(of: worker, to: server), isForward: true)
   }
 
-  /// As if the compute threads took no time for it.
-  private func pack(_ tile: TileID, _ job: WorkerJobState) {
-    let parts = (0..<job.plan.partCount(tile.tensor)).map { part in
-      self.job.payload(of: tile, part: part, in: job.plan).withUnsafeBytes {
-        PartPayload(copying: $0)
-      }
+  private func payloads(of tile: TileID, _ job: WorkerJobState) -> [[UInt8]] {
+    guard tile.tensor.isStored else { return job.shelf[tile] ?? [] }
+    return (0..<job.plan.partCount(tile.tensor)).map {
+      self.job.payload(of: tile, part: $0, in: job.plan)
     }
-    let work = job.engine.pack(tile, parts)
-    for head in 0..<work.itemCount { work.perform(head) }
   }
 }

@@ -8,12 +8,12 @@ package final class SimulationCampaign: Sendable {
   package enum Plan: Sendable {
     case seeds(Range<UInt64>)
     /// One job, with each of these crashes.
-    case crashes([[SimulationOptions.CrashPoint]], seed: UInt64)
+    case crashes([[SimulationOptions.CrashPoint]], seed: UInt64, rehearses: Bool)
 
     var count: Int {
       switch self {
       case .seeds(let seeds): seeds.count
-      case .crashes(let crashes, _): crashes.count
+      case .crashes(let crashes, _, _): crashes.count
       }
     }
   }
@@ -40,7 +40,11 @@ package final class SimulationCampaign: Sendable {
     self.defect = defect
     self.stopsAtViolation = stopsAtViolation
     self.shapes = shapes
-    if case .crashes = plan { small = JobShapes.small() } else { small = nil }
+    if case .crashes(_, _, let rehearses) = plan {
+      small = JobShapes.small(rehearses: rehearses)
+    } else {
+      small = nil
+    }
   }
 
   package var total: Int { plan.count }
@@ -81,8 +85,8 @@ package final class SimulationCampaign: Sendable {
     switch plan {
     case .seeds(let seeds):
       return Self.run(seed: seeds.lowerBound + UInt64(number), defect: defect, shapes: shapes)
-    case .crashes(let crashes, let seed):
-      var options = SimulationOptions.crashing(seed: seed)
+    case .crashes(let crashes, let seed, let rehearses):
+      var options = SimulationOptions.crashing(seed: seed, rehearses: rehearses)
       options.crashPoints = crashes[number]
       options.defect = defect
       guard let small else { preconditionFailure("no job") }
@@ -149,11 +153,15 @@ extension SimulationCampaign {
 
 extension SimulationOptions {
   /// Of crash-point enumeration: three workers, nothing else goes wrong.
-  package static func crashing(seed: UInt64) -> SimulationOptions {
+  package static func crashing(seed: UInt64, rehearses: Bool = false) -> SimulationOptions {
     var options = SimulationOptions(calm: seed, workers: 3)
     options.timing.tile = 30 * Time.millisecond
     options.timing.copy = 10 * Time.microsecond
     options.hasSharedSlots = seed % 2 == 0
+    if rehearses {
+      options.hasSlots = false
+      options.outboxTiles = 1 + Int(seed % 3)
+    }
     return options
   }
 }

@@ -17,6 +17,8 @@ package struct SimulationOptions: Sendable {
   package var isProtected = true
   /// Of the packed tiles in a rank's window.
   package var windowBytes = Limits.windowBytes
+  /// Travelling accumulators that a rank publishes before readers have passed some.
+  package var outboxTiles = Limits.outboxTiles
   package var defect: Defect?
   package var timing: Timing
   package var network: NetworkOptions
@@ -119,8 +121,22 @@ package struct SimulationOptions: Sendable {
       shape = JobShapes.count + chance.below(JobShapes.longCount)
     } else if seed % 4 == 2 {
       shape += JobShapes.masked
+    } else if seed % 8 == 5 {
+      shape += JobShapes.rehearsed
+      drawLosses()
     }
     drawWindow()
+  }
+
+  /// What was passed on is needed again only where a rank and all that protected it are lost, or one that has
+  /// long been done.
+  private mutating func drawLosses() {
+    var chance = Chance(seed: seed, branch: 14)
+    outboxTiles = chance.between(1, Limits.outboxTiles)
+    guard faultCount > 0, chance.below(2) == 0 else { return }
+    hasSlots = false
+    faultCount += chance.between(2, 6)
+    faults.append(.crashLosingDisk)
   }
 
   /// As if tiles had very many heads: windows of few tiles, or of one that is packed head by head.

@@ -7,6 +7,8 @@ final class SlotDirectory {
     var generation: Int
     var next: Int
     var messages: [StateMessage]
+    /// What the rank had published.
+    var tiles: [TileID: [[UInt8]]]
     /// Torn, or a bit of it flipped: its digest tells.
     var isDamaged = false
   }
@@ -43,6 +45,7 @@ final class SlotDirectory {
     let next: Int
     let first: Int
     let messages: [StateMessage?]
+    let tiles: [TileID: [[UInt8]]]
     /// It goes into a file that was there when it began.
     let isIntoFile: Bool
   }
@@ -83,7 +86,7 @@ final class SlotDirectory {
     lastGeneration += 1
     files[place].slots[write.slot] = Slot(
       generation: lastGeneration, next: write.next, messages: messages,
-      isDamaged: isRotting && lastGeneration % 2 == 0)
+      tiles: write.tiles, isDamaged: isRotting && lastGeneration % 2 == 0)
     if isFirst {
       files.removeAll {
         $0.vrank == write.vrank && $0.epoch == write.epoch && $0.writer == writer && $0.isDead

@@ -19,14 +19,14 @@ final class SimulatedRank {
   var folded: [Int]
   /// Nothing that is still read of a checkpoint may get into the state.
   var isLoadEnded = false
-  /// Its steps: step i folds K/V tile `steps[i]`.
-  let steps: NeededTiles
+  /// What it does, step by step.
+  let steps: RankSteps
   let places: [MessagePlace]
 
   init(vrank: VRank, epoch: Epoch, plan: Plan) {
     self.vrank = vrank
     self.epoch = epoch
-    steps = plan.neededKeyTiles(of: vrank)
+    steps = plan.steps(of: vrank)
     places = plan.places(of: vrank)
     folded = [Int](repeating: 0, count: places.count)
   }
@@ -43,7 +43,14 @@ struct HeldState: Sendable {
   /// What has arrived of the next one.
   var staged: [StateMessage?]
   var stagedNext = 0
+  /// What the rank had published, and what has arrived of the next copy's.
+  var tiles: [TileID: [[UInt8]]] = [:]
+  var stagedTiles: [TileID: [[UInt8]]] = [:]
   var stagedEpoch = Epoch.lowest
+
+  func message(_ number: Int) -> StateMessage? {
+    whole.indices.contains(number) ? whole[number] : nil
+  }
 
   init(messageCount: Int) {
     whole = [StateMessage?](repeating: nil, count: messageCount)
@@ -61,28 +68,43 @@ extension RankState {
   }
 }
 
-/// One message of a rank's state: whose rows it has, and which tiles they need.
+/// One message of a rank's state: whose rows it has, and which steps touch it.
 struct MessagePlace: Sendable {
+  let vrank: VRank
+  let message: Int
   let queryTile: Int
   let part: Int
-  let needed: NeededTiles
+  /// The tiles of the steps that touch it; nil where all do.
+  let needed: NeededTiles?
   /// Of the rank.
-  let steps: NeededTiles
+  let steps: RankSteps
 
-  /// How many of its tiles are folded once the rank has done `next` steps.
+  /// How many steps touch it.
+  var count: Int { needed?.count ?? steps.count }
+
+  /// Which one of those that touch it a step is; nil for none.
+  func place(of step: Int) -> Int? {
+    guard let needed else { return step }
+    return needed.place(of: steps.tile(step))
+  }
+
+  /// How many have touched it once the rank has done `next` steps.
   func folded(after next: Int) -> Int {
-    next < steps.count ? needed.count(below: steps[next]) : needed.count
+    guard let needed else { return next }
+    return next < steps.count ? needed.count(below: steps.tile(next)) : needed.count
   }
 }
 
 extension Plan {
   /// The messages of a rank's state.
   func places(of vrank: VRank) -> [MessagePlace] {
-    let steps = neededKeyTiles(of: vrank)
-    return queryTiles(of: vrank).flatMap { tile in
-      let needed = neededKeyTiles(ofQueryTile: tile)
+    let steps = steps(of: vrank)
+    return queryTiles(of: vrank).enumerated().flatMap { place, tile in
+      let needed = job.isRehearsal ? nil : neededKeyTiles(ofQueryTile: tile)
       return (0..<resultPartCount).map {
-        MessagePlace(queryTile: tile, part: $0, needed: needed, steps: steps)
+        MessagePlace(
+          vrank: vrank, message: place * resultPartCount + $0, queryTile: tile, part: $0,
+          needed: needed, steps: steps)
       }
     }
   }

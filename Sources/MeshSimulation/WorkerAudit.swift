@@ -67,9 +67,15 @@ package struct WorkerAudit: Sendable {
       request.left -= bytes
       request.heard = now
       requests[tile] = part + 1 == plan.partCount(tile.tensor) ? nil : request
-    case .answer(_, _, let tile, let source):
-      if requests[tile]?.source == source { requests[tile]?.heard = now }
-    case .folded(_, let vrank, _, let end, _):
+    case .answer(let answer, _, let tile, let source):
+      guard requests[tile]?.source == source else { return }
+      requests[tile]?.heard = now
+      if answer == .gone { requests[tile] = nil }
+    case .restored(_, _, _, _, let tiles):
+      for tile in tiles { have(tile) }
+    case .replayed(_, let tile): have(tile)
+    case .folded(_, let vrank, let epoch, let end, _):
+      publish(folds.first { $0.vrank == vrank && $0.steps.upperBound == end }?.steps, vrank, epoch)
       if let index = folds.firstIndex(where: { $0.vrank == vrank && $0.steps.upperBound == end }) {
         folds.remove(at: index)
       }
@@ -83,6 +89,22 @@ package struct WorkerAudit: Sendable {
       if receipt.status == .ok { copies = copies.filter { $0.key > receipt.message } }
     default: break
     }
+  }
+
+  private mutating func publish(_ steps: Range<Int>?, _ vrank: VRank, _ epoch: Epoch) {
+    guard let plan, let steps, hosted[vrank] == epoch else { return }
+    let program = plan.steps(of: vrank)
+    for step in steps {
+      guard let tile = program.publishes(step) else { continue }
+      have(tile)
+      foreign.remove(tile)
+    }
+  }
+
+  /// A whole tile is here, whatever was asked for.
+  private mutating func have(_ tile: TileID) {
+    received[tile] = plan?.partCount(tile.tensor)
+    requests[tile] = nil
   }
 
   /// One effect of the core, in order.
@@ -107,6 +129,11 @@ package struct WorkerAudit: Sendable {
         fail(.sources, "serves part \(part) of \(tile) without it")
       }
     case .sendResult(let vrank, _, let message): results[vrank, default: [:]][message] = now
+    case .loadState(let header):
+      if let tile = header.tile {
+        received[tile] = max(received[tile] ?? 0, header.part + 1)
+        if header.part + 1 == plan?.partCount(tile.tensor) { requests[tile] = nil }
+      }
     case .sendCopy(let header, _): copies[header.message] = now
     case .dropSnapshot: copies = [:]
     default: return
@@ -184,11 +211,15 @@ package struct WorkerAudit: Sendable {
 
   private mutating func forget(_ tile: TileID) {
     giveBack(tile)
-    received[tile] = nil
+    defer { received[tile] = nil }
     guard tile.tensor != .query else { return }
-    // A shard is kept for whoever needs it, as long as the job runs.
-    if ring?.owner(of: tile) == me { fail(.sources, "forgets \(tile), which it owns") }
-    if foreign.remove(tile) == nil { fail(.bounds, "forgets \(tile), which isn't held") }
+    let isOwn = ring?.owner(of: tile) == me
+    // A shard is kept for whoever needs it, as long as the job runs; what is passed on isn't.
+    // Nor what was only asked for, of a rank that has come here since.
+    if isOwn, tile.tensor != .partial, received[tile] == plan?.partCount(tile.tensor) {
+      fail(.sources, "forgets \(tile), which it owns")
+    }
+    if foreign.remove(tile) == nil, !isOwn { fail(.bounds, "forgets \(tile), which isn't held") }
     formerlyOwn.remove(tile)
     if packed.contains(tile) { fail(.exactTiles, "forgets \(tile) while it is packed") }
   }

@@ -76,34 +76,64 @@ final class WorkerJobState {
   let id: JobID
   let plan: Plan
   let planTag: UInt64
-  let engine: FoldEngine
+  let engine: any SimulatedEngine
   var table: Assignment
   var ranks: [SimulatedRank?]
-  var results: [RankResult?]
-  var snapshot: (vrank: VRank, messages: [StateMessage?])?
+  var results: [SimulatedResult?]
+  /// Tiles that ranks computed, here or elsewhere.
+  var shelf: [TileID: [[UInt8]]] = [:]
+  var snapshot: SimulatedSnapshot?
   var held: [HeldState?]
 
-  init(_ assignment: Assignment, job: SimulatedJob, windowBytes: Int) {
+  init(
+    _ assignment: Assignment, job: SimulatedJob, of worker: WorkerProcess,
+    in simulation: Simulation
+  ) {
     id = assignment.job
     plan = Plan(job: assignment.spec, vrankCount: assignment.vrankCount)
     planTag = assignment.planHash.tag
-    engine = FoldEngine(
-      plan: plan, kernel: job.kernel,
-      packsAhead: TileWindow(plan: plan, budget: windowBytes).packsAhead)
+    if plan.job.isRehearsal {
+      let hasDefect = simulation.options.defect == .publishOtherBytes
+      engine = RehearsalEngine(plan: plan, salt: hasDefect ? UInt64(worker.index) : 0)
+    } else {
+      let window = TileWindow(plan: plan, budget: simulation.options.windowBytes)
+      engine = AttentionEngine(
+        FoldEngine(plan: plan, kernel: job.kernel, packsAhead: window.packsAhead),
+        scratch: simulation.scratch)
+    }
     table = assignment
     ranks = [SimulatedRank?](repeating: nil, count: plan.vrankCount)
-    results = [RankResult?](repeating: nil, count: plan.vrankCount)
+    results = [SimulatedResult?](repeating: nil, count: plan.vrankCount)
     held = [HeldState?](repeating: nil, count: plan.vrankCount)
   }
 
   func rank(_ vrank: VRank, _ epoch: Epoch) -> SimulatedRank? {
     ranks[vrank.index].flatMap { $0.epoch == epoch ? $0 : nil }
   }
+
+  /// A part of a tile that somebody computed has come, in order.
+  func keep(_ payload: [UInt8], of tile: TileID, part: Int) {
+    let known = shelf[tile] ?? []
+    // What is whole here may be on its way to somebody.
+    guard known.count < plan.partCount(tile.tensor) else { return }
+    shelf[tile] = known.prefix(part) + [payload]
+  }
+}
+
+/// A rank's state as it was at a step.
+struct SimulatedSnapshot {
+  let vrank: VRank
+  let messages: [StateMessage?]
+
+  func message(_ number: Int) -> StateMessage? {
+    messages.indices.contains(number) ? messages[number] : nil
+  }
 }
 
 /// A piece of work for the compute threads, done in the order in which it was asked for.
 enum ComputeWork {
-  case fold(JobID, FoldWork, SimulatedRank)
-  case finish(JobID, RankResult, SimulatedRank)
-  case snapshot(JobID, SimulatedRank, RankState, next: Int, first: Int)
+  case fold(JobID, Range<Int>, () -> [Publication], SimulatedRank)
+  case replay(JobID, () -> Publication)
+  case finish(JobID, SimulatedResult, SimulatedRank)
+  case snapshot(JobID, SimulatedRank, SimulatedState, next: Int, first: Int)
 }

@@ -20,6 +20,8 @@ package enum DataFrame: Hashable, Sendable {
   case stateAnswer(StateAnswer)
   /// A message of a copy, back from its holder: a `PayloadFrame<SoftmaxState>` follows.
   case statePart(CopyHeader)
+  case passQuestion(PassQuestion)
+  case passAnswer(PassAnswer)
   /// A call, or what it has to be answered with; see `ControlFrame.call`. With an upload a
   /// `PayloadFrame<Chunk>` follows.
   case call(CallHeader, Result<StoreRequest, CallFailure>)
@@ -33,8 +35,8 @@ package enum DataFrame: Hashable, Sendable {
     case .part, .state, .copy, .statePart, .call(_, .success(.upload)),
       .reply(_, .success(.read)):
       true
-    case .pull, .answer, .vrankFinal, .receipt, .copyReceipt, .statePull, .stateAnswer, .call,
-      .reply:
+    case .pull, .answer, .vrankFinal, .receipt, .copyReceipt, .statePull, .stateAnswer,
+      .passQuestion, .passAnswer, .call, .reply:
       false
     }
   }
@@ -80,6 +82,12 @@ extension DataFrame {
     case .statePart(let header):
       envelope.pointee.body_case = MESH__V1__DATA_ENVELOPE__BODY_STATE_PART
       envelope.pointee.state_part = arena.copyHeader(header)
+    case .passQuestion(let question):
+      envelope.pointee.body_case = MESH__V1__DATA_ENVELOPE__BODY_PASS_QUESTION
+      envelope.pointee.pass_question = arena.passQuestion(question)
+    case .passAnswer(let answer):
+      envelope.pointee.body_case = MESH__V1__DATA_ENVELOPE__BODY_PASS_ANSWER
+      envelope.pointee.pass_answer = arena.passAnswer(answer)
     case .call(let header, let request):
       envelope.pointee.version = wire32(header.version)
       envelope.pointee.body_case = MESH__V1__DATA_ENVELOPE__BODY_CALL

@@ -11,6 +11,32 @@ extension Arena {
     message.pointee.next = wire32(header.next)
     message.pointee.first = wire32(header.first)
     message.pointee.message = wire32(header.message)
+    message.pointee.count = wire32(header.count)
+    message.pointee.base_steps = wire32(header.base)
+    message.pointee.released = wire32(header.released)
+    if let tile = header.tile {
+      message.pointee.tensor = Mesh__V1__TileTensor(UInt32(tile.tensor.rawValue))
+      message.pointee.tile = wire32(tile.index)
+      message.pointee.part = wire32(header.part)
+    }
+    return message
+  }
+
+  func passQuestion(_ question: PassQuestion) -> UnsafeMutablePointer<Mesh__V1__PassQuestion> {
+    let message = make(mesh__v1__pass_question__init)
+    message.pointee.job = job(question.job)
+    message.pointee.plan_tag = question.planTag
+    message.pointee.vrank = wire32(question.vrank.index)
+    message.pointee.steps = wire32(question.steps)
+    return message
+  }
+
+  func passAnswer(_ answer: PassAnswer) -> UnsafeMutablePointer<Mesh__V1__PassAnswer> {
+    let message = make(mesh__v1__pass_answer__init)
+    message.pointee.job = job(answer.job)
+    message.pointee.vrank = wire32(answer.vrank.index)
+    message.pointee.epoch = epoch(answer.epoch)
+    message.pointee.steps = wire32(answer.steps)
     return message
   }
 
@@ -42,6 +68,7 @@ extension Arena {
     message.pointee.vrank = wire32(answer.vrank.index)
     message.pointee.epoch = epoch(answer.epoch)
     message.pointee.next = wire32(answer.next)
+    message.pointee.count = wire32(answer.count)
     message.pointee.status = answer.status.wire
     return message
   }
@@ -63,6 +90,10 @@ extension DataFrame {
       return .stateAnswer(try StateAnswer(try required(envelope.state_answer, "answer")))
     case MESH__V1__DATA_ENVELOPE__BODY_STATE_PART:
       return .statePart(try CopyHeader(required: envelope.state_part))
+    case MESH__V1__DATA_ENVELOPE__BODY_PASS_QUESTION:
+      return .passQuestion(try PassQuestion(try required(envelope.pass_question, "question")))
+    case MESH__V1__DATA_ENVELOPE__BODY_PASS_ANSWER:
+      return .passAnswer(try PassAnswer(try required(envelope.pass_answer, "answer")))
     default:
       return nil
     }
@@ -77,7 +108,33 @@ extension CopyHeader {
       job: try JobID(required: message.job), planTag: message.plan_tag,
       vrank: try VRank(wire: message.vrank), epoch: try Epoch(required: message.epoch),
       next: try tileCount(message.next, "next"),
-      first: try number(message.first, in: 0...index, "first message"), message: index)
+      first: try number(message.first, in: 0...index, "first message"), message: index,
+      count: try number(
+        message.count, in: index + 1...WireCaps.stateMessagesMaximum, "messages"),
+      base: try tileCount(message.base_steps, "base"),
+      released: try tileCount(message.released, "released"), tile: try Self.tile(message),
+      part: try number(message.part, in: 0...(WireCaps.partsMaximum - 1), "part"))
+  }
+
+  private static func tile(_ message: Mesh__V1__CopyHeader) throws(WireError) -> TileID? {
+    guard message.tensor.rawValue != 0 else { return nil }
+    return try TileID(wire: message.tensor, message.tile)
+  }
+}
+
+extension PassQuestion {
+  init(_ message: Mesh__V1__PassQuestion) throws(WireError) {
+    self.init(
+      job: try JobID(required: message.job), planTag: message.plan_tag,
+      vrank: try VRank(wire: message.vrank), steps: try tileCount(message.steps, "steps"))
+  }
+}
+
+extension PassAnswer {
+  init(_ message: Mesh__V1__PassAnswer) throws(WireError) {
+    self.init(
+      job: try JobID(required: message.job), vrank: try VRank(wire: message.vrank),
+      epoch: try Epoch(required: message.epoch), steps: try tileCount(message.steps, "steps"))
   }
 }
 
@@ -109,6 +166,7 @@ extension StateAnswer {
     self.init(
       job: try JobID(required: message.job), vrank: try VRank(wire: message.vrank),
       epoch: try Epoch(required: message.epoch), next: try tileCount(message.next, "next"),
+      count: try number(message.count, in: 0...WireCaps.stateMessagesMaximum, "messages"),
       status: StatusCode(message.status))
   }
 }

@@ -94,15 +94,25 @@ extension Arena {
   }
 }
 
+extension TileID {
+  init(wire tensor: Mesh__V1__TileTensor, _ index: UInt32) throws(WireError) {
+    let tensor: TileTensor = try enumeration(tensor.rawValue, "tile tensor")
+    let tiles =
+      switch tensor {
+      case .query: WireCaps.queryTilesMaximum
+      case .keyValue, .hidden: WireCaps.keyTilesMaximum
+      case .partial: WireCaps.keyTilesMaximum * Limits.vranksMaximum
+      }
+    self.init(tensor, try number(index, in: 0...(tiles - 1), "tile"))
+  }
+}
+
 extension PartHeader {
   init(required message: UnsafeMutablePointer<Mesh__V1__PartHeader>?) throws(WireError) {
     let message = try MeshWire.required(message, "part header")
-    let tensor: TileTensor = try enumeration(message.tensor.rawValue, "tile tensor")
-    let tiles =
-      tensor == .query ? WireCaps.queryTilesMaximum : WireCaps.keyTilesMaximum
     self.init(
       job: try JobID(required: message.job), planTag: message.plan_tag,
-      tile: TileID(tensor, try number(message.tile, in: 0...(tiles - 1), "tile")),
+      tile: try TileID(wire: message.tensor, message.tile),
       part: try number(message.part, in: 0...(WireCaps.partsMaximum - 1), "part"))
   }
 }

@@ -8,7 +8,7 @@ import Testing
   }
 
   private func slots(_ effects: [Worker.Effect]) -> [Int] {
-    effects.compactMap { if case .persist(_, _, let slot, _, _) = $0 { slot } else { nil } }
+    effects.compactMap { if case .persist(_, _, let slot, _, _, _) = $0 { slot } else { nil } }
   }
 
   private func sent(_ effects: [Worker.Effect], to source: Worker.Source) -> Int {

@@ -89,7 +89,7 @@ import Testing
     _ = pass(.seconds(60), worker, folding: true)
     #expect(worker.progress()?.next == 64 && worker.progress()?.copied == 0)
     let written = worker.history.compactMap { effect -> Int? in
-      if case .persist(_, _, _, let next, _) = effect { return next }
+      if case .persist(_, _, _, let next, _, _) = effect { return next }
       return nil
     }
     #expect(written.count >= Limits.copiesOfARankMinimum, "\(written)")

@@ -135,19 +135,21 @@ private struct WorkerFuzz {
     case .sendCopy(let header, let source):
       let status: StatusCode = chance(15) ? StatusCode.allCases[random.below(17)] : .ok
       return .copyReceipt(header.receipt(status), from: source)
-    case .persist(let vrank, let epoch, let slot, let next, _):
+    case .persist(let vrank, let epoch, let slot, let next, _, _):
       if chance(10) { return .persistFailed(job, vrank, epoch, reason: "I/O error") }
       return .persisted(job, vrank, epoch, slot: slot, next: next, cost: cost)
     case .pullState(let pull, let source):
       let next = 1 + random.below(5)
+      let messages = worker.core.run?.plan.messageCount(of: pull.vrank) ?? 0
       for message in pull.messages {
         requests.append(
           .serveCopy(
             CopyHeader(
               job: pull.job, planTag: pull.planTag, vrank: pull.vrank, epoch: pull.epoch,
-              next: next, first: 0, message: message), to: link(9)))
+              next: next, first: 0, message: message, count: messages), to: link(9)))
       }
-      return .stateAnswer(pull.answer(next: next, chance(8) ? .notFound : .ok), from: source)
+      return .stateAnswer(
+        pull.answer(next: next, count: messages, chance(8) ? .notFound : .ok), from: source)
     case .serveCopy(let header, _):
       guard case .pullState(_, let source)? = lastStatePull else { return .tick }
       return .statePart(header, from: source)
@@ -214,7 +216,8 @@ private struct WorkerFuzz {
           job: job, vrank: vrank, epoch: epoch, message: number(20),
           status: StatusCode.allCases[random.below(17)]))
     case 6:
-      let answer = StateAnswer(job: job, vrank: vrank, epoch: epoch, next: next, status: .ok)
+      let answer = StateAnswer(
+        job: job, vrank: vrank, epoch: epoch, next: next, count: number(12), status: .ok)
       return .stateAnswer(answer, from: source())
     default: return .tick
     }
@@ -236,7 +239,7 @@ private struct WorkerFuzz {
   private mutating func header() -> CopyHeader {
     CopyHeader(
       job: jobID(), planTag: tag(), vrank: vrank(), epoch: epoch(), next: number(12),
-      first: chance(2) ? 0 : number(12), message: number(12))
+      first: chance(2) ? 0 : number(12), message: number(12), count: number(24))
   }
 
   /// The next message of a copy that this worker should keep.
@@ -258,7 +261,8 @@ private struct WorkerFuzz {
     (header.job, header.planTag) = (run.job, run.assignment.planHash.tag)
     (header.vrank, header.epoch) = (vrank, run.assignment.hosts[vrank.index].epoch)
     (header.first, header.message, header.next) = (0, 0, 1 + random.below(run.plan.keyTileCount))
-    incoming = (header, run.plan.messageCount(of: vrank))
+    header.count = run.plan.messageCount(of: vrank)
+    incoming = (header, header.count)
     return .copy(header, from: link(3))
   }
 

@@ -28,7 +28,7 @@ extension WorkerHarness {
   /// Slots being written since the last event.
   var writes: [(slot: Int, next: Int, first: Int)] {
     effects.compactMap { effect in
-      guard case .persist(_, _, let slot, let next, let first) = effect else { return nil }
+      guard case .persist(_, _, let slot, let next, let first, _) = effect else { return nil }
       return (slot, next, first)
     }
   }
@@ -58,13 +58,18 @@ extension WorkerHarness {
 
   // MARK: Copies of others
 
+  func messageCount(_ vrank: Int) -> Int {
+    guard let plan = core.run?.plan, (0..<plan.vrankCount).contains(vrank) else { return 20 }
+    return plan.messageCount(of: VRank(vrank))
+  }
+
   /// A message of a copy of another host's rank.
   func header(
     _ vrank: Int, next: Int, first: Int = 0, message: Int, epoch: UInt64 = 50
   ) -> CopyHeader {
     CopyHeader(
       job: job, planTag: planTag, vrank: VRank(vrank), epoch: Epoch(term: 1, counter: epoch),
-      next: next, first: first, message: message)
+      next: next, first: first, message: message, count: messageCount(vrank))
   }
 
   /// Status of the receipts sent with the last event.
@@ -109,14 +114,14 @@ extension WorkerHarness {
   ) {
     let answer = StateAnswer(
       job: job, vrank: VRank(vrank), epoch: epoch ?? self.epoch(of: vrank), next: next,
-      status: status)
+      count: status == .ok ? messageCount(vrank) : 0, status: status)
     send(.stateAnswer(answer, from: source))
   }
 
   func statePart(_ vrank: Int, next: Int, message: Int, from source: Worker.Source) {
     let header = CopyHeader(
       job: job, planTag: planTag, vrank: VRank(vrank), epoch: epoch(of: vrank), next: next,
-      first: 0, message: message)
+      first: 0, message: message, count: messageCount(vrank))
     send(.statePart(header, from: source))
   }
 

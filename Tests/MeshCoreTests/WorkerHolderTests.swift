@@ -27,7 +27,7 @@ import Testing
     }
     #expect(worker.held == [1: 5])
     let completed = worker.first { effect -> Int? in
-      if case .completeCopy(VRank(1), let first) = effect { return first }
+      if case .completeCopy(VRank(1), let first, _) = effect { return first }
       return nil
     }
     #expect(completed == 0)
@@ -120,7 +120,7 @@ import Testing
     worker.hold(1, next: 8, messages: 8..<20)
     #expect(worker.held == [1: 8])
     let first = worker.first { effect -> Int? in
-      if case .completeCopy(_, let first) = effect { return first }
+      if case .completeCopy(_, let first, _) = effect { return first }
       return nil
     }
     #expect(first == 8)

@@ -148,7 +148,7 @@ import Testing
     case 2:
       let header = CopyHeader(
         job: worker.job, planTag: worker.planTag, vrank: VRank(1), epoch: worker.epoch(of: 1),
-        next: 5, first: 0, message: 3)
+        next: 5, first: 0, message: 3, count: worker.messageCount(1))
       worker.send(.badStatePart(header, from: peer(2)))
     default:
       let table = try #require(worker.core.run?.assignment)
@@ -194,7 +194,7 @@ import Testing
     for message in 0..<3 { worker.statePart(1, next: 5, message: message, from: peer(2)) }
     let header = CopyHeader(
       job: worker.job, planTag: worker.planTag, vrank: VRank(1), epoch: worker.epoch(of: 1),
-      next: 5, first: 0, message: 3)
+      next: 5, first: 0, message: 3, count: worker.messageCount(1))
     for stumble in [
       Worker.Event.badStatePart(header, from: peer(2)), .sourceLost(worker.job, peer(2)),
     ] {

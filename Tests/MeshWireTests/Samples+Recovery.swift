@@ -75,7 +75,8 @@ extension Samples {
 
   static let copyHeader = CopyHeader(
     job: job, planTag: .max, vrank: VRank(255), epoch: epochs[1], next: 65_536, first: 7,
-    message: Int(Int32.max) - 1)
+    message: Int(Int32.max) - 1, count: Int(Int32.max), base: 65_536, released: 65_536,
+    tile: TileID(.partial, 65_536 * 256 - 1), part: 65_535)
 
   static let statePull = StatePull(
     job: job, planTag: .max, vrank: VRank(255), epoch: epochs[1],
@@ -83,12 +84,15 @@ extension Samples {
 
   static var stateFrames: [DataFrame] {
     let first = CopyHeader(
-      job: jobs[0], planTag: 0, vrank: VRank(0), epoch: epochs[0], next: 0, first: 0, message: 0)
+      job: jobs[0], planTag: 0, vrank: VRank(0), epoch: epochs[0], next: 0, first: 0, message: 0,
+      count: 1)
     let pull = StatePull(
       job: jobs[0], planTag: 0, vrank: VRank(0), epoch: epochs[0], messages: 0..<1)
     return [
       .copy(first), .copy(copyHeader), .statePart(first), .statePart(copyHeader),
       .statePull(pull), .statePull(statePull),
+      .passQuestion(PassQuestion(job: job, planTag: .max, vrank: VRank(255), steps: 65_536)),
+      .passAnswer(PassAnswer(job: job, vrank: VRank(255), epoch: epochs[1], steps: 65_536)),
     ]
       + StatusCode.allCases.flatMap { status -> [DataFrame] in
         [
@@ -97,7 +101,9 @@ extension Samples {
               job: job, vrank: VRank(255), epoch: epoch, next: 65_536,
               message: Int(Int32.max) - 1, status: status)),
           .stateAnswer(
-            StateAnswer(job: job, vrank: VRank(1), epoch: epoch, next: 0, status: status)),
+            StateAnswer(
+              job: job, vrank: VRank(1), epoch: epoch, next: 0, count: Int(Int32.max),
+              status: status)),
         ]
       }
   }

@@ -83,6 +83,8 @@ typedef struct Mesh__V1__CopyHeader Mesh__V1__CopyHeader;
 typedef struct Mesh__V1__CopyReceipt Mesh__V1__CopyReceipt;
 typedef struct Mesh__V1__StatePull Mesh__V1__StatePull;
 typedef struct Mesh__V1__StateAnswer Mesh__V1__StateAnswer;
+typedef struct Mesh__V1__PassQuestion Mesh__V1__PassQuestion;
+typedef struct Mesh__V1__PassAnswer Mesh__V1__PassAnswer;
 typedef struct Mesh__V1__Chunk Mesh__V1__Chunk;
 
 
@@ -125,7 +127,16 @@ typedef enum _Mesh__V1__PartAnswer__Kind {
   /*
    * What is stored no longer has its checksum: nobody can serve it.
    */
-  MESH__V1__PART_ANSWER__KIND__KIND_LOST = 5
+  MESH__V1__PART_ANSWER__KIND__KIND_LOST = 5,
+  /*
+   * The virtual rank that computes it is here and will: the parts follow then, however long it
+   * takes. Asked again each second.
+   */
+  MESH__V1__PART_ANSWER__KIND__KIND_LATER = 6,
+  /*
+   * An accumulator that was passed on and dropped: whoever needs it computes it again.
+   */
+  MESH__V1__PART_ANSWER__KIND__KIND_GONE = 7
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(MESH__V1__PART_ANSWER__KIND)
 } Mesh__V1__PartAnswer__Kind;
 typedef enum _Mesh__V1__Role {
@@ -381,7 +392,15 @@ typedef enum _Mesh__V1__TileTensor {
   /*
    * Keys and values of 256 tokens, all key/value heads.
    */
-  MESH__V1__TILE_TENSOR__TILE_TENSOR_KEY_VALUE = 2
+  MESH__V1__TILE_TENSOR__TILE_TENSOR_KEY_VALUE = 2,
+  /*
+   * What virtual ranks compute, tile by tile, for others: kept as long as the job lives.
+   */
+  MESH__V1__TILE_TENSOR__TILE_TENSOR_HIDDEN = 3,
+  /*
+   * An accumulator on its way from one virtual rank to the next.
+   */
+  MESH__V1__TILE_TENSOR__TILE_TENSOR_PARTIAL = 4
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(MESH__V1__TILE_TENSOR)
 } Mesh__V1__TileTensor;
 /*
@@ -517,6 +536,8 @@ typedef enum {
   MESH__V1__DATA_ENVELOPE__BODY_STATE_PULL = 18,
   MESH__V1__DATA_ENVELOPE__BODY_STATE_ANSWER = 19,
   MESH__V1__DATA_ENVELOPE__BODY_STATE_PART = 20,
+  MESH__V1__DATA_ENVELOPE__BODY_PASS_QUESTION = 21,
+  MESH__V1__DATA_ENVELOPE__BODY_PASS_ANSWER = 22,
   MESH__V1__DATA_ENVELOPE__BODY_CALL = 30,
   MESH__V1__DATA_ENVELOPE__BODY_REPLY = 31
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(MESH__V1__DATA_ENVELOPE__BODY__CASE)
@@ -554,6 +575,8 @@ struct  Mesh__V1__DataEnvelope
      * A SoftmaxState follows as payload frame: a message of a copy, back from the holder.
      */
     Mesh__V1__CopyHeader *state_part;
+    Mesh__V1__PassQuestion *pass_question;
+    Mesh__V1__PassAnswer *pass_answer;
     /*
      * Calls of service Store. With an upload a Chunk follows as payload frame.
      */
@@ -1987,7 +2010,7 @@ struct  Mesh__V1__PartHeader
   uint64_t plan_tag;
   Mesh__V1__TileTensor tensor;
   /*
-   * Query tiles 0 to 262,143, K/V tiles 0 to 65,535.
+   * Query tiles 0 to 262,143, K/V and hidden tiles 0 to 65,535, accumulators 0 to 16,777,215.
    */
   uint32_t tile;
   /*
@@ -2228,7 +2251,7 @@ struct  Mesh__V1__CopyHeader
    */
   Mesh__V1__Epoch *epoch;
   /*
-   * K/V tiles folded in the whole copy: 0 ..< next. Rows that see no further key don't change any
+   * Steps done in the whole copy: 0 ..< next. Rows that see no further key don't change any
    * more, so the SoftmaxState of such rows may say fewer, and an earlier epoch.
    */
   uint32_t next;
@@ -2240,10 +2263,27 @@ struct  Mesh__V1__CopyHeader
    * From first on, at most 2^31 - 2.
    */
   uint32_t message;
+  /*
+   * The copy has messages first ..< count: of the state, and then of tiles that the virtual rank
+   * published and others may still need.
+   */
+  uint32_t count;
+  /*
+   * Tiles that were published in steps before base_steps are as in the copy that the holder has, which is
+   * of so many steps; but accumulators published before the step released aren't needed any more.
+   */
+  uint32_t base_steps;
+  uint32_t released;
+  /*
+   * Of a message of a tile: which part of which one. Then a TilePart follows.
+   */
+  Mesh__V1__TileTensor tensor;
+  uint32_t tile;
+  uint32_t part;
 };
 #define MESH__V1__COPY_HEADER__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&mesh__v1__copy_header__descriptor) \
-    , NULL, 0, 0, NULL, 0, 0, 0 }
+    , NULL, 0, 0, NULL, 0, 0, 0, 0, 0, 0, MESH__V1__TILE_TENSOR__TILE_TENSOR_UNSPECIFIED, 0, 0 }
 
 
 /*
@@ -2312,17 +2352,60 @@ struct  Mesh__V1__StateAnswer
    */
   Mesh__V1__Epoch *epoch;
   /*
-   * K/V tiles folded in the copy; 0 when there is none.
+   * Steps done in the copy; 0 when there is none.
    */
   uint32_t next;
   /*
    * OK; NOT_FOUND when there is no copy; FAILED_PRECONDITION for a stale epoch.
    */
   Mesh__V1__StatusCode status;
+  /*
+   * Messages of which it consists.
+   */
+  uint32_t count;
 };
 #define MESH__V1__STATE_ANSWER__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&mesh__v1__state_answer__descriptor) \
-    , NULL, 0, NULL, 0, MESH__V1__STATUS_CODE__OK }
+    , NULL, 0, NULL, 0, MESH__V1__STATUS_CODE__OK, 0 }
+
+
+/*
+ * Asks the host of a virtual rank to say when a copy of it has passed some steps, and to make one as
+ * soon as it has done them: until then somebody keeps what they read. Asked again each half second.
+ */
+struct  Mesh__V1__PassQuestion
+{
+  ProtobufCMessage base;
+  Mesh__V1__JobId *job;
+  uint64_t plan_tag;
+  uint32_t vrank;
+  uint32_t steps;
+};
+#define MESH__V1__PASS_QUESTION__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&mesh__v1__pass_question__descriptor) \
+    , NULL, 0, 0, 0 }
+
+
+/*
+ * Answers a PassQuestion once it is so.
+ */
+struct  Mesh__V1__PassAnswer
+{
+  ProtobufCMessage base;
+  Mesh__V1__JobId *job;
+  uint32_t vrank;
+  /*
+   * Under which it is hosted: what a former host says doesn't count.
+   */
+  Mesh__V1__Epoch *epoch;
+  /*
+   * Of the last copy that would outlive its host.
+   */
+  uint32_t steps;
+};
+#define MESH__V1__PASS_ANSWER__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&mesh__v1__pass_answer__descriptor) \
+    , NULL, 0, NULL, 0 }
 
 
 typedef enum {
@@ -3567,6 +3650,44 @@ Mesh__V1__StateAnswer *
 void   mesh__v1__state_answer__free_unpacked
                      (Mesh__V1__StateAnswer *message,
                       ProtobufCAllocator *allocator);
+/* Mesh__V1__PassQuestion methods */
+void   mesh__v1__pass_question__init
+                     (Mesh__V1__PassQuestion         *message);
+size_t mesh__v1__pass_question__get_packed_size
+                     (const Mesh__V1__PassQuestion   *message);
+size_t mesh__v1__pass_question__pack
+                     (const Mesh__V1__PassQuestion   *message,
+                      uint8_t             *out);
+size_t mesh__v1__pass_question__pack_to_buffer
+                     (const Mesh__V1__PassQuestion   *message,
+                      ProtobufCBuffer     *buffer);
+Mesh__V1__PassQuestion *
+       mesh__v1__pass_question__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   mesh__v1__pass_question__free_unpacked
+                     (Mesh__V1__PassQuestion *message,
+                      ProtobufCAllocator *allocator);
+/* Mesh__V1__PassAnswer methods */
+void   mesh__v1__pass_answer__init
+                     (Mesh__V1__PassAnswer         *message);
+size_t mesh__v1__pass_answer__get_packed_size
+                     (const Mesh__V1__PassAnswer   *message);
+size_t mesh__v1__pass_answer__pack
+                     (const Mesh__V1__PassAnswer   *message,
+                      uint8_t             *out);
+size_t mesh__v1__pass_answer__pack_to_buffer
+                     (const Mesh__V1__PassAnswer   *message,
+                      ProtobufCBuffer     *buffer);
+Mesh__V1__PassAnswer *
+       mesh__v1__pass_answer__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   mesh__v1__pass_answer__free_unpacked
+                     (Mesh__V1__PassAnswer *message,
+                      ProtobufCAllocator *allocator);
 /* Mesh__V1__Chunk methods */
 void   mesh__v1__chunk__init
                      (Mesh__V1__Chunk         *message);
@@ -3791,6 +3912,12 @@ typedef void (*Mesh__V1__StatePull_Closure)
                   void *closure_data);
 typedef void (*Mesh__V1__StateAnswer_Closure)
                  (const Mesh__V1__StateAnswer *message,
+                  void *closure_data);
+typedef void (*Mesh__V1__PassQuestion_Closure)
+                 (const Mesh__V1__PassQuestion *message,
+                  void *closure_data);
+typedef void (*Mesh__V1__PassAnswer_Closure)
+                 (const Mesh__V1__PassAnswer *message,
                   void *closure_data);
 typedef void (*Mesh__V1__Chunk_Closure)
                  (const Mesh__V1__Chunk *message,
@@ -4059,6 +4186,8 @@ extern const ProtobufCMessageDescriptor mesh__v1__copy_header__descriptor;
 extern const ProtobufCMessageDescriptor mesh__v1__copy_receipt__descriptor;
 extern const ProtobufCMessageDescriptor mesh__v1__state_pull__descriptor;
 extern const ProtobufCMessageDescriptor mesh__v1__state_answer__descriptor;
+extern const ProtobufCMessageDescriptor mesh__v1__pass_question__descriptor;
+extern const ProtobufCMessageDescriptor mesh__v1__pass_answer__descriptor;
 extern const ProtobufCMessageDescriptor mesh__v1__chunk__descriptor;
 extern const ProtobufCServiceDescriptor mesh__v1__jobs__descriptor;
 extern const ProtobufCServiceDescriptor mesh__v1__mesh__descriptor;

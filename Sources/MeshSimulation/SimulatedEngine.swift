@@ -1,0 +1,88 @@
+internal import FoldEngine
+internal import MeshCore
+
+/// What computes in a simulated worker. Work that is handed out is done later, in the order in which it was
+/// handed out.
+protocol SimulatedEngine: AnyObject {
+  func host(_ vrank: VRank)
+  func retire(_ vrank: VRank)
+  func pack(_ tile: TileID, _ parts: [[UInt8]])
+  func unpack(_ tile: TileID)
+  /// Does steps of a rank, and says what they publish.
+  func run(_ steps: Range<Int>, of vrank: VRank) -> () -> [Publication]
+  /// What a step published, once more.
+  func replay(_ tile: TileID) -> () -> Publication
+  func finish(_ vrank: VRank) -> SimulatedResult
+  func state(of vrank: VRank) -> SimulatedState?
+}
+
+/// A tile that a step published.
+struct Publication: Hashable, Sendable {
+  let tile: TileID
+  let parts: [[UInt8]]
+}
+
+/// The running state of a hosted rank, by messages.
+struct SimulatedState {
+  let messageCount: Int
+  let read: (Int) -> [UInt8]
+  let write: (Int, [UInt8]) -> Void
+}
+
+/// The result of a rank: there once it was computed.
+struct SimulatedResult {
+  let messageCount: Int
+  let compute: () -> Void
+  let payload: (Int) -> [UInt8]
+}
+
+/// Attention, with the real arithmetic.
+final class AttentionEngine: SimulatedEngine {
+  private let engine: FoldEngine
+  private let scratch: FoldScratch
+
+  init(_ engine: FoldEngine, scratch: FoldScratch) {
+    self.engine = engine
+    self.scratch = scratch
+  }
+
+  func host(_ vrank: VRank) { engine.host(vrank) }
+  func retire(_ vrank: VRank) { engine.retire(vrank) }
+
+  /// As if the compute threads took no time for it.
+  func pack(_ tile: TileID, _ parts: [[UInt8]]) {
+    let work = engine.pack(
+      tile, parts.map { part in part.withUnsafeBytes { PartPayload(copying: $0) } })
+    for head in 0..<work.itemCount { work.perform(head) }
+  }
+
+  func unpack(_ tile: TileID) { engine.unpack(tile.index) }
+
+  func run(_ steps: Range<Int>, of vrank: VRank) -> () -> [Publication] {
+    let (fold, scratch) = (engine.fold(vrank, steps: steps), scratch)
+    return {
+      for item in 0..<fold.itemCount { fold.perform(item, scratch: scratch) }
+      return []
+    }
+  }
+
+  func replay(_ tile: TileID) -> () -> Publication {
+    preconditionFailure("attention publishes no \(tile)")
+  }
+
+  func finish(_ vrank: VRank) -> SimulatedResult {
+    let result = engine.finish(vrank)
+    return SimulatedResult(
+      messageCount: result.messageCount,
+      compute: { for item in 0..<result.itemCount { result.perform(item) } },
+      payload: { Array(result.payload($0)) })
+  }
+
+  func state(of vrank: VRank) -> SimulatedState? {
+    engine.state(of: vrank).map { state in
+      SimulatedState(
+        messageCount: state.messageCount, read: { state.payload($0) },
+        write: { message, bytes in bytes.withUnsafeBytes { state.write(message, from: $0) } })
+    }
+  }
+}
