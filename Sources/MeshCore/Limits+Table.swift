@@ -42,6 +42,12 @@ extension Limits {
       Bound("headDimensionMaximum", headDimensionMaximum, "elements", "of one head's row"),
       Bound("headsMaximum", headsMaximum, "heads", "of a tensor, times its batch"),
       Bound("vranksMaximum", vranksMaximum, "virtual ranks", "of a job"),
+      Bound(
+        "blockMapBytesMaximum", blockMapBytesMaximum, "bytes",
+        "of a job's block map, a bit for each block"),
+      Bound(
+        "blockMapsBytesMaximum", blockMapsBytesMaximum, "bytes",
+        "of the block maps of all jobs that aren't over"),
       Bound("workersMaximum", workersMaximum, "workers", "of a mesh"),
       Bound("workerMemoryMinimum", workerMemoryMinimum, "bytes", "that a worker is to have"),
       Bound("quotaMinimum", quotaMinimum, "bytes", "that a store is to have"),

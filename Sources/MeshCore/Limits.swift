@@ -7,6 +7,10 @@ package enum Limits {
   /// Heads × batch of one tensor.
   package static let headsMaximum = 65_536
   package static let vranksMaximum = 256
+  /// A block map, a bit for each block.
+  package static let blockMapBytesMaximum = 8 << 20
+  /// Block maps of all jobs that aren't over, in a coordinator's memory.
+  package static let blockMapsBytesMaximum = 256 << 20
   package static let workersMaximum = 256
   /// What a worker needs at the least to take part in the smallest of jobs.
   package static let workerMemoryMinimum = 128 << 20

@@ -66,6 +66,8 @@ enum Message {
   case stateAnswer(StateAnswer)
   case statePart(CopyHeader, StateMessage, isBad: Bool)
   // To the store, and back.
+  case blocksPull(BlocksPull)
+  case blocks(BlocksPull, [UInt8], isBad: Bool)
   case result(VRank, Epoch, message: Int, payload: [UInt8], isBad: Bool)
   case final(VRank, Epoch, payloads: [[UInt8]])
   case receipt(ResultReceipt)
@@ -74,6 +76,7 @@ enum Message {
   var corrupted: Message? {
     switch self {
     case .part(let job, let tile, let part, _): .part(job, tile, part: part, isBad: true)
+    case .blocks(let pull, let bytes, _): .blocks(pull, bytes, isBad: true)
     case .copy(let header, let state, _): .copy(header, state, isBad: true)
     case .statePart(let header, let state, _): .statePart(header, state, isBad: true)
     case .result(let vrank, let epoch, let message, let payload, _):

@@ -29,6 +29,7 @@ extension Worker.Event {
     case .restored: 21
     case .end: 22
     case .reach: 23
+    case .blocks: 24
     }
   }
 
@@ -50,6 +51,7 @@ extension Worker.Event {
     case .reach(_, let peer, let isReachable):
       "\(peer.incarnation) \(isReachable ? "can" : "can't") be reached"
     case .folded(_, let vrank, let epoch, let next, _): "folded \(vrank)@\(epoch), next \(next)"
+    case .blocks(let pull, let bytes): "\(bytes.count) bytes of the block map at \(pull.offset)"
     case .finished(_, let vrank, let epoch): "finished \(vrank)@\(epoch)"
     case .receipt(let receipt):
       "receipt \(receipt.vrank)@\(receipt.epoch) \(receipt.message): \(receipt.status)"

@@ -42,6 +42,8 @@ final class WorkerProcess {
   var audit: WorkerAudit
   /// The message of a copy or state that is being handled.
   var arrived: StateMessage?
+  /// What it asked for last of a block map.
+  var blocksPull: BlocksPull?
   var writing: SlotDirectory.Write?
   /// Writes that the disk hasn't finished; what is removed waits for them, as in one queue.
   var writesUnderWay = 0
@@ -83,9 +85,9 @@ final class WorkerJobState {
   var snapshot: (vrank: VRank, messages: [StateMessage?])?
   var held: [HeldState?]
 
-  init(_ assignment: Assignment, job: SimulatedJob, windowBytes: Int) {
+  init(_ assignment: Assignment, _ plan: Plan, job: SimulatedJob, windowBytes: Int) {
     id = assignment.job
-    plan = Plan(job: assignment.spec, vrankCount: assignment.vrankCount)
+    self.plan = plan
     planTag = assignment.planHash.tag
     engine = FoldEngine(
       plan: plan, kernel: job.kernel,
