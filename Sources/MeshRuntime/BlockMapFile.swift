@@ -37,6 +37,6 @@ struct BlockMapFile: Sendable {
     }
     blocks = BlockMap(
       queries: block.queries, keys: block.keys, heads: isPerHead ? queryHeads : 1, rows: rows,
-      columns: columns, cells: file.values)
+      columns: columns, bytes: file.bits)
   }
 }

@@ -94,7 +94,7 @@ package struct JobInputs: Sendable {
   ) -> (location: String, element: String, shape: [Int], byteCount: Int) {
     if tensor == .blockMap, let blockMap {
       let file = blockMap.file
-      return (file.path, file.type, file.shape, file.values.count)
+      return (file.path, file.type, file.shape, file.byteCount)
     }
     guard let file = files[tensor] else { preconditionFailure("no file for \(tensor)") }
     return ("\(file.location)", file.element.name, file.shape, file.byteCount)

@@ -265,10 +265,10 @@ final class WorkerLoop {
   }
 
   private func lose(_ link: PullLink) {
-    guard let id = job?.id ?? core.fetch?.assignment.job else { return }
-    job?.links[link.source] = nil
     if link === blocksLink { blocksLink = nil }
+    job?.links[link.source] = nil
     isPollerStale = true
+    guard let id = job?.id ?? core.fetch?.assignment.job else { return }
     // It broke as soon as it was there: whether the next one can be made is to be seen.
     if link.connection.isToldUnreachable, case .peer(let worker) = link.source {
       perform(.reach(id, worker, true))

@@ -1,4 +1,5 @@
-/// An array of truth values: a .npy file of bool or uint8, in which all but 0 is true. It is read at once.
+/// An array of truth values: a .npy file of bool or uint8, in which all but 0 is true. It is read at once,
+/// and packed.
 package struct TruthFile: Sendable {
   /// As the user wrote it.
   package let path: String
@@ -6,8 +7,11 @@ package struct TruthFile: Sendable {
   package let type: String
   /// Its dimensions, outermost first; every one is positive.
   package let shape: [Int]
-  /// Row-major.
-  package let values: [Bool]
+  /// Bytes of its data in the file, one for each value.
+  package let byteCount: Int
+  /// A bit for each value, row-major, every run of the last axis from its own byte on: value i of a run is
+  /// bit i % 8, the lowest first, of its byte i / 8.
+  package let bits: [UInt8]
 
   /// - Parameters:
   ///   - bytesMaximum: of its data: more isn't read.
@@ -55,6 +59,25 @@ package struct TruthFile: Sendable {
     }
     path = location.description
     shape = header.shape
-    values = try file.bytes(at: header.dataOffset, count: count).map { $0 != 0 }
+    byteCount = count
+    bits = try Self.packed(file, at: header.dataOffset, count, runs: shape.last ?? 1)
+  }
+
+  /// Packs piece by piece: unpacked it is eight times as large.
+  private static func packed(
+    _ file: borrowing RegularFile, at start: Int, _ count: Int, runs length: Int
+  ) throws(TensorFileError) -> [UInt8] {
+    let rowBytes = (length + 7) / 8
+    var bits = [UInt8](repeating: 0, count: count / length * rowBytes)
+    var done = 0
+    while done < count {
+      let piece = try file.bytes(at: start + done, count: min(1 << 20, count - done))
+      for (index, value) in piece.enumerated() where value != 0 {
+        let (run, place) = (done + index).quotientAndRemainder(dividingBy: length)
+        bits[run * rowBytes + place / 8] |= 1 << UInt8(place % 8)
+      }
+      done += piece.count
+    }
+    return bits
   }
 }

@@ -11,18 +11,26 @@ import Testing
     return [0x93] + Array("NUMPY".utf8) + [1, 0, UInt8(text.count), 0] + text + data
   }
 
-  private func read(_ bytes: [UInt8], name: String = "m.npy") throws -> TruthFile {
+  private func read(
+    _ bytes: [UInt8], name: String = "m.npy", maximum: Int = 8
+  ) throws -> TruthFile {
     let directory = try TemporaryDirectory()
     return try TruthFile(
-      TensorLocation.parse(try directory.write(bytes, as: name)), bytesMaximum: 8)
+      TensorLocation.parse(try directory.write(bytes, as: name)), bytesMaximum: maximum)
   }
 
   @Test("bool and uint8 are read, and all but 0 is true", arguments: ["|b1", "|u1", "<u1", "b1"])
   func types(type: String) throws {
     let found = try read(file(type, "(2, 3)", [0, 1, 0, 255, 2, 0]))
-    #expect(found.shape == [2, 3])
-    #expect(found.values == [false, true, false, true, true, false])
+    #expect(found.shape == [2, 3] && found.byteCount == 6)
+    #expect(found.bits == [0b010, 0b011])
     #expect(found.type == (type.hasSuffix("b1") ? "bool" : "uint8"))
+  }
+
+  @Test("a run of more than eight goes on in the next byte")
+  func longRuns() throws {
+    let data: [UInt8] = [1, 0, 0, 0, 0, 0, 0, 1, 0, 1, 1]
+    #expect(try read(file("|u1", "(1, 11)", data), maximum: 11).bits == [0b1000_0001, 0b110])
   }
 
   static let refused: [(String, String, [UInt8], String, String)] = [
