@@ -35,7 +35,7 @@ package struct BlocksFetch: Sendable {
 
   /// What is to be asked for now; nil while an answer may be on its way.
   mutating func pull(at now: Duration) -> BlocksPull? {
-    if let askedAt, now - askedAt < Limits.copyTimeout { return nil }
+    if let askedAt, now - askedAt < Limits.blocksTimeout { return nil }
     askedAt = now
     return BlocksPull(job: job, offset: bytes.count)
   }

@@ -213,7 +213,10 @@ extension Limits {
       Bound("answerTimeoutMinimum", answerTimeoutMinimum, "until a question counts as lost"),
       Bound("pullTimeout", pullTimeout, "until a tile is asked of another source"),
       Bound("pullRetryInterval", pullRetryInterval, "until the input store is asked again"),
-      Bound("refusalsMaximum", refusalsMaximum, "refusals", "in a row of a damaged result or copy"),
+      Bound("blocksTimeout", blocksTimeout, "until a piece of a block map is asked for again"),
+      Bound(
+        "refusalsMaximum", refusalsMaximum, "refusals",
+        "in a row of a damaged result, copy or block map"),
       Bound("resultTimeout", resultTimeout, "until a result is sent again"),
       Bound("uploadTimeout", uploadTimeout, "without a byte, after which an upload is given up"),
       Bound("callTimeMaximum", callTimeMaximum, "that a call may take"),

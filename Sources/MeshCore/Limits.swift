@@ -185,8 +185,10 @@ package enum Limits {
   package static let pullTimeout: Duration = .seconds(5)
   /// After the input store refused a tile, it is asked for again after so long.
   package static let pullRetryInterval: Duration = .milliseconds(250)
+  /// A store that hasn't sent a piece of a block map after so long is asked for it again.
+  package static let blocksTimeout: Duration = .seconds(1)
   /// Refusals in a row of a result that arrives damaged before the job is given up, and tries of a
-  /// copy before its holder is left alone until the next one.
+  /// copy before its holder is left alone until the next one; times that a block map isn't the sealed one.
   package static let refusalsMaximum = 8
   package static let resultTimeout: Duration = .seconds(5)
   /// An upload that brought nothing for so long is given up and its bytes are freed.
