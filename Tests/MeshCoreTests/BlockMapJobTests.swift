@@ -71,6 +71,33 @@ func sampleMappedJob(perHead: Bool = false) throws -> (AttentionJob, BlockMap) {
     }
   }
 
+  @Test(
+    "a portion of some heads has their maps, also across sequences",
+    arguments: [1, 1 << 20, 1 << 30])
+  func portions(bytes: Int) throws {
+    var job = sampleJob(batch: 3, heads: 4, keyHeads: 2, queries: 300, keys: 500, mask: .full)
+    job.mask.blocks = MaskRule.Block(queries: 60, keys: 70, isPerHead: true)
+    let shape = try #require(job.blockMapShape)
+    var random = SplitMix64(seed: 6)
+    let map = BlockMap(
+      queries: 60, keys: 70, heads: shape.heads, rows: shape.rows, columns: shape.columns,
+      cells: (0..<shape.heads * shape.rows * shape.columns).map { _ in random.below(2) == 0 })
+    let portions = Portions(of: job, blocks: map, bytes: bytes)
+    #expect(portions.headRanges.flatMap(\.self) == Array(0..<12))
+    for heads in portions.headRanges {
+      let plan = portions.plan(of: heads)
+      for (index, head) in heads.enumerated() {
+        for row in stride(from: 0, to: 300, by: 20) {
+          for key in stride(from: 0, to: 500, by: 35) {
+            #expect(
+              plan.mask.sees(query: row, key: key, head: index % plan.job.queryHeads)
+                == map.sees(query: row, key: key, head: head % 4))
+          }
+        }
+      }
+    }
+  }
+
   @Test("the plan's hash tells maps apart, and a table says whether it has one")
   func identity() throws {
     let (job, map) = try sampleMappedJob()
