@@ -70,7 +70,7 @@ extension AttentionMask {
   }
 
   /// Of keys `run`, the sinks that `rows` see, and then their window.
-  private func slice(
+  func slice(
     _ document: Document, _ rows: Range<Int>, _ run: Range<Int>, _ queryTile: Range<Int>,
     _ keyTile: Range<Int>, _ body: (MaskSlice) -> Void
   ) {
@@ -97,6 +97,7 @@ extension AttentionMask {
 
   /// (query, key) pairs that are seen: what is useful work.
   package func pairCount(rows: Range<Int>, keys: Range<Int>, head: Int? = nil) -> Int {
+    if let blocks { return pairCount(rows: rows, keys: keys, head: head, blocks) }
     var count = 0
     forEachSlice(rows: rows, keys: keys, head: head) { count += $0.pairCount }
     return count
@@ -166,21 +167,8 @@ extension AttentionMask {
   /// The tiles of `size` keys in which any query of `rows` sees any, in any head. A map may name very many
   /// blocks: they aren't kept.
   package func neededTiles(rows: Range<Int>, of size: Int) -> Runs {
-    guard blocks != nil else { return neededKeys(rows: rows).tiles(of: size) }
-    // Runs of tiles are fewer than tiles, once they are put together.
-    let most = keyCount / size + 64
-    var found: [Range<Int>] = []
-    forEachSlice(rows: rows, keys: 0..<keyCount) { slice in
-      let first = slice.visibility.start(0) / size
-      let end = (slice.visibility.end(slice.rows.count - 1) - 1) / size + 1
-      if let last = found.last, last.lowerBound <= first, first <= last.upperBound {
-        found[found.count - 1] = last.lowerBound..<max(last.upperBound, end)
-      } else {
-        if found.count > 2 * most { found = Runs(found).ranges }
-        found.append(first..<end)
-      }
-    }
-    return Runs(found)
+    guard let blocks else { return neededKeys(rows: rows).tiles(of: size) }
+    return neededTiles(rows: rows, of: size, blocks)
   }
 
   /// The keys that any query of `rows` sees, in any head: what has to be there to compute them, and no

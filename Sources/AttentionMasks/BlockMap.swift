@@ -120,6 +120,37 @@ package struct BlockMap: Hashable, Sendable {
     return nil
   }
 
+  /// How many of these blocks of keys `query` sees.
+  func count(query: Int, columns: Range<Int>, head: Int?) -> Int {
+    let row = query / queries
+    guard row < rows else { return 0 }
+    let bits = head == nil || heads == 1 ? anyHead : bytes
+    let base = ((heads == 1 ? 0 : (head ?? 0)) * rows + row) * Self.rowBytes(self.columns)
+    var count = 0
+    Self.forEachByte(of: columns) { count += (bits[base + $0] & $1).nonzeroBitCount }
+    return count
+  }
+
+  /// Adds those of these blocks of keys that `query` sees in any head to a row of blocks.
+  func join(query: Int, columns: Range<Int>, into other: inout [UInt8]) {
+    let row = query / queries
+    guard row < rows else { return }
+    let base = row * Self.rowBytes(self.columns)
+    Self.forEachByte(of: columns) { other[$0] |= anyHead[base + $0] & $1 }
+  }
+
+  /// The bytes that have bits of these columns, and which bits.
+  private static func forEachByte(of columns: Range<Int>, _ body: (Int, UInt8) -> Void) {
+    guard let last = columns.last else { return }
+    let (first, end) = (columns.lowerBound / 8, last / 8)
+    let head = UInt8.max << UInt8(columns.lowerBound % 8)
+    let tail = UInt8.max >> UInt8(7 - last % 8)
+    if first == end { return body(first, head & tail) }
+    body(first, head)
+    for byte in first + 1..<end { body(byte, .max) }
+    body(end, tail)
+  }
+
   /// The first column from `start` on whose bit is `value`; `end` where there is none before it.
   private func next(_ value: Bool, row: Int, from start: Int, to end: Int, head: Int?) -> Int {
     let bits = head == nil || heads == 1 ? anyHead : bytes
