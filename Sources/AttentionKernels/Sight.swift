@@ -20,16 +20,19 @@ package struct Sight: Sendable, Equatable {
 
 extension AttentionMask {
   /// What `query` sees of `keyCount` keys, pair by pair by the definition.
-  package func sight(query: Int, keyCount: Int) -> Sight {
+  ///
+  /// - Parameter head: of which query head, where heads have block maps of their own.
+  package func sight(query: Int, keyCount: Int, head: Int? = nil) -> Sight {
     let offset = documents.first { $0.queries.contains(query) }?.offset ?? 0
     return Sight(
-      keys: (0..<keyCount).filter { sees(query: query, key: $0) }, position: query + offset)
+      keys: (0..<keyCount).filter { sees(query: query, key: $0, head: head) },
+      position: query + offset)
   }
 
   /// The same in no more time than its keys take, from what a kernel would fold: for rows of jobs whose
   /// kernels have been compared with the definition.
-  package func foldedSight(query: Int, keyCount: Int) -> Sight {
-    let slices = slices(rows: query..<query + 1, keys: 0..<keyCount)
+  package func foldedSight(query: Int, keyCount: Int, head: Int? = nil) -> Sight {
+    let slices = slices(rows: query..<query + 1, keys: 0..<keyCount, head: head)
     var keys: [Int] = []
     keys.reserveCapacity(slices.reduce(0) { $0 + $1.pairCount })
     for slice in slices { keys += slice.visibility.start(0)..<slice.visibility.end(0) }

@@ -55,8 +55,8 @@ extension AttentionMask {
       // Rows that the map doesn't tell apart.
       for row in own.lowerBound / blocks.queries...(own.upperBound - 1) / blocks.queries {
         let group = own.clamped(to: row * blocks.queries..<(row + 1) * blocks.queries)
-        for run in blocks.runs(query: group.lowerBound, among: seen, head: head) {
-          slice(document, group, run, rows, keys, body)
+        blocks.forEachRun(query: group.lowerBound, among: seen, head: head) {
+          slice(document, group, $0, rows, keys, body)
         }
       }
     }
@@ -70,7 +70,7 @@ extension AttentionMask {
   }
 
   /// Of keys `run`, the sinks that `rows` see, and then their window.
-  private func slice(
+  func slice(
     _ document: Document, _ rows: Range<Int>, _ run: Range<Int>, _ queryTile: Range<Int>,
     _ keyTile: Range<Int>, _ body: (MaskSlice) -> Void
   ) {
@@ -97,6 +97,7 @@ extension AttentionMask {
 
   /// (query, key) pairs that are seen: what is useful work.
   package func pairCount(rows: Range<Int>, keys: Range<Int>, head: Int? = nil) -> Int {
+    if let blocks { return pairCount(rows: rows, keys: keys, head: head, blocks) }
     var count = 0
     forEachSlice(rows: rows, keys: keys, head: head) { count += $0.pairCount }
     return count
@@ -106,10 +107,37 @@ extension AttentionMask {
   package func lastNeededKey(rows: Range<Int>) -> Int? {
     // Keys of documents ascend: only those behind the last with any key are looked through in vain.
     for document in documents(of: rows).reversed() {
-      let needed = neededKeys(rows: rows.clamped(to: document.queries))
-      if let last = needed.last { return last }
+      let own = rows.clamped(to: document.queries)
+      let last = blocks.map { lastNeededKey(own, document, $0) } ?? neededKeys(rows: own).last
+      if let last { return last }
     }
     return nil
+  }
+
+  /// The same of rows of a document under a map, looked for from its end.
+  private func lastNeededKey(_ rows: Range<Int>, _ document: Document, _ blocks: BlockMap) -> Int? {
+    var last: Int?
+    for row in rows.isEmpty
+      ? 0..<0 : rows.lowerBound / blocks.queries..<(rows.upperBound - 1) / blocks.queries + 1
+    {
+      let group = rows.clamped(to: row * blocks.queries..<(row + 1) * blocks.queries)
+      // From behind what the rows before see to the last key that the group's last row may see.
+      let first = last.map { $0 + 1 } ?? document.keys.lowerBound
+      let end = after.map { group.upperBound + document.offset + $0 } ?? .max
+      var range = first..<max(first, min(end, document.keys.upperBound))
+      while let block = blocks.lastBlock(query: group.lowerBound, among: range) {
+        var end: Int?
+        slice(document, group, block, group, 0..<keyCount) {
+          end = max(end ?? 0, $0.visibility.end($0.rows.count - 1))
+        }
+        if let end {
+          last = end - 1
+          break
+        }
+        range = range.lowerBound..<block.lowerBound
+      }
+    }
+    return last
   }
 
   /// Queries among which are all that see any key of `keys`; of those that a block map leaves out some.
@@ -134,6 +162,13 @@ extension AttentionMask {
   /// The documents that keys of `keys` can be of.
   private func documents(with keys: Range<Int>) -> ArraySlice<Document> {
     documents[Runs.places(documents.count, near: keys) { documents[$0].keys }]
+  }
+
+  /// The tiles of `size` keys in which any query of `rows` sees any, in any head. A map may name very many
+  /// blocks: they aren't kept.
+  package func neededTiles(rows: Range<Int>, of size: Int) -> Runs {
+    guard let blocks else { return neededKeys(rows: rows).tiles(of: size) }
+    return neededTiles(rows: rows, of: size, blocks)
   }
 
   /// The keys that any query of `rows` sees, in any head: what has to be there to compute them, and no

@@ -14,7 +14,7 @@ package struct MaskRule: Hashable, Sendable {
   package var sinkTokens: Int
   /// Lengths of packed documents, which don't see each other; nil for one.
   package var documents: Documents?
-  /// Queries and keys of a block of the job's block map; nil without one.
+  /// What blocks a job's block map has; nil without one. Which of them are seen is said elsewhere.
   package var blocks: Block?
 
   /// Tokens of each document, of queries and of keys: as many of both, and none is negative.
@@ -28,13 +28,32 @@ package struct MaskRule: Hashable, Sendable {
     }
   }
 
+  /// Blocks of queries × keys, counted from the first of each, whatever documents there are.
   package struct Block: Hashable, Sendable, Codable {
     package var queries: Int
     package var keys: Int
+    /// Whether each query head has a map of its own.
+    package var isPerHead: Bool
 
-    package init(queries: Int, keys: Int) {
+    package init(queries: Int, keys: Int, isPerHead: Bool = false) {
       self.queries = queries
       self.keys = keys
+      self.isPerHead = isPerHead
+    }
+
+    /// How many there are in tensors of these lengths; the last ones may be cut short.
+    ///
+    /// - Precondition: `problem` is nil.
+    package func counts(queryTokens: Int, keyTokens: Int) -> (rows: Int, columns: Int) {
+      // Both may be as many as no tensor has, with whom a sum would overflow.
+      ((queryTokens - 1) / queries + 1, (keyTokens - 1) / keys + 1)
+    }
+
+    /// Why there can be no such blocks; nil when there can.
+    package var problem: String? {
+      let sizes = 1...MaskRule.tokensMaximum
+      if sizes.contains(queries), sizes.contains(keys) { return nil }
+      return "blocks of \(queries) × \(keys) tokens; both must be 1 to \(MaskRule.tokensMaximum)"
     }
   }
 
@@ -67,7 +86,11 @@ package struct MaskRule: Hashable, Sendable {
       let count = documents.queries.count
       words.append("\(count) document\(count == 1 ? "" : "s")")
     }
-    if let blocks { words.append("blocks of \(blocks.queries) × \(blocks.keys)") }
+    if let blocks {
+      words.append(
+        "\(blocks.isPerHead ? "a map for each head" : "a map") of blocks of \(blocks.queries) × \(blocks.keys)"
+      )
+    }
     return words.joined(separator: ", ")
   }
 
@@ -91,9 +114,7 @@ extension MaskRule {
     if sinkTokens > 0, left == nil {
       return "\(sinkTokens) sink tokens without a window: all keys before a query are seen anyway"
     }
-    if let blocks, blocks.queries < 1 || blocks.keys < 1 {
-      return "blocks of \(blocks.queries) × \(blocks.keys) tokens; both must be 1 or more"
-    }
+    if let problem = blocks?.problem { return problem }
     return documents.flatMap { problem(with: $0, queryTokens, keyTokens) }
   }
 

@@ -2377,6 +2377,51 @@ void   mesh__v1__part_header__free_unpacked
   assert(message->base.descriptor == &mesh__v1__part_header__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   mesh__v1__blocks_pull__init
+                     (Mesh__V1__BlocksPull         *message)
+{
+  static const Mesh__V1__BlocksPull init_value = MESH__V1__BLOCKS_PULL__INIT;
+  *message = init_value;
+}
+size_t mesh__v1__blocks_pull__get_packed_size
+                     (const Mesh__V1__BlocksPull *message)
+{
+  assert(message->base.descriptor == &mesh__v1__blocks_pull__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t mesh__v1__blocks_pull__pack
+                     (const Mesh__V1__BlocksPull *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &mesh__v1__blocks_pull__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t mesh__v1__blocks_pull__pack_to_buffer
+                     (const Mesh__V1__BlocksPull *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &mesh__v1__blocks_pull__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Mesh__V1__BlocksPull *
+       mesh__v1__blocks_pull__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Mesh__V1__BlocksPull *)
+     protobuf_c_message_unpack (&mesh__v1__blocks_pull__descriptor,
+                                allocator, len, data);
+}
+void   mesh__v1__blocks_pull__free_unpacked
+                     (Mesh__V1__BlocksPull *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &mesh__v1__blocks_pull__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   mesh__v1__pull__init
                      (Mesh__V1__Pull         *message)
 {
@@ -3282,7 +3327,7 @@ const ProtobufCMessageDescriptor mesh__v1__envelope__descriptor =
   (ProtobufCMessageInit) mesh__v1__envelope__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor mesh__v1__data_envelope__field_descriptors[16] =
+static const ProtobufCFieldDescriptor mesh__v1__data_envelope__field_descriptors[18] =
 {
   {
     "version",
@@ -3453,6 +3498,30 @@ static const ProtobufCFieldDescriptor mesh__v1__data_envelope__field_descriptors
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
   {
+    "blocks_pull",
+    23,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Mesh__V1__DataEnvelope, body_case),
+    offsetof(Mesh__V1__DataEnvelope, blocks_pull),
+    &mesh__v1__blocks_pull__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "blocks",
+    24,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Mesh__V1__DataEnvelope, body_case),
+    offsetof(Mesh__V1__DataEnvelope, blocks),
+    &mesh__v1__blocks_pull__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
     "call",
     30,
     PROTOBUF_C_LABEL_NONE,
@@ -3479,7 +3548,9 @@ static const ProtobufCFieldDescriptor mesh__v1__data_envelope__field_descriptors
 };
 static const unsigned mesh__v1__data_envelope__field_indices_by_name[] = {
   2,   /* field[2] = answer */
-  14,   /* field[14] = call */
+  15,   /* field[15] = blocks */
+  14,   /* field[14] = blocks_pull */
+  16,   /* field[16] = call */
   7,   /* field[7] = copy */
   8,   /* field[8] = copy_receipt */
   3,   /* field[3] = part */
@@ -3487,7 +3558,7 @@ static const unsigned mesh__v1__data_envelope__field_indices_by_name[] = {
   12,   /* field[12] = pass_question */
   1,   /* field[1] = pull */
   6,   /* field[6] = receipt */
-  15,   /* field[15] = reply */
+  17,   /* field[17] = reply */
   4,   /* field[4] = state */
   10,   /* field[10] = state_answer */
   11,   /* field[11] = state_part */
@@ -3499,8 +3570,8 @@ static const ProtobufCIntRange mesh__v1__data_envelope__number_ranges[3 + 1] =
 {
   { 1, 0 },
   { 10, 1 },
-  { 30, 14 },
-  { 0, 16 }
+  { 30, 16 },
+  { 0, 18 }
 };
 const ProtobufCMessageDescriptor mesh__v1__data_envelope__descriptor =
 {
@@ -3510,7 +3581,7 @@ const ProtobufCMessageDescriptor mesh__v1__data_envelope__descriptor =
   "Mesh__V1__DataEnvelope",
   "mesh.v1",
   sizeof(Mesh__V1__DataEnvelope),
-  16,
+  18,
   mesh__v1__data_envelope__field_descriptors,
   mesh__v1__data_envelope__field_indices_by_name,
   3,  mesh__v1__data_envelope__number_ranges,
@@ -4949,7 +5020,7 @@ const ProtobufCMessageDescriptor mesh__v1__epoch__descriptor =
   (ProtobufCMessageInit) mesh__v1__epoch__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor mesh__v1__job_spec__field_descriptors[22] =
+static const ProtobufCFieldDescriptor mesh__v1__job_spec__field_descriptors[25] =
 {
   {
     "batch",
@@ -5215,14 +5286,53 @@ static const ProtobufCFieldDescriptor mesh__v1__job_spec__field_descriptors[22] 
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "block_queries",
+    23,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__JobSpec, block_queries),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "block_keys",
+    24,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__JobSpec, block_keys),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "has_map_per_head",
+    25,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__JobSpec, has_map_per_head),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned mesh__v1__job_spec__field_indices_by_name[] = {
   19,   /* field[19] = alibi_slopes */
   0,   /* field[0] = batch */
+  23,   /* field[23] = block_keys */
+  22,   /* field[22] = block_queries */
   17,   /* field[17] = document_keys */
   16,   /* field[16] = document_queries */
   6,   /* field[6] = element */
   11,   /* field[11] = has_batch_dimension */
+  24,   /* field[24] = has_map_per_head */
   21,   /* field[21] = head_cuts */
   5,   /* field[5] = head_dimension */
   4,   /* field[4] = key_tokens */
@@ -5243,7 +5353,7 @@ static const unsigned mesh__v1__job_spec__field_indices_by_name[] = {
 static const ProtobufCIntRange mesh__v1__job_spec__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 22 }
+  { 0, 25 }
 };
 const ProtobufCMessageDescriptor mesh__v1__job_spec__descriptor =
 {
@@ -5253,7 +5363,7 @@ const ProtobufCMessageDescriptor mesh__v1__job_spec__descriptor =
   "Mesh__V1__JobSpec",
   "mesh.v1",
   sizeof(Mesh__V1__JobSpec),
-  22,
+  25,
   mesh__v1__job_spec__field_descriptors,
   mesh__v1__job_spec__field_indices_by_name,
   1,  mesh__v1__job_spec__number_ranges,
@@ -6565,7 +6675,7 @@ const ProtobufCEnumDescriptor mesh__v1__assign__duty__descriptor =
   mesh__v1__assign__duty__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
-static const ProtobufCFieldDescriptor mesh__v1__assign__field_descriptors[11] =
+static const ProtobufCFieldDescriptor mesh__v1__assign__field_descriptors[12] =
 {
   {
     "term",
@@ -6699,8 +6809,21 @@ static const ProtobufCFieldDescriptor mesh__v1__assign__field_descriptors[11] =
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "block_map_digest",
+    12,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__Assign, block_map_digest),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned mesh__v1__assign__field_indices_by_name[] = {
+  11,   /* field[11] = block_map_digest */
   8,   /* field[8] = hosts */
   10,   /* field[10] = is_protected */
   1,   /* field[1] = job */
@@ -6716,7 +6839,7 @@ static const unsigned mesh__v1__assign__field_indices_by_name[] = {
 static const ProtobufCIntRange mesh__v1__assign__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 11 }
+  { 0, 12 }
 };
 const ProtobufCMessageDescriptor mesh__v1__assign__descriptor =
 {
@@ -6726,7 +6849,7 @@ const ProtobufCMessageDescriptor mesh__v1__assign__descriptor =
   "Mesh__V1__Assign",
   "mesh.v1",
   sizeof(Mesh__V1__Assign),
-  11,
+  12,
   mesh__v1__assign__field_descriptors,
   mesh__v1__assign__field_indices_by_name,
   1,  mesh__v1__assign__number_ranges,
@@ -8600,6 +8723,57 @@ const ProtobufCMessageDescriptor mesh__v1__part_header__descriptor =
   (ProtobufCMessageInit) mesh__v1__part_header__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
+static const ProtobufCFieldDescriptor mesh__v1__blocks_pull__field_descriptors[2] =
+{
+  {
+    "job",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__BlocksPull, job),
+    &mesh__v1__job_id__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "offset",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__BlocksPull, offset),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned mesh__v1__blocks_pull__field_indices_by_name[] = {
+  0,   /* field[0] = job */
+  1,   /* field[1] = offset */
+};
+static const ProtobufCIntRange mesh__v1__blocks_pull__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor mesh__v1__blocks_pull__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "mesh.v1.BlocksPull",
+  "BlocksPull",
+  "Mesh__V1__BlocksPull",
+  "mesh.v1",
+  sizeof(Mesh__V1__BlocksPull),
+  2,
+  mesh__v1__blocks_pull__field_descriptors,
+  mesh__v1__blocks_pull__field_indices_by_name,
+  1,  mesh__v1__blocks_pull__number_ranges,
+  (ProtobufCMessageInit) mesh__v1__blocks_pull__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
 static const ProtobufCFieldDescriptor mesh__v1__pull__field_descriptors[5] =
 {
   {
@@ -10216,18 +10390,20 @@ const ProtobufCEnumDescriptor mesh__v1__status_code__descriptor =
   mesh__v1__status_code__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
-static const ProtobufCEnumValue mesh__v1__input_tensor__enum_values_by_number[4] =
+static const ProtobufCEnumValue mesh__v1__input_tensor__enum_values_by_number[5] =
 {
   { "INPUT_TENSOR_UNSPECIFIED", "MESH__V1__INPUT_TENSOR__INPUT_TENSOR_UNSPECIFIED", 0 },
   { "INPUT_TENSOR_QUERY", "MESH__V1__INPUT_TENSOR__INPUT_TENSOR_QUERY", 1 },
   { "INPUT_TENSOR_KEY", "MESH__V1__INPUT_TENSOR__INPUT_TENSOR_KEY", 2 },
   { "INPUT_TENSOR_VALUE", "MESH__V1__INPUT_TENSOR__INPUT_TENSOR_VALUE", 3 },
+  { "INPUT_TENSOR_BLOCK_MAP", "MESH__V1__INPUT_TENSOR__INPUT_TENSOR_BLOCK_MAP", 4 },
 };
 static const ProtobufCIntRange mesh__v1__input_tensor__value_ranges[] = {
-{0, 0},{0, 4}
+{0, 0},{0, 5}
 };
-static const ProtobufCEnumValueIndex mesh__v1__input_tensor__enum_values_by_name[4] =
+static const ProtobufCEnumValueIndex mesh__v1__input_tensor__enum_values_by_name[5] =
 {
+  { "INPUT_TENSOR_BLOCK_MAP", 4 },
   { "INPUT_TENSOR_KEY", 2 },
   { "INPUT_TENSOR_QUERY", 1 },
   { "INPUT_TENSOR_UNSPECIFIED", 0 },
@@ -10240,9 +10416,9 @@ const ProtobufCEnumDescriptor mesh__v1__input_tensor__descriptor =
   "InputTensor",
   "Mesh__V1__InputTensor",
   "mesh.v1",
-  4,
+  5,
   mesh__v1__input_tensor__enum_values_by_number,
-  4,
+  5,
   mesh__v1__input_tensor__enum_values_by_name,
   1,
   mesh__v1__input_tensor__value_ranges,

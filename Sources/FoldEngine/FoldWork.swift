@@ -75,12 +75,16 @@ package struct FoldWork: Sendable {
   package var visiblePairs: Int {
     let plan = rank.plan
     let tiles = plan.neededKeyTiles(of: vrank)[steps]
-    return places.reduce(0) { total, place in
-      let tile = rank.queryTiles[place]
-      return tiles.reduce(total) {
-        $0 + plan.mask.pairCount(rows: plan.queryRows(of: tile), keys: plan.keys(of: $1))
+    func pairs(_ head: Int?) -> Int {
+      places.reduce(0) { total, place in
+        let rows = plan.queryRows(of: rank.queryTiles[place])
+        return tiles.reduce(total) {
+          $0 + plan.mask.pairCount(rows: rows, keys: plan.keys(of: $1), head: head)
+        }
       }
-    } * rank.heads.count
+    }
+    guard plan.mask.blocks != nil else { return pairs(nil) * rank.heads.count }
+    return rank.heads.reduce(0) { $0 + pairs($1 % plan.job.queryHeads) }
   }
 
   /// Folds the tiles, ascending, into the rows of one item while they are in cache.
@@ -121,7 +125,8 @@ package struct FoldWork: Sendable {
     let shape = plan.job.logitShape(ofHead: head)
     for tile in heads {
       // What is skipped goes by canonical tiles only, so it is the same on every worker.
-      plan.mask.forEachSlice(rows: rows, keys: tile.keys) { slice in
+      plan.mask.forEachSlice(rows: rows, keys: tile.keys, head: head % plan.job.queryHeads) {
+        slice in
         kernel.fold(
           slice, queries: rank.queries(item), scale: Double(plan.job.scale), tile: tile.floats,
           layout: rank.layout, keyCount: tile.keys.count, shape: shape, state: rank.state(item),

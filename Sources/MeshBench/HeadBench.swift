@@ -51,7 +51,7 @@ final class HeadBench {
     return bytes
   }
 
-  var flops: Double { plan.job.flops }
+  var flops: Double { plan.job.flops() }
   var headDimension: Int { plan.job.headDimension }
   var keyTileCount: Int { plan.keyTileCount }
   var queryTileCount: Int { plan.queryTileCount }

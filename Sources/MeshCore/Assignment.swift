@@ -120,7 +120,11 @@ package struct Assignment: Hashable, Sendable, Codable {
       return "a host that keeps its own copies"
     }
     guard Set(peers.map(\.worker)).count == peers.count else { return "a worker named twice" }
-    guard Plan(job: spec, vrankCount: vrankCount).vrankCount == vrankCount else {
+    guard (inputs.blockMap == nil) == (spec.mask.blocks == nil) else {
+      return "a block map without its digest, or a digest without a map"
+    }
+    let plan = Plan(job: spec, vrankCount: vrankCount, blocks: spec.blocksUnknown)
+    guard plan.vrankCount == vrankCount else {
       return "\(vrankCount) virtual ranks for fewer query tiles"
     }
     return nil

@@ -1,5 +1,4 @@
 package import AttentionMasks
-package import Checksums
 package import ElementTypes
 
 /// How runs of tiles are dealt to the virtual ranks.
@@ -118,12 +117,11 @@ package struct AttentionJob: Hashable, Sendable, Codable {
   /// The most groups of which a mesh of some dozens of ranks has a use; 1 where it has enough query
   /// tiles, since small parts cost messages. And a group is worth them: a tiny job is done before a second
   /// worker has begun.
-  package var suitableHeadCuts: Int {
+  package func suitableHeadCuts(blocks: BlockMap? = nil) -> Int {
     let tiles = (queryTokens + Plan.queryTileRows - 1) / Plan.queryTileRows
     // Of a job that can't be, nothing is counted.
     guard tiles < 32, problem == nil else { return 1 }
-    let pairs = attentionMask.pairCount(rows: 0..<queryTokens, keys: 0..<keyTokens)
-    let work = 4 * pairs * headDimension * flatQueryHeads / Self.operationsPerCut
+    let work = Int(flops(blocks: blocks)) / Self.operationsPerCut
     let most = min(flatKeyValueHeads, (64 + tiles - 1) / tiles, max(1, work))
     return (1...most).last { flatKeyValueHeads % $0 == 0 } ?? 1
   }
@@ -138,7 +136,7 @@ package struct AttentionJob: Hashable, Sendable, Codable {
   }
   /// Bytes of K, and as many of V.
   package var keyBytes: Int { flatKeyValueHeads * keyTokens * headDimension * element.byteCount }
-  package var inputBytes: Int { queryBytes + 2 * keyBytes }
+  package var inputBytes: Int { inputTensors.reduce(0) { $0 + byteCount($1) } }
   /// Float32 bytes of the output.
   package var outputBytes: Int { flatQueryHeads * queryTokens * headDimension * 4 }
   package var logSumExpBytes: Int { flatQueryHeads * queryTokens * 4 }
@@ -146,17 +144,30 @@ package struct AttentionJob: Hashable, Sendable, Codable {
   var storeBytes: Int { inputBytes + outputBytes + logSumExpBytes }
 
   /// Which keys each query sees.
-  package var attentionMask: AttentionMask {
-    mask.mask(queryTokens: queryTokens, keyTokens: keyTokens)
+  ///
+  /// - Parameter blocks: what the job's block map says; nil for what is seen without one.
+  package func attentionMask(blocks: BlockMap? = nil) -> AttentionMask {
+    mask.mask(queryTokens: queryTokens, keyTokens: keyTokens, map: blocks)
   }
 
   /// (query, key) pairs of one head that the mask lets through.
-  package var visiblePairs: Int {
-    attentionMask.pairCount(rows: 0..<queryTokens, keys: 0..<keyTokens)
+  ///
+  /// - Parameter head: of the query, where heads have block maps of their own.
+  package func visiblePairs(blocks: BlockMap? = nil, head: Int? = nil) -> Int {
+    attentionMask(blocks: blocks)
+      .pairCount(rows: 0..<queryTokens, keys: 0..<keyTokens, head: head)
   }
 
   /// Multiplications and additions the mask asks for: 4 · pairs · d · heads.
-  package var flops: Double { 4 * Double(visiblePairs) * Double(headDimension * flatQueryHeads) }
+  package func flops(blocks: BlockMap? = nil) -> Double {
+    guard let blocks, blocks.heads > 1 else {
+      return 4 * Double(visiblePairs(blocks: blocks)) * Double(headDimension * flatQueryHeads)
+    }
+    let pairs = (0..<queryHeads).reduce(0.0) {
+      $0 + Double(visiblePairs(blocks: blocks, head: $1))
+    }
+    return 4 * pairs * Double(headDimension * batch)
+  }
 }
 
 extension AttentionJob {
@@ -204,21 +215,7 @@ extension AttentionJob {
     guard (1...Limits.vranksMaximum).contains(headCuts), flatKeyValueHeads % headCuts == 0 else {
       return "\(flatKeyValueHeads) key/value heads in \(headCuts) equal groups"
     }
-    guard mask.blocks == nil else { return "a block map: no job has one yet" }
     return mask.problem(queryTokens: queryTokens, keyTokens: keyTokens)
-      ?? logits.problem(queryHeads: queryHeads)
-  }
-}
-
-/// SHA-256 of each input tensor as it is stored: element bytes in row-major order.
-package struct InputDigests: Hashable, Sendable, Codable {
-  package let query: Digest
-  package let key: Digest
-  package let value: Digest
-
-  package init(query: Digest, key: Digest, value: Digest) {
-    self.query = query
-    self.key = key
-    self.value = value
+      ?? logits.problem(queryHeads: queryHeads) ?? blockMapProblem
   }
 }

@@ -1,3 +1,5 @@
+internal import AttentionMasks
+
 /// Who can take part in a job: how it is cut for the workers that are here, and what is said where
 /// none of them has the memory for its share.
 extension Coordinator {
@@ -5,11 +7,15 @@ extension Coordinator {
 
   /// Cuts a job for the workers that have the memory for their share.
   ///
-  /// - Parameter workers: none to see what the job would take of a single one.
-  func fit(_ spec: AttentionJob, isProtected: Bool, on workers: [Member]) -> Fit {
+  /// - Parameters:
+  ///   - blocks: the job's block map, once it has come.
+  ///   - workers: none to see what the job would take of a single one.
+  func fit(
+    _ spec: AttentionJob, blocks: BlockMap? = nil, isProtected: Bool, on workers: [Member]
+  ) -> Fit {
     Fit(
-      spec, isProtected: isProtected, on: workers, memoryBytes: \.hello.memoryBytes,
-      threads: \.hello.threads)
+      spec, blocks: blocks, isProtected: isProtected, on: workers,
+      memoryBytes: \.hello.memoryBytes, threads: \.hello.threads)
   }
 
   /// Workers that a job may be given, in the order of the ring. Spares are left out, unless there are

@@ -22,9 +22,12 @@ extension Coordinator {
     _ index: Int, on workers: [Member], at now: Duration, into effects: inout [Effect]
   ) -> Bool {
     let ids = workers.map(\.id)
-    guard let inputs = jobs[index].inputs, jobs[index].unfitWorkers != ids else { return false }
+    guard let inputs = jobs[index].inputs, !jobs[index].lacksBlocks,
+      jobs[index].unfitWorkers != ids
+    else { return false }
     let isProtected = jobs[index].isProtected
-    let fit = fit(jobs[index].spec, isProtected: isProtected, on: workers)
+    let fit = fit(
+      jobs[index].spec, blocks: jobs[index].blocks, isProtected: isProtected, on: workers)
     guard fit.isPossible else {
       let lack = memoryLack(fit)
       if configuration.isClosed {
@@ -186,6 +189,7 @@ extension Coordinator {
     jobs[index].advance(to: state, reason: reason)
     jobs[index].endedAt = now
     save(index)
+    jobs[index].forgetBlocks()
     let job = jobs[index].id
     if let table = jobs[index].run?.table, !table.isProtected {
       // They were silent with leave; from now on they aren't.

@@ -1,12 +1,18 @@
+internal import AttentionMasks
+
 /// A coordinator that takes over from one that died: what was decided holds, under its epochs; what
 /// was not on disk never happened.
 extension Coordinator {
   /// Reads the jobs of earlier coordinators.
-  mutating func restore(_ images: [JobImage], at now: Duration) {
+  mutating func restore(
+    _ images: [JobImage], blocks: [JobID: BlockMap], at now: Duration
+  ) {
     for image in images {
       // A clock that was set must not end a job at once, or never.
       let gap = min(max(0, configuration.wallSeconds - image.writtenAt), 30 * 86_400)
-      jobs.append(JobRecord(image, gap: .milliseconds(Int64(gap * 1_000)), at: now))
+      jobs.append(
+        JobRecord(
+          image, blocks: blocks[image.job], gap: .milliseconds(Int64(gap * 1_000)), at: now))
       nextNumber = max(nextNumber, image.number + 1)
       let request = SubmitRequest(
         spec: image.spec, deadlineSeconds: image.deadlineSeconds, isProtected: image.isProtected,
@@ -47,8 +53,13 @@ extension Coordinator {
       fail(
         index, "the coordinator was restarted before all its tensors had arrived; submit it again",
         at: now, into: &effects)
-    case .queued, .done, .failed, .cancelled: break
-    case .running, .finishing:
+    case .done, .failed, .cancelled: break
+    case .queued, .running, .finishing:
+      guard !job.lacksBlocks else {
+        return fail(
+          index, "its block map isn't in the coordinator's store as it was; submit it again",
+          at: now, into: &effects)
+      }
       guard let run = job.run else { return }
       effects.append(
         .store(.begin(run.table, plan: run.plan, isFinal: run.ranks.map(\.isFinal))))

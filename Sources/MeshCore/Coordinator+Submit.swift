@@ -46,6 +46,14 @@ extension Coordinator {
       return CallFailure(
         .resourceExhausted, "\(Limits.jobsMaximum) jobs are the limit; fetch or discard some")
     }
+    let maps = jobs.filter { !$0.state.isTerminal }.reduce(0) { $0 + $1.spec.byteCount(.blockMap) }
+    let most = Limits.blockMapsBytesMaximum
+    if spec.mask.blocks != nil, maps + spec.byteCount(.blockMap) > most {
+      return CallFailure(
+        .resourceExhausted,
+        "the block maps of waiting and running jobs take \(bytes(maps)), and \(bytes(most)) are the"
+          + " limit; submit it again once some are done")
+    }
     let mine = jobs.count { $0.client == client && !$0.state.isTerminal }
     if mine >= Limits.queuedJobsPerClientMaximum {
       return CallFailure(
@@ -106,9 +114,9 @@ extension Coordinator {
       answer(index, .success(.submitted(submitReply(jobs[index]))), into: &effects)
     case .received(let job):
       if let index = index(of: job) { jobs[index].lastUpload = now }
-    case .sealed(let job, let inputs):
+    case .sealed(let job, let inputs, let blocks):
       guard let index = index(of: job), jobs[index].state == .sealing else { return }
-      jobs[index].inputs = inputs
+      jobs[index].seal(inputs, blocks)
       jobs[index].advance(to: .queued)
       save(index)
       observe(Observation(.jobQueued, job: job), at: now, into: &effects)

@@ -1,3 +1,4 @@
+package import AttentionMasks
 package import Checksums
 
 /// Decides who computes what: members, jobs, assignments, results. Pure: the same events give the
@@ -131,11 +132,13 @@ package struct Coordinator: Sendable {
   /// - Parameters:
   ///   - images: what is on disk of the jobs of earlier coordinators, in order of submit. They are
   ///     taken up with the first event.
+  ///   - blocks: what the block maps say of those of them that aren't over.
   ///   - events: what is left of what they saw, in order and without gaps.
   ///   - workers: that they knew, as `knownWorkers` told them.
   package init(
-    configuration: Configuration, images: [JobImage] = [], events: [RecordedEvent] = [],
-    workers: [WorkerStatus] = [], at now: Duration = .zero, defect: Defect? = nil
+    configuration: Configuration, images: [JobImage] = [], blocks: [JobID: BlockMap] = [:],
+    events: [RecordedEvent] = [], workers: [WorkerStatus] = [], at now: Duration = .zero,
+    defect: Defect? = nil
   ) {
     self.configuration = configuration
     startedAt = now
@@ -144,7 +147,7 @@ package struct Coordinator: Sendable {
     self.defect = defect
     random = SplitMix64(seed: configuration.seed)
     isRestart = !images.isEmpty
-    restore(images, at: now)
+    restore(images, blocks: blocks, at: now)
     restore(workers, at: now)
   }
 
@@ -254,7 +257,8 @@ package enum StoreEvent: Hashable, Sendable {
   case created(JobID)
   /// Bytes arrived for a job that is uploading.
   case received(JobID)
-  case sealed(JobID, InputDigests)
+  /// With what the block map says, of a job that has one.
+  case sealed(JobID, InputDigests, blocks: BlockMap? = nil)
   /// All parts of a virtual rank's result are stored, synced, and have the digest it announced.
   case stored(JobID, VRank, Epoch)
   case finished(JobID, output: Digest, logSumExp: Digest)

@@ -1,3 +1,5 @@
+package import AttentionMasks
+
 /// A job, cut for the workers that have the memory for their share of it: the rule of admission, also
 /// for whoever only wants to know what it would say.
 package struct JobFit<Host> {
@@ -14,16 +16,19 @@ package struct JobFit<Host> {
   /// Without those that haven't the memory the others' shares are larger: it may be that nobody is left
   /// who could take part.
   ///
-  /// - Parameter workers: none to see what the job would take of a single one.
+  /// - Parameters:
+  ///   - blocks: the job's block map; nil where it has none, or its contents haven't come yet: then as
+  ///     much is needed as without one.
+  ///   - workers: none to see what the job would take of a single one.
   package init(
-    _ spec: AttentionJob, isProtected: Bool, on workers: [Host], memoryBytes: (Host) -> Int,
-    threads: (Host) -> Int
+    _ spec: AttentionJob, blocks: BlockMap? = nil, isProtected: Bool, on workers: [Host],
+    memoryBytes: (Host) -> Int, threads: (Host) -> Int
   ) {
     var able = Array(workers.indices)
     while true {
       let count = max(1, able.count)
       let vranks = spec.vranks > 0 ? spec.vranks : Plan.defaultVrankCount(workers: count)
-      let plan = Plan(job: spec, vrankCount: vranks)
+      let plan = Plan(job: spec, vrankCount: vranks, blocks: blocks ?? spec.blocksUnknown)
       let used = able.prefix(plan.vrankCount)
       let estimate = MemoryEstimate(
         plan: plan, workers: min(count, plan.vrankCount), isProtected: isProtected,

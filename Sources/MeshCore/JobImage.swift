@@ -34,6 +34,8 @@ package struct JobImage: Sendable, Codable, Hashable {
   package var submittedAt: Double?
   /// What became of the result, once it isn't kept any more.
   package var lastResult: ResultStatus?
+  /// Operations of a job with a block map, whose contents aren't kept longer than its inputs.
+  package var flops: Double?
 
   /// The table of a job that has been given workers, and what is final of it.
   package struct Run: Sendable, Codable, Hashable {
@@ -48,6 +50,9 @@ package struct JobImage: Sendable, Codable, Hashable {
     /// earlier version wrote.
     package var traffic: [Traffic]?
     package var residentBytes: [Int]?
+    /// Of a job with a block map: the tiles that each rank folds, and the bytes that have to cross.
+    package var needed: [Int]?
+    package var neededBytes: Int?
   }
 
   /// A worker that took part, for people.

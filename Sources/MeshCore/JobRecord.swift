@@ -1,3 +1,4 @@
+internal import AttentionMasks
 internal import Checksums
 
 /// A job as the coordinator knows it.
@@ -11,7 +12,8 @@ struct JobRecord: Sendable {
   let spec: AttentionJob
   /// What its summaries tell of the mask. It takes a walk over all documents, and is asked for often.
   let maskText: String
-  let flops: Double
+  /// While the contents of its block map aren't known: of the mask without it.
+  private(set) var flops: Double
   let isProtected: Bool
   let deadlineSeconds: Double
   /// At submit for the workers of then, and anew for those that it begins on.
@@ -35,7 +37,9 @@ struct JobRecord: Sendable {
   var lastUpload: Duration
   /// Waits for `create` or `seal` to be done.
   var waiting: [Coordinator.Ticket] = []
-  var inputs: InputDigests?
+  private(set) var inputs: InputDigests?
+  /// What its block map says, from when it is sealed until it is over.
+  private(set) var blocks: BlockMap?
   var run: JobRun?
   var startedAt: Duration?
   var foldedAt: Duration?
@@ -61,7 +65,7 @@ struct JobRecord: Sendable {
     self.request = request
     spec = submit.spec
     maskText = spec.maskText
-    flops = spec.flops
+    flops = spec.flops()
     isProtected = submit.isProtected
     // What no number of seconds says is no deadline; it goes to disk as text.
     deadlineSeconds = submit.deadlineSeconds.isFinite ? submit.deadlineSeconds : 0
@@ -70,6 +74,22 @@ struct JobRecord: Sendable {
     name = submit.name
     submittedWall = wallSeconds
     lastUpload = now
+  }
+
+  /// All its tensors are there.
+  mutating func seal(_ inputs: InputDigests, _ blocks: BlockMap?) {
+    self.inputs = inputs
+    self.blocks = blocks
+    if blocks != nil { flops = spec.flops(blocks: blocks) }
+  }
+
+  /// Whether it has a block map whose contents aren't known.
+  var lacksBlocks: Bool { (spec.mask.blocks == nil) != (blocks == nil) }
+
+  /// It is over: what is told of it is known.
+  mutating func forgetBlocks() {
+    blocks = nil
+    run?.forgetBlocks()
   }
 
   /// When it fails, whatever its state.
@@ -114,20 +134,23 @@ extension JobRecord {
       workerBytes: estimate.workerBytes, inputs: inputs,
       run: run?.image(ageSeconds: startedAt.map { (now - $0).seconds } ?? 0),
       outputDigest: outputDigest, logSumExpDigest: logSumExpDigest, isDiscarded: isDiscarded,
-      name: name.isEmpty ? nil : name, submittedAt: submittedWall, lastResult: lastResult)
+      name: name.isEmpty ? nil : name, submittedAt: submittedWall, lastResult: lastResult,
+      flops: spec.mask.blocks.map { _ in flops })
   }
 
   /// The job as it was when the image was written.
   ///
-  /// - Parameter gap: since then.
-  init(_ image: JobImage, gap: Duration, at now: Duration) {
+  /// - Parameters:
+  ///   - blocks: what its block map says, if it isn't over.
+  ///   - gap: since then.
+  init(_ image: JobImage, blocks: BlockMap?, gap: Duration, at now: Duration) {
     id = image.job
     number = image.number
     client = image.client
     request = image.request
     spec = image.spec
     maskText = spec.maskText
-    flops = spec.flops
+    flops = image.flops ?? spec.flops()
     isProtected = image.isProtected
     deadlineSeconds = image.deadlineSeconds
     estimate = MemoryEstimate(workerBytes: image.workerBytes, diskBytes: image.spec.storeBytes)
@@ -140,8 +163,12 @@ extension JobRecord {
     isEndOnDisk = image.state.isTerminal
     reason = image.reason
     inputs = image.inputs
-    run = image.run.map { run in
-      JobRun(run, plan: Plan(job: image.spec, vrankCount: run.table.vrankCount), at: now)
+    self.blocks = image.state.isTerminal ? nil : blocks
+    run = image.run.flatMap { run in
+      let known = image.state.isTerminal ? image.spec.blocksUnknown : blocks
+      guard (known == nil) == (image.spec.mask.blocks == nil) else { return nil }
+      let plan = Plan(job: image.spec, vrankCount: run.table.vrankCount, blocks: known)
+      return JobRun(run, plan: plan, at: now)
     }
     startedAt = image.run.map { now - gap - .milliseconds(Int64($0.ageSeconds * 1_000)) }
     foldedAt = image.state.isTerminal ? now - gap : image.state == .finishing ? now : nil

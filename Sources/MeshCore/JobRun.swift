@@ -1,6 +1,8 @@
+internal import AttentionMasks
+
 /// A job that has been given workers: who hosts what, how far it is, and what befell it.
 struct JobRun: Sendable {
-  let plan: Plan
+  private(set) var plan: Plan
   /// The table as last decided; announced once it is on disk.
   var table: Assignment
   /// Workers that took part, in order of arrival.
@@ -13,9 +15,9 @@ struct JobRun: Sendable {
   /// When it was last looked whether a worker has nothing to do.
   var balancedAt = Duration.zero
   /// K/V tiles that all ranks fold.
-  let total: Int
+  private(set) var total: Int
   /// K/V payload bytes that have to cross between workers, at the least, had nothing happened.
-  let neededBytes: Int
+  private(set) var neededBytes: Int
 
   /// A worker that took part.
   struct Participant: Sendable {
@@ -37,7 +39,7 @@ struct JobRun: Sendable {
 
   /// One virtual rank, as its host last reported it.
   struct RankRecord: Sendable {
-    let needed: Int
+    var needed: Int
     /// Query tiles of it: what a tile folded weighs.
     let weight: Int
     var next = 0
@@ -94,6 +96,12 @@ struct JobRun: Sendable {
     }
     total = ranks.reduce(0) { $0 + $1.needed }
     neededBytes = Ring(plan: plan, assignment: table).neededBytes
+  }
+
+  /// The job is over: what was needed stays as it was.
+  mutating func forgetBlocks() {
+    guard let unknown = plan.job.blocksUnknown else { return }
+    plan = Plan(job: plan.job, vrankCount: plan.vrankCount, blocks: unknown)
   }
 
   var folded: Int { ranks.reduce(0) { $0 + $1.next } }
@@ -178,13 +186,20 @@ extension JobRun {
     JobImage.Run(
       table: table, isFinal: ranks.map(\.isFinal), recoveries: recoveries,
       participants: participants.map(\.identity), ageSeconds: ageSeconds,
-      traffic: participants.map(\.traffic), residentBytes: participants.map(\.residentBytes))
+      traffic: participants.map(\.traffic), residentBytes: participants.map(\.residentBytes),
+      needed: plan.mask.blocks.map { _ in ranks.map(\.needed) },
+      neededBytes: plan.mask.blocks.map { _ in neededBytes })
   }
 
   /// The run as it was when the image was written; how far it is will be told by its workers, who
   /// have a while to come back.
   init(_ image: JobImage.Run, plan: Plan, at now: Duration) {
     self.init(plan: plan, table: image.table, workers: [])
+    if let needed = image.needed, needed.count == ranks.count {
+      for index in ranks.indices { ranks[index].needed = max(0, needed[index]) }
+      total = ranks.reduce(0) { $0 + $1.needed }
+    }
+    if let neededBytes = image.neededBytes { self.neededBytes = neededBytes }
     participants = image.participants.map { Participant(identity: $0) }
     for (index, traffic) in zip(participants.indices, image.traffic ?? []) {
       participants[index].traffic = traffic

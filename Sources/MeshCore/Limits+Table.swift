@@ -42,6 +42,12 @@ extension Limits {
       Bound("headDimensionMaximum", headDimensionMaximum, "elements", "of one head's row"),
       Bound("headsMaximum", headsMaximum, "heads", "of a tensor, times its batch"),
       Bound("vranksMaximum", vranksMaximum, "virtual ranks", "of a job"),
+      Bound(
+        "blockMapBytesMaximum", blockMapBytesMaximum, "bytes",
+        "of a job's block map, a bit for each block"),
+      Bound(
+        "blockMapsBytesMaximum", blockMapsBytesMaximum, "bytes",
+        "of the block maps of all jobs that aren't over"),
       Bound("workersMaximum", workersMaximum, "workers", "of a mesh"),
       Bound("workerMemoryMinimum", workerMemoryMinimum, "bytes", "that a worker is to have"),
       Bound("quotaMinimum", quotaMinimum, "bytes", "that a store is to have"),
@@ -214,7 +220,10 @@ extension Limits {
       Bound("laterInterval", laterInterval, "until a tile that is computed is asked for again"),
       Bound("passInterval", passInterval, "until a copy that is waited for is asked for again"),
       Bound("pullRetryInterval", pullRetryInterval, "until the input store is asked again"),
-      Bound("refusalsMaximum", refusalsMaximum, "refusals", "in a row of a damaged result or copy"),
+      Bound("blocksTimeout", blocksTimeout, "until a piece of a block map is asked for again"),
+      Bound(
+        "refusalsMaximum", refusalsMaximum, "refusals",
+        "in a row of a damaged result, copy or block map"),
       Bound("resultTimeout", resultTimeout, "until a result is sent again"),
       Bound("uploadTimeout", uploadTimeout, "without a byte, after which an upload is given up"),
       Bound("callTimeMaximum", callTimeMaximum, "that a call may take"),

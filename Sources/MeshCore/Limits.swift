@@ -7,6 +7,10 @@ package enum Limits {
   /// Heads × batch of one tensor.
   package static let headsMaximum = 65_536
   package static let vranksMaximum = 256
+  /// A block map, a bit for each block.
+  package static let blockMapBytesMaximum = 8 << 20
+  /// Block maps of all jobs that aren't over, in a coordinator's memory.
+  package static let blockMapsBytesMaximum = 256 << 20
   package static let workersMaximum = 256
   /// What a worker needs at the least to take part in the smallest of jobs.
   package static let workerMemoryMinimum = 128 << 20
@@ -189,8 +193,10 @@ package enum Limits {
   package static let outboxTiles = 8
   /// After the input store refused a tile, it is asked for again after so long.
   package static let pullRetryInterval: Duration = .milliseconds(250)
+  /// A store that hasn't sent a piece of a block map after so long is asked for it again.
+  package static let blocksTimeout: Duration = .seconds(1)
   /// Refusals in a row of a result that arrives damaged before the job is given up, and tries of a
-  /// copy before its holder is left alone until the next one.
+  /// copy before its holder is left alone until the next one; times that a block map isn't the sealed one.
   package static let refusalsMaximum = 8
   package static let resultTimeout: Duration = .seconds(5)
   /// An upload that brought nothing for so long is given up and its bytes are freed.

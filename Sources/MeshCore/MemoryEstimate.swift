@@ -40,7 +40,7 @@ package struct MemoryEstimate: Hashable, Sendable {
     threadBytes = Self.threadBytes(plan: plan)
     workerBytes =
       (own.max() ?? 0) + copies + Self.windowBytes(plan: plan, kept: most)
-      + threads * threadBytes + Self.processBytes
+      + threads * threadBytes + Self.mapBytes(plan.job) + Self.processBytes
     diskBytes = plan.job.storeBytes
   }
 
@@ -60,6 +60,9 @@ package struct MemoryEstimate: Hashable, Sendable {
 
   /// A process that hosts nothing: code, runtime libraries, sockets' buffers, thread stacks.
   static let processBytes = 96 << 20
+
+  /// A block map and what any of its heads sees, and both again of some heads or while it comes.
+  package static func mapBytes(_ job: AttentionJob) -> Int { 4 * job.byteCount(.blockMap) }
 
   /// Head dimension as the packed layout rounds it.
   static func padded(_ dimension: Int) -> Int { (dimension + 15) / 16 * 16 }

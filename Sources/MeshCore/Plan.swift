@@ -32,11 +32,14 @@ package struct Plan: Sendable {
   /// Of each shard, the places of the K/V tiles that its rows need.
   private let needed: [Runs]
 
-  /// - Parameter vrankCount: 1 ... `Limits.vranksMaximum`; ranks beyond the number of query tiles, of all
-  ///   groups of heads, would have nothing to fold, so the count is capped by it.
-  package init(job: AttentionJob, vrankCount: Int) {
+  /// - Parameters:
+  ///   - vrankCount: 1 ... `Limits.vranksMaximum`; ranks beyond the number of query tiles, of all groups of
+  ///     heads, would have nothing to fold, so the count is capped by it.
+  ///   - blocks: what the job's block map says; nil where the job has none, and only there.
+  package init(job: AttentionJob, vrankCount: Int, blocks: BlockMap? = nil) {
     precondition(job.problem == nil, "a plan for a job that \(job.problem ?? "")")
     precondition((1...Limits.vranksMaximum).contains(vrankCount), "\(vrankCount) virtual ranks")
+    precondition((job.mask.blocks == nil) == (blocks == nil), "a plan without the job's block map")
     self.job = job
     let queryPlaces = (job.queryTokens + Self.queryTileRows - 1) / Self.queryTileRows
     let keyPlaces = (job.keyTokens + Self.keyTileKeys - 1) / Self.keyTileKeys
@@ -47,7 +50,7 @@ package struct Plan: Sendable {
     keyTileCount = keyPlaces * headGroups
     queryShards = Shard.deal(queryPlaces, to: shards, layout: job.layout)
     keyShards = Shard.deal(keyPlaces, to: shards, layout: job.layout)
-    let mask = job.attentionMask
+    let mask = job.attentionMask(blocks: blocks)
     self.mask = mask
     phases = job.isRehearsal ? Phase.rehearsal : Phase.forward
     needed = queryShards.map { shard in
@@ -169,7 +172,7 @@ package struct Plan: Sendable {
   }
 
   private static func neededPlaces(ofRows rows: Range<Int>, _ mask: AttentionMask) -> Runs {
-    mask.neededKeys(rows: rows).tiles(of: keyTileKeys)
+    mask.neededTiles(rows: rows, of: keyTileKeys)
   }
 
   /// Token positions of the query tiles at a run of places.

@@ -33,6 +33,10 @@ extension Plan {
     if job.mask != .full, job.mask != .causal { Self.words(of: job.mask).forEach(append) }
     if !job.logits.isPlain { Self.words(of: job.logits).forEach(append) }
     if job.headCuts > 1 { [3, job.headCuts].forEach(append) }
+    if let blockMap = inputs.blockMap {
+      [4, job.mask.blocks?.isPerHead == true ? 1 : 0].forEach(append)
+      bytes += blockMap.bytes
+    }
     return SHA256.hash(bytes)
   }
 

@@ -1,3 +1,5 @@
+package import AttentionMasks
+
 /// How one process computes a job without holding all of its rows: in portions, one after the other.
 ///
 /// A portion is some query heads with all their rows or, where one head alone takes too much, a run of
@@ -9,6 +11,7 @@ package struct Portions: Hashable, Sendable {
   package static let bytesWanted = 256 << 20
 
   package let job: AttentionJob
+  private let blocks: BlockMap?
   /// Flattened query heads in a portion: whole groups that share a K/V head, or a part of one group.
   private let headCount: Int
   /// Runs of query tiles into which each head is cut; more than one only of single heads.
@@ -16,13 +19,18 @@ package struct Portions: Hashable, Sendable {
 
   /// Cuts a job into the largest portions that take no more than `bytes`, or into the smallest there
   /// are.
-  package init(of job: AttentionJob, bytes: Int = bytesWanted) {
+  ///
+  /// - Parameter blocks: the job's block map.
+  package init(of job: AttentionJob, blocks: BlockMap? = nil, bytes: Int = bytesWanted) {
     self.job = job
+    self.blocks = blocks
     let group = job.queriesPerKeyHead
     let perHead = Self.stateBytes(job, tiles: Self.tileCount(job))
     let perTile = Self.windowBytes(job)
     // What a job says of each head has a bound of its own, which heads of several sequences may pass.
-    let most = job.logits.isByHead ? max(1, LogitRule.headsMaximum / group) : .max
+    let mostLogits = job.logits.isByHead ? max(1, LogitRule.headsMaximum / group) : .max
+    let mostMaps = job.mask.blocks?.isPerHead == true ? job.keyValueHeads : .max
+    let most = min(mostLogits, mostMaps)
     let groups = min(bytes / (group * perHead + perTile), most)
     let heads = max(0, bytes - perTile) / perHead
     if groups > 0 {
@@ -76,8 +84,9 @@ package struct Portions: Hashable, Sendable {
     part.layout = .contiguous
     part.vranks = 0
     part.headCuts = 1
-    part.logits = job.logits.ofHeads(heads.map { $0 % job.queryHeads })
-    return Plan(job: part, vrankCount: runCount)
+    let places = heads.map { $0 % job.queryHeads }
+    part.logits = job.logits.ofHeads(places)
+    return Plan(job: part, vrankCount: runCount, blocks: blocks?.ofHeads(places))
   }
 
   /// The size of pieces that are as many as they have to be, and as equal as they can be.

@@ -71,7 +71,7 @@ package struct JobSummary: Hashable, Sendable {
     self.reason = reason
     self.spec = spec.told
     self.mask = mask ?? spec.maskText
-    self.flops = flops ?? spec.flops
+    self.flops = flops ?? spec.flops()
     self.folded = folded
     self.total = total
     self.ageSeconds = ageSeconds

@@ -1,8 +1,10 @@
-/// An input tensor of a job.
+/// An input tensor of a job; `AttentionJob.inputTensors` are those that it has.
 package enum InputTensor: UInt8, Sendable, CaseIterable {
   case query = 1
   case key = 2
   case value = 3
+  /// Which blocks of queries × keys are seen, as `BlockMap.bytes` has them.
+  case blockMap = 4
 }
 
 /// A tensor of a job's result.

@@ -1,3 +1,5 @@
+internal import AttentionMasks
+
 /// One worker's part in a job: fetches tiles, folds them in ascending order, serves its shard, hands
 /// in results. Pure: the same events give the same effects. Driven by the worker's loop and by the
 /// simulator.
@@ -33,6 +35,8 @@ package struct Worker: Sendable {
     /// The result of a virtual rank is normalised and digested.
     case finished(JobID, VRank, Epoch)
     case receipt(ResultReceipt)
+    /// Bytes of a job's block map came from the store, whole and as it sent them.
+    case blocks(BlocksPull, [UInt8])
 
     // Copies of this worker's ranks.
     case snapshotTaken(JobID, VRank, Epoch, next: Int, cost: Duration)
@@ -71,8 +75,10 @@ package struct Worker: Sendable {
     case send(WorkerMessage)
     /// A heartbeat: the shell fills in its counters.
     case beat(WorkerMessage.Heartbeat)
+    /// Ask the store for bytes of the block map of a job that is about to begin.
+    case pullBlocks(BlocksPull)
     /// A job begins.
-    case begin(Assignment)
+    case begin(Assignment, Plan)
     /// The table of the job changed: other peers, other hosts.
     case adopt(Assignment)
     /// Make room for a virtual rank.
@@ -157,6 +163,8 @@ package struct Worker: Sendable {
 
   package private(set) var hello: WorkerMessage.Hello
   package private(set) var run: WorkerRun?
+  /// Of a job that begins when its block map is here; nil where there is a run.
+  package internal(set) var fetch: BlocksFetch?
   /// Whether the shell has a directory for checkpoints.
   let hasSlots: Bool
   package let windowBytes: Int
@@ -203,6 +211,8 @@ package struct Worker: Sendable {
     case .coordinator(let message): receive(message, at: now, into: &effects)
     case .end: leave(at: now, into: &effects)
     case .tick: tick(at: now, into: &effects)
+    case .blocks(let pull, let bytes): receive(pull, bytes, at: now, into: &effects)
+    case .sourceLost(let job, .store) where fetch?.job == job: fetch?.lost()
     default:
       guard run != nil else {
         refuse(event, into: &effects)
@@ -257,7 +267,7 @@ package struct Worker: Sendable {
       effects.append(.send(.hello(hello)))
     case .assign(let assignment, _): take(assignment, at: now, into: &effects)
     case .release(let job, let isOver, _):
-      if run?.job == job { release(isOver: isOver, into: &effects) }
+      if (run?.job ?? fetch?.job) == job { release(isOver: isOver, into: &effects) }
     case .drain:
       // Answered each time: the answer may be lost as well.
       isLeaving = true
@@ -266,7 +276,7 @@ package struct Worker: Sendable {
       hello.isCordoned = isCordoned
       beat(at: now, into: &effects)
     case .leave:
-      guard isLeaving || run == nil else { return }
+      guard isLeaving || run == nil && fetch == nil else { return }
       release(into: &effects)
       sayGoodbye(into: &effects)
     }
@@ -296,21 +306,40 @@ package struct Worker: Sendable {
     // A table that was overtaken on its way must not bring back what this worker has let go.
     guard assignment.problem == nil, assignment.revision >= newest else { return }
     // What is computed doesn't change while a job runs: this worker's state would not fit.
-    if let run, run.job == assignment.job, !assignment.isSamePlan(as: run.assignment) { return }
+    let present = run?.assignment ?? fetch?.assignment
+    if let present, present.job == assignment.job, !assignment.isSamePlan(as: present) { return }
     newest = assignment.revision
-    if run?.job == assignment.job {
-      guard let run, assignment.revision > run.assignment.revision else { return }
+    if let present, present.job == assignment.job {
+      guard assignment.revision > present.revision else { return }
       guard assignment.peer(of: hello.worker) != nil else { return release(into: &effects) }
-      self.run?.adopt(assignment, at: now, into: &effects)
+      fetch?.adopt(assignment)
+      run?.adopt(assignment, at: now, into: &effects)
+      if run != nil { tellAssigned(assignment, into: &effects) }
     } else {
       guard assignment.peer(of: hello.worker) != nil else { return }
       release(into: &effects)
-      run = WorkerRun(
-        assignment: assignment, worker: hello.worker, windowBytes: windowBytes,
-        outboxTiles: outboxTiles, hasSlots: hasSlots, defect: defect)
-      effects.append(.begin(assignment))
-      run?.hostAssigned(into: &effects)
+      guard assignment.spec.mask.blocks == nil else {
+        fetch = BlocksFetch(assignment)
+        return proceedFetch(at: now, into: &effects)
+      }
+      begin(assignment, blocks: nil, into: &effects)
     }
+  }
+
+  /// Nothing is missing any more that has to be known before the first step.
+  mutating func begin(
+    _ assignment: Assignment, blocks: BlockMap?, into effects: inout [Effect]
+  ) {
+    var run = WorkerRun(
+      assignment: assignment, blocks: blocks, worker: hello.worker, windowBytes: windowBytes,
+      outboxTiles: outboxTiles, hasSlots: hasSlots, defect: defect)
+    effects.append(.begin(assignment, run.plan))
+    run.hostAssigned(into: &effects)
+    self.run = run
+    tellAssigned(assignment, into: &effects)
+  }
+
+  private mutating func tellAssigned(_ assignment: Assignment, into effects: inout [Effect]) {
     let hosted = run?.ranks.map(\.vrank.description).joined(separator: ", ") ?? ""
     effects.append(
       .observe(
@@ -320,11 +349,11 @@ package struct Worker: Sendable {
     run?.tellSoon()
   }
 
-  private mutating func release(isOver: Bool = false, into effects: inout [Effect]) {
-    guard let job = run?.job else { return }
+  mutating func release(isOver: Bool = false, into effects: inout [Effect]) {
+    guard let job = run?.job ?? fetch?.job else { return }
     // The last word about the job goes out while its counters are still there.
     effects.append(.beat(heartbeat(isLast: true)))
-    run = nil
+    (run, fetch) = (nil, nil)
     effects.append(.release(job, isOver: isOver))
     effects.append(.observe(Observation(.released, job: job, worker: hello.name)))
   }
@@ -341,12 +370,13 @@ package struct Worker: Sendable {
       sayGoodbye(into: &effects)
     }
     run?.expire(at: now, into: &effects)
+    proceedFetch(at: now, into: &effects)
   }
 
   /// A job without protection has no heartbeats either: a sign of life now and then keeps the
   /// connection's state known.
   private var beatInterval: Duration {
-    run?.assignment.isProtected == false
+    (run?.assignment ?? fetch?.assignment)?.isProtected == false
       ? Limits.quietBeatInterval : Limits.heartbeatInterval
   }
 
@@ -362,8 +392,10 @@ package struct Worker: Sendable {
   }
 
   private func heartbeat(isLast: Bool) -> WorkerMessage.Heartbeat {
-    WorkerMessage.Heartbeat(
-      job: run?.job, revision: run?.assignment.revision ?? .lowest, term: term,
+    // Also while its block map is on its way it follows the table.
+    let table = run?.assignment ?? fetch?.assignment
+    return WorkerMessage.Heartbeat(
+      job: table?.job, revision: table?.revision ?? .lowest, term: term,
       progress: run?.progress ?? [], held: run?.heldCopies ?? [],
       unreachable: run?.unreachable ?? [], isLast: isLast, isCordoned: hello.isCordoned)
   }
@@ -372,6 +404,7 @@ package struct Worker: Sendable {
   private mutating func leave(at now: Duration, into effects: inout [Effect]) {
     guard endingSince == nil else { return }
     endingSince = now
+    // Who has begun nothing has nothing to hand over.
     guard let run, run.assignment.isProtected, !run.ranks.allSatisfy({ $0.isDone }) else {
       sayGoodbye(into: &effects)
       return

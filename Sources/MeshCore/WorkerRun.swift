@@ -51,12 +51,15 @@ package struct WorkerRun: Sendable {
   /// This worker's index in `assignment.peers`.
   package var me: Int { assignment.peer(of: worker) ?? -1 }
 
-  /// - Parameter assignment: without a problem, and `worker` is one of its peers.
+  /// - Parameters:
+  ///   - assignment: without a problem, and `worker` is one of its peers.
+  ///   - blocks: the job's block map, if it has one.
   init(
-    assignment: Assignment, worker: WorkerID, windowBytes: Int, outboxTiles: Int, hasSlots: Bool,
+    assignment: Assignment, blocks: BlockMap?, worker: WorkerID, windowBytes: Int,
+    outboxTiles: Int, hasSlots: Bool,
     defect: Defect?
   ) {
-    let plan = Plan(job: assignment.spec, vrankCount: assignment.vrankCount)
+    let plan = Plan(job: assignment.spec, vrankCount: assignment.vrankCount, blocks: blocks)
     self.assignment = assignment
     self.plan = plan
     window = TileWindow(plan: plan, budget: windowBytes)

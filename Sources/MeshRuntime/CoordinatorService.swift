@@ -121,7 +121,7 @@ package final class CoordinatorService: Sendable {
       let now = MonotonicClock.now
       let start = rules.wallSeconds - now.seconds
       let core = Coordinator(
-        configuration: rules, images: images,
+        configuration: rules, images: images, blocks: reopened.blocks,
         events: kept?.events.map { RecordedEvent($0, start: start) } ?? [],
         workers: kept?.workers ?? [], at: now)
       let log = configuration.log

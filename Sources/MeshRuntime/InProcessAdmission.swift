@@ -1,3 +1,4 @@
+package import AttentionMasks
 package import MeshCore
 
 /// What a job takes in this process, against what there is: decided before anything is computed or
@@ -16,10 +17,16 @@ package struct InProcessAdmission: Sendable {
   /// - Parameters:
   ///   - resultBytes: of memory that the result's files take.
   ///   - room: what this process may have beside them; by default what the system says.
-  package init(_ job: AttentionJob, threads: Int, resultBytes: Int, room: MemoryRoom? = nil) {
+  ///   - blocks: the job's block map.
+  package init(
+    _ job: AttentionJob, blocks: BlockMap? = nil, threads: Int, resultBytes: Int,
+    room: MemoryRoom? = nil
+  ) {
     let room = room ?? .ofProcess(threads: threads, fileBytes: resultBytes)
-    let fixed = Self.processBytes + threads * Self.threadBytes
-    let portions = Portions(of: job, bytes: min(Portions.bytesWanted, max(0, room.bytes - fixed)))
+    let fixed =
+      Self.processBytes + threads * Self.threadBytes + MemoryEstimate.mapBytes(job)
+    let portions = Portions(
+      of: job, blocks: blocks, bytes: min(Portions.bytesWanted, max(0, room.bytes - fixed)))
     self.portions = portions
     self.room = room
     bytes = fixed + portions.bytes

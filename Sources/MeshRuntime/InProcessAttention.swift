@@ -17,7 +17,7 @@ package struct InProcessAttention {
     inputs: JobInputs, kernel: AttentionKernel, threads: Int, portions: Portions? = nil
   ) throws {
     self.inputs = inputs
-    self.portions = portions ?? Portions(of: inputs.spec)
+    self.portions = portions ?? Portions(of: inputs.spec, blocks: inputs.blocks)
     self.kernel = kernel
     pool = try ComputePool(threads: threads, nice: 0)
   }

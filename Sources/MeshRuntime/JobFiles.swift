@@ -29,7 +29,7 @@ package final class JobFiles {
       directory = nil
     }
     do throws(CallFailure) {
-      for tensor in InputTensor.allCases {
+      for tensor in spec.inputTensors {
         inputs[tensor] = try create(in: parent, "\(tensor)", bytes: reader.byteCount(tensor))
         received[tensor] = 0
       }
@@ -59,7 +59,7 @@ package final class JobFiles {
       removeInputs()
       return
     }
-    for tensor in InputTensor.allCases {
+    for tensor in spec.inputTensors {
       inputs[tensor] = try directory.reopen("\(tensor)", bytes: reader.byteCount(tensor))
       received[tensor] = reader.byteCount(tensor)
     }
@@ -108,7 +108,7 @@ package final class JobFiles {
 
   /// Why the inputs aren't complete; nil when they are.
   var missing: String? {
-    for tensor in InputTensor.allCases where received[tensor] != reader.byteCount(tensor) {
+    for tensor in spec.inputTensors where received[tensor] != reader.byteCount(tensor) {
       return
         "\(received[tensor] ?? 0) of \(reader.byteCount(tensor)) bytes of \(tensor) have arrived"
     }

@@ -51,11 +51,33 @@ extension JobInputs {
     let logits = try options.logits.rule(
       queryHeads: query.shape[query.shape.count - 3], converts: options.converts,
       waiting: waiting, refuse: refuse)
-    guard let key, let value, let logits, problems.isEmpty else { return nil }
-    let inputs = JobInputs(query, key, value, options, logits)
+    guard let key, let value else { return nil }
+    let (blockMap, isRefused) = try self.blockMap(
+      of: query, key, options, waiting: waiting, refuse: refuse)
+    guard let logits, problems.isEmpty, !isRefused else { return nil }
+    let inputs = JobInputs(query, key, value, options, logits, blockMap)
     guard let problem = inputs.spec.problem else { return inputs }
     try refuse(problem + (inputs.spec.axesAdvice.map { "; \($0)" } ?? ""))
     return nil
+  }
+
+  /// Reads the block map, if there is one, and whether it is refused.
+  private static func blockMap(
+    of query: TensorFile, _ key: TensorFile, _ options: Options,
+    waiting: @escaping (String) -> Void, refuse: (String) throws(MeshError) -> Void
+  ) throws(MeshError) -> (BlockMapFile?, isRefused: Bool) {
+    guard let text = options.blockMap, let block = options.mask.blocks else { return (nil, false) }
+    do throws(MeshError) {
+      let (queries, keys) = (fourDimensions(query.shape), fourDimensions(key.shape))
+      return (
+        try BlockMapFile(
+          text, block, queryHeads: queries[1], queryTokens: queries[2], keyTokens: keys[2],
+          waiting: waiting), false
+      )
+    } catch {
+      try refuse(error.message)
+      return (nil, true)
+    }
   }
 
   /// In what the tensors differ that must be equal.

@@ -1,19 +1,25 @@
+package import AttentionMasks
 package import ElementTypes
 package import MeshCore
 internal import TensorFiles
 
-/// The three input tensors of a job, open, checked against each other, and read in pieces.
+/// The input tensors of a job, open, checked against each other, and read in pieces.
 package struct JobInputs: Sendable {
   package let spec: AttentionJob
   /// The query's shape, which is the output's, with the heads first: three or four dimensions.
   package let shape: [Int]
   /// One line about tensors whose axes seem to be in the other order; nil for all others.
   package let doubt: String?
+  /// What the block map says; nil where the job has none.
+  package let blocks: BlockMap?
   private let files: [InputTensor: TensorFile]
+  private let blockMap: BlockMapFile?
 
   /// What the user asks of the tensors.
   package struct Options: Sendable {
     package var mask: MaskRule
+    /// Where the contents of the block map are whose blocks the mask has.
+    package var blockMap: String?
     /// What becomes of the logits beside their factor.
     package var logits: Logits
     /// nil for 1/√d.
@@ -29,10 +35,12 @@ package struct JobInputs: Sendable {
     package var converts: Bool
 
     package init(
-      mask: MaskRule, logits: Logits = Logits(), scale: Float?, layout: Layout?,
-      precision: ElementType, vranks: Int, axes: AxisOrder = .headsFirst, converts: Bool = false
+      mask: MaskRule, blockMap: String? = nil, logits: Logits = Logits(), scale: Float?,
+      layout: Layout?, precision: ElementType, vranks: Int, axes: AxisOrder = .headsFirst,
+      converts: Bool = false
     ) {
       self.mask = mask
+      self.blockMap = blockMap
       self.logits = logits
       self.scale = scale
       self.layout = layout
@@ -50,20 +58,25 @@ package struct JobInputs: Sendable {
 
   /// Of three tensors that agree with each other.
   init(
-    _ q: TensorFile, _ k: TensorFile, _ v: TensorFile, _ options: Options, _ logits: LogitRule
+    _ q: TensorFile, _ k: TensorFile, _ v: TensorFile, _ options: Options, _ logits: LogitRule,
+    _ blockMap: BlockMapFile?
   ) {
     let (queries, keys) = (Self.fourDimensions(q.shape), Self.fourDimensions(k.shape))
     shape = q.shape
     files = [.query: q, .key: k, .value: v]
+    self.blockMap = blockMap
+    blocks = blockMap?.blocks
+    var mask = options.mask
+    mask.blocks?.isPerHead = blockMap?.isPerHead ?? false
     var spec = AttentionJob(
       batch: queries[0], queryHeads: queries[1], keyValueHeads: keys[1], queryTokens: queries[2],
       keyTokens: keys[2], headDimension: queries[3],
       element: options.precision == .bfloat16 ? .bfloat16 : q.element,
-      mask: options.mask, logits: logits,
+      mask: mask, logits: logits,
       scale: options.scale ?? 1 / Float(queries[3]).squareRoot(),
       layout: options.layout ?? options.mask.suitableLayout,
       vranks: options.vranks, hasBatchDimension: q.shape.count == 4, axes: options.axes)
-    spec.headCuts = spec.suitableHeadCuts
+    spec.headCuts = spec.suitableHeadCuts(blocks: blocks)
     self.spec = spec
     doubt = spec.axesDoubt
   }
@@ -78,19 +91,25 @@ package struct JobInputs: Sendable {
   /// What was found of a tensor in its file.
   package func found(
     _ tensor: InputTensor
-  ) -> (location: String, element: ElementType, shape: [Int], byteCount: Int) {
+  ) -> (location: String, element: String, shape: [Int], byteCount: Int) {
+    if tensor == .blockMap, let blockMap {
+      let file = blockMap.file
+      return (file.path, file.type, file.shape, file.byteCount)
+    }
     guard let file = files[tensor] else { preconditionFailure("no file for \(tensor)") }
-    return ("\(file.location)", file.element, file.shape, file.byteCount)
+    return ("\(file.location)", file.element.name, file.shape, file.byteCount)
   }
 
-  package func byteCount(_ tensor: InputTensor) -> Int {
-    tensor == .query ? spec.queryBytes : spec.keyBytes
-  }
+  package func byteCount(_ tensor: InputTensor) -> Int { spec.byteCount(tensor) }
 
   /// Reads bytes of a tensor as the job has them, that is after any rounding.
   package func read(
     _ tensor: InputTensor, at offset: Int, into target: UnsafeMutableRawBufferPointer
   ) throws(MeshError) {
+    if tensor == .blockMap {
+      target.copyBytes(from: (blocks?.bytes ?? [])[offset..<offset + target.count])
+      return
+    }
     guard let file = files[tensor] else { preconditionFailure("no file for \(tensor)") }
     do throws(TensorFileError) {
       guard file.element != spec.element else {

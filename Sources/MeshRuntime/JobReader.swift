@@ -1,3 +1,4 @@
+internal import AttentionMasks
 package import Checksums
 internal import Glibc
 package import MeshCore
@@ -8,9 +9,7 @@ package struct JobReader: Sendable {
   let inputs: [InputTensor: Int32]
   let outputs: [OutputTensor: Int32]
 
-  func byteCount(_ tensor: InputTensor) -> Int {
-    tensor == .query ? spec.queryBytes : spec.keyBytes
-  }
+  func byteCount(_ tensor: InputTensor) -> Int { spec.byteCount(tensor) }
 
   func byteCount(_ tensor: OutputTensor) -> Int {
     tensor == .output ? spec.outputBytes : spec.logSumExpBytes
@@ -52,6 +51,22 @@ package struct JobReader: Sendable {
       try read(inputs[run.tensor], at: run.offset, into: part)
       start += run.count
     }
+  }
+
+  func read(
+    _ tensor: InputTensor, at offset: Int, into target: UnsafeMutableRawBufferPointer
+  ) throws(CallFailure) {
+    try read(inputs[tensor], at: offset, into: target)
+  }
+
+  /// What the block map says; nil of a job that has none.
+  func blocks() throws(CallFailure) -> BlockMap? {
+    guard spec.mask.blocks != nil else { return nil }
+    let buffer = UnsafeMutableRawBufferPointer.allocate(
+      byteCount: byteCount(.blockMap), alignment: 64)
+    defer { buffer.deallocate() }
+    try read(.blockMap, at: 0, into: buffer)
+    return spec.blockMap(of: Array(buffer))
   }
 
   func read(

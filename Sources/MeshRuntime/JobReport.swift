@@ -32,12 +32,13 @@ package struct JobReport: Encodable, Sendable {
   package var outputDigest: String
 
   package init(
-    _ spec: AttentionJob, outcome: InProcessAttention.Outcome, level: KernelLevel, threads: Int,
+    _ inputs: JobInputs, outcome: InProcessAttention.Outcome, level: KernelLevel, threads: Int,
     bytesBound: Int
   ) {
+    let spec = inputs.spec
     wallSeconds = outcome.wallSeconds
-    flops = spec.flops
-    gflopsPerSecond = spec.flops / max(outcome.wallSeconds, 1e-9) / 1e9
+    flops = spec.flops(blocks: inputs.blocks)
+    gflopsPerSecond = flops / max(outcome.wallSeconds, 1e-9) / 1e9
     workers = 1
     threadsPerWorker = threads
     vranks = 1

@@ -69,7 +69,7 @@ package struct KernelRate: Sendable {
     }
     let wall = (MonotonicClock.now - start).seconds
     return KernelRate(
-      flopsPerSecond: Double(times) * job.flops / wall, threads: pool.threadCount)
+      flopsPerSecond: Double(times) * job.flops() / wall, threads: pool.threadCount)
   }
 
   /// Packs a tile of numbers about one.

@@ -29,7 +29,7 @@ package struct LocalMeshAdmission: Sendable {
     self.workers = workers
     self.spares = spares
     let vranks = job.vranks > 0 ? job.vranks : Plan.defaultVrankCount(workers: workers)
-    plan = Plan(job: job, vrankCount: vranks)
+    plan = Plan(job: job, vrankCount: vranks, blocks: job.blocksUnknown)
     workerBytes =
       MemoryEstimate(
         plan: plan, workers: min(workers, plan.vrankCount), isProtected: isProtected,

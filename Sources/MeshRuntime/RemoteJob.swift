@@ -91,7 +91,7 @@ package struct RemoteJob {
     let buffer = UnsafeMutableRawBufferPointer.allocate(
       byteCount: Limits.payloadBytesMaximum, alignment: 64)
     defer { buffer.deallocate() }
-    for tensor in InputTensor.allCases {
+    for tensor in inputs.spec.inputTensors {
       var offset = 0
       while offset < inputs.byteCount(tensor) {
         let part = UnsafeMutableRawBufferPointer(

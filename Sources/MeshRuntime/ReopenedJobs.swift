@@ -1,3 +1,5 @@
+package import AttentionMasks
+internal import Checksums
 package import MeshCore
 
 /// What a coordinator found of its jobs' files before it began: files that are there and as they were
@@ -6,10 +8,17 @@ package import MeshCore
 /// Unchecked: made by the thread that starts the store's, and from then on used by that one alone.
 package final class ReopenedJobs: @unchecked Sendable {
   private var outcomes: [JobID: Result<StoredJob, CallFailure>] = [:]
+  /// What the block maps say of jobs that aren't over; for who plans, before the store's thread begins.
+  package private(set) var blocks: [JobID: BlockMap] = [:]
 
   package init() {}
 
-  func add(_ job: JobID, _ outcome: Result<StoredJob, CallFailure>) { outcomes[job] = outcome }
+  func add(
+    _ job: JobID, _ outcome: Result<StoredJob, CallFailure>, blocks map: BlockMap? = nil
+  ) {
+    outcomes[job] = outcome
+    blocks[job] = map
+  }
 
   /// Hands over what was found of a job; nil when it wasn't looked for.
   func take(_ job: JobID) -> Result<StoredJob, CallFailure>? { outcomes.removeValue(forKey: job) }
@@ -25,9 +34,12 @@ extension StoreDirectory {
     for image in images {
       guard let needsInputs = image.needsInputs else { continue }
       do throws(CallFailure) {
-        jobs.add(
-          image.job,
-          .success(try reopenStored(image.job, image.spec, needsInputs: needsInputs)))
+        let stored = try reopenStored(image.job, image.spec, needsInputs: needsInputs)
+        let blocks = needsInputs ? try stored.files.reader.blocks() : nil
+        if let blocks, SHA256.hash(blocks.bytes) != image.inputs?.blockMap {
+          throw lost("\(path)/\(image.job)/\(InputTensor.blockMap) is damaged")
+        }
+        jobs.add(image.job, .success(stored), blocks: blocks)
       } catch {
         guard error.code == .dataLoss else {
           throw MeshError(

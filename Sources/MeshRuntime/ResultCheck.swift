@@ -69,7 +69,7 @@ package struct ResultCheck {
   /// while they are read or compared, as float32; what one row sees, and its logits; query, exact and
   /// naive result of every row, each an array of its own.
   private static func bytesNeeded(for spec: AttentionJob, rows: Int) -> Int {
-    (64 << 20) + spec.keyTokens * (24 * spec.headDimension + 16)
+    (64 << 20) + MemoryEstimate.mapBytes(spec) + spec.keyTokens * (24 * spec.headDimension + 16)
       + rows * (24 * spec.headDimension + 256)
   }
 
@@ -104,9 +104,11 @@ package struct ResultCheck {
     let queries = try rows.map { row throws(MeshError) in
       try doubles(.query, head: head, tokens: row..<row + 1)
     }
-    let mask = spec.attentionMask
+    let mask = spec.attentionMask(blocks: inputs.blocks)
     // One at a time: they take as much as the logits.
-    let sights = rows.lazy.map { mask.foldedSight(query: $0, keyCount: spec.keyTokens) }
+    let sights = rows.lazy.map {
+      mask.foldedSight(query: $0, keyCount: spec.keyTokens, head: head % spec.queryHeads)
+    }
     let exact = zip(queries, sights).map { reference.row(query: $0, sight: $1) }
     let naive = reference.naiveFloat32Rows(queries: queries, sights: sights)
     let rule = Tolerance(

@@ -10,6 +10,7 @@ extension StoreLoop {
   ) throws(WireError) {
     switch frame {
     case .pull(let pull): serve(pull, to: link, key: key)
+    case .blocksPull(let pull): serve(pull, to: link)
     case .state(let header):
       let status = try take(header, payload: payload, key: key)
       guard let message = messageIndex(header) else { return }
@@ -24,7 +25,7 @@ extension StoreLoop {
       answer(header, request, payload: payload, to: link)
     // The store asks nobody, and keeps no copies.
     case .answer, .part, .receipt, .reply, .copy, .copyReceipt, .statePull, .stateAnswer,
-      .statePart, .passQuestion, .passAnswer:
+      .statePart, .blocks, .passQuestion, .passAnswer:
       break
     }
   }
@@ -83,6 +84,23 @@ extension StoreLoop {
       throw CallFailure(.dataLoss, "\(pull.tile) was changed on the coordinator's disk")
     }
     send(.part(header), payload: frame, to: link)
+  }
+
+  /// The next bytes of a block map. Any worker may have them: whoever waits for them isn't a host yet.
+  private func serve(_ pull: BlocksPull, to link: [UInt8]) {
+    guard let stored = jobs[pull.job], stored.run != nil, !stored.areInputsDropped else { return }
+    let reader = stored.files.reader
+    let total = reader.byteCount(.blockMap)
+    guard (0..<total).contains(pull.offset) else { return }
+    let count = min(total - pull.offset, Limits.payloadBytesMaximum)
+    do throws(CallFailure) {
+      let frame = try chunk(at: pull.offset, count: count) { payload throws(CallFailure) in
+        try reader.read(.blockMap, at: pull.offset, into: payload)
+      }
+      send(.blocks(pull), payload: frame, to: link)
+    } catch {
+      report(.failed(pull.job, error))
+    }
   }
 
   // MARK: Results
@@ -201,6 +219,9 @@ extension StoreLoop {
     _ upload: UploadRequest, header: CallHeader, payload: borrowing Frame?
   ) throws(CallFailure) -> Int {
     let stored = try stored(upload.job, header)
+    guard stored.files.spec.inputTensors.contains(upload.tensor) else {
+      throw CallFailure(.invalidArgument, "job \(upload.job) has no \(upload.tensor)")
+    }
     guard stored.checksums == nil, stored.pendingWork == 0 else {
       throw CallFailure(.failedPrecondition, "job \(upload.job) has all its tensors already")
     }
@@ -232,20 +253,35 @@ extension StoreLoop {
       throw CallFailure(.outOfRange, "\(read.tensor) has \(total) bytes; none at \(read.offset)")
     }
     let count = min(read.count, total - read.offset, Limits.payloadBytesMaximum)
-    var chunk = Chunk(offset: read.offset, count: count, checksum: 0)
-    guard let frameBytes = chunk.frameBytes else { return }
+    let frame = try chunk(at: read.offset, count: count) { payload throws(CallFailure) in
+      try reader.read(read.tensor, at: read.offset, into: payload)
+    }
+    let reply = ReadReply(offset: read.offset, total: total)
+    send(.reply(header.request, .success(.read(reply))), payload: frame, to: link)
+  }
+
+  /// The frame of some bytes of a tensor.
+  ///
+  /// - Parameter count: 1 ... `Limits.payloadBytesMaximum`.
+  private func chunk(
+    at offset: Int, count: Int,
+    _ read: (UnsafeMutableRawBufferPointer) throws(CallFailure) -> Void
+  ) throws(CallFailure) -> Frame {
+    var chunk = Chunk(offset: offset, count: count, checksum: 0)
+    guard let frameBytes = chunk.frameBytes else {
+      preconditionFailure("a chunk of \(count) bytes")
+    }
     var failure: CallFailure?
     let frame = Frame(count: frameBytes) { target in
       chunk.write(to: target) { payload in
         do throws(CallFailure) {
-          try reader.read(read.tensor, at: read.offset, into: payload)
+          try read(payload)
         } catch {
           failure = error
         }
       }
     }
     if let failure { throw failure }
-    let reply = ReadReply(offset: read.offset, total: total)
-    send(.reply(header.request, .success(.read(reply))), payload: frame, to: link)
+    return frame
   }
 }

@@ -1,3 +1,4 @@
+internal import AttentionMasks
 package import Checksums
 package import MeshCore
 internal import MeshWire
@@ -9,10 +10,27 @@ package final class StoreLoop {
   /// What other threads tell it.
   package enum Order: Sendable {
     case command(StoreCommand)
-    case sealed(JobID, Result<(InputDigests, TileChecksums), CallFailure>)
+    case sealed(JobID, Result<Sealed, CallFailure>)
     case verified(VRankFinal, Result<Bool, CallFailure>)
     case finished(JobID, Result<(Digest, Digest), CallFailure>)
     case stop
+  }
+
+  /// What is found of a job's inputs once all of them are there.
+  package struct Sealed: Sendable {
+    fileprivate let digests: InputDigests
+    fileprivate let blocks: BlockMap?
+    fileprivate let checksums: TileChecksums
+
+    /// Reads them, and saves the checksums where the inputs have names.
+    init(_ reader: JobReader, of job: JobID, in directory: JobDirectory?) throws(CallFailure) {
+      blocks = try reader.blocks()
+      digests = InputDigests(
+        query: try reader.digest(.query), key: try reader.digest(.key),
+        value: try reader.digest(.value), blockMap: blocks.map { SHA256.hash($0.bytes) })
+      checksums = try TileChecksums(reader)
+      if let directory { try checksums.save(in: directory, of: job, with: reader) }
+    }
   }
 
   private let router: OwnedSocket
@@ -92,9 +110,9 @@ package final class StoreLoop {
     case .sealed(let job, let outcome):
       settle(job) { stored in
         switch outcome {
-        case .success(let (digests, checksums)):
-          stored.checksums = checksums
-          tell(.sealed(job, digests))
+        case .success(let sealed):
+          stored.checksums = sealed.checksums
+          tell(.sealed(job, sealed.digests, blocks: sealed.blocks))
         case .failure(let failure): tell(.failed(job, failure))
         }
       }
@@ -159,6 +177,7 @@ package final class StoreLoop {
       }
       if keepResult {
         stored.areInputsDropped = true
+        stored.forgetBlocks()
         if stored.pendingWork == 0 { stored.files.removeInputs() }
         return
       }
@@ -182,14 +201,9 @@ package final class StoreLoop {
     let (reader, directory) = (stored.files.reader, stored.files.directory)
     stored.pendingWork += 1
     background.run { [orders] in
-      var outcome: Result<(InputDigests, TileChecksums), CallFailure>
+      var outcome: Result<Sealed, CallFailure>
       do throws(CallFailure) {
-        let digests = InputDigests(
-          query: try reader.digest(.query), key: try reader.digest(.key),
-          value: try reader.digest(.value))
-        let checksums = try TileChecksums(reader)
-        if let directory { try checksums.save(in: directory, of: job, with: reader) }
-        outcome = .success((digests, checksums))
+        outcome = .success(try Sealed(reader, of: job, in: directory))
       } catch {
         outcome = .failure(error)
       }

@@ -19,7 +19,7 @@ final class StoredJob {
 
   /// What is known once the job has workers.
   struct Run {
-    let plan: Plan
+    var plan: Plan
     let planTag: UInt64
     /// Who may act for each rank, and which ranks are final.
     var intake: ResultIntake
@@ -43,6 +43,12 @@ final class StoredJob {
       intake: ResultIntake(tenures: table.tenures, isFinal: isFinal), places: places,
       finalLinks: [[UInt8]?](repeating: nil, count: plan.vrankCount),
       isVerifying: [Bool](repeating: false, count: plan.vrankCount))
+  }
+
+  /// The job is over: nobody asks any more what its block map says.
+  func forgetBlocks() {
+    guard let plan = run?.plan, let unknown = plan.job.blocksUnknown else { return }
+    run?.plan = Plan(job: plan.job, vrankCount: plan.vrankCount, blocks: unknown)
   }
 
   /// Refuses whoever isn't a host of this table from now on.

@@ -16,9 +16,14 @@ package struct TileChecksums: Sendable, Equatable {
       ? queries[place * queryParts + part] : keys[place * keyParts + part]
   }
 
+  /// Of all tiles, whether or not a block map names them.
+  private static func plan(of spec: AttentionJob) -> Plan {
+    Plan(job: spec, vrankCount: 1, blocks: spec.blocksUnknown)
+  }
+
   /// Reads every tile once.
   package init(_ files: JobReader) throws(CallFailure) {
-    let plan = Plan(job: files.spec, vrankCount: 1)
+    let plan = Self.plan(of: files.spec)
     queryParts = plan.partCount(.query)
     keyParts = plan.partCount(.keyValue)
     queries = try Self.checksums(.query, plan, files)
@@ -69,7 +74,7 @@ extension TileChecksums {
   ///
   /// - Throws: data loss when it is missing, damaged, or another job's.
   init(in directory: JobDirectory, of job: JobID, _ spec: AttentionJob) throws(CallFailure) {
-    let plan = Plan(job: spec, vrankCount: 1)
+    let plan = Self.plan(of: spec)
     queryParts = plan.partCount(.query)
     keyParts = plan.partCount(.keyValue)
     let queryCount = plan.tileCount(.query) * queryParts

@@ -29,9 +29,12 @@ final class WorkerJob {
   var lastFoldAt: Duration?
   var busyAtLastFold: Double
 
-  init(_ assignment: Assignment, worker: WorkerID, kernel: AttentionKernel, busySeconds: Double) {
+  init(
+    _ assignment: Assignment, plan: Plan, worker: WorkerID, kernel: AttentionKernel,
+    busySeconds: Double
+  ) {
     self.assignment = assignment
-    plan = Plan(job: assignment.spec, vrankCount: assignment.vrankCount)
+    self.plan = plan
     planTag = assignment.planHash.tag
     engine = FoldEngine(
       plan: plan, kernel: kernel, packsAhead: TileWindow(plan: plan).packsAhead)

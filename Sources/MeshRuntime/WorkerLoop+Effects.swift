@@ -9,7 +9,8 @@ extension WorkerLoop {
     switch effect {
     case .send(let message): send(message)
     case .beat(let beat): self.beat(beat)
-    case .begin(let assignment): begin(assignment)
+    case .pullBlocks(let pull): send(pull)
+    case .begin(let assignment, let plan): begin(assignment, plan)
     case .release(_, let isOver): release(isOver: isOver)
     case .leave: stopSoon(.left)
     case .observe(let observation): configuration.log.write(observation)
@@ -79,12 +80,39 @@ extension WorkerLoop {
     send(.heartbeat(beat))
   }
 
-  private func begin(_ assignment: Assignment) {
+  /// Asks for the block map of a job that hasn't begun.
+  private func send(_ pull: BlocksPull) {
+    if blocksLink == nil {
+      blocksLink = newLink(
+        to: .store, at: storeEndpoint,
+        configuration.credentials.map(\.toCoordinator) ?? SocketSecurity.none)
+    }
+    let message = PullLink.StoredMessage(
+      header: DataFrame.blocksPull(pull).encode(), payload: nil, purpose: .inputs)
+    // Before the job's counters begin.
+    var traffic = Traffic()
+    blocksLink?.send(message, counting: &traffic)
+  }
+
+  private func newLink(
+    to source: Worker.Source, at endpoint: String, _ security: SocketSecurity
+  ) -> PullLink? {
+    let id = Sockets.routingID(linkOwner, nextLink)
+    nextLink += 1
+    isPollerStale = true
+    return try? PullLink(
+      source: source, endpoint: endpoint, security: security, usesIPv6: usesIPv6, routingID: id,
+      context: dataContext)
+  }
+
+  private func begin(_ assignment: Assignment, _ plan: Plan) {
     Failpoint.pass("assign")
     gate?.setPeers(assignment.peers.compactMap(\.publicKey))
     let job = WorkerJob(
-      assignment, worker: core.hello.worker, kernel: configuration.kernel,
+      assignment, plan: plan, worker: core.hello.worker, kernel: configuration.kernel,
       busySeconds: pool.busySeconds)
+    job.links[.store] = blocksLink
+    blocksLink = nil
     job.checkpoints = checkpoints(for: job)
     removeCheckpoints(before: assignment)
     self.job = job
@@ -105,7 +133,7 @@ extension WorkerLoop {
     pool.cancel()
     if isOver, let checkpoints = job?.checkpoints { disk.run { checkpoints.removeAll() } }
     pacer.clear()
-    job = nil
+    (job, blocksLink) = (nil, nil)
     peers = []
     isPollerStale = true
     ProcessMemory.returnFreeMemory()
@@ -126,17 +154,12 @@ extension WorkerLoop {
   func link(to source: Worker.Source) -> PullLink? {
     guard let job else { return nil }
     if let link = job.links[source] { return link }
-    let id = Sockets.routingID(linkOwner, nextLink)
-    nextLink += 1
     // A source that can't even be named stays silent: the core asks the next one.
     guard let endpoint = job.endpoint(of: source, store: storeEndpoint),
       let security = security(to: source, job)
     else { return nil }
-    let link = try? PullLink(
-      source: source, endpoint: endpoint, security: security, usesIPv6: usesIPv6, routingID: id,
-      context: dataContext)
+    let link = newLink(to: source, at: endpoint, security)
     job.links[source] = link
-    isPollerStale = true
     return link
   }
 

@@ -34,6 +34,8 @@ final class WorkerLoop {
   private var coordinatorWatch: CoordinatorWatch
   let data: OwnedSocket
   var job: WorkerJob?
+  /// To the store, while a job waits for its block map.
+  var blocksLink: PullLink?
   var storeEndpoint = ""
   var poller = Poller()
   var isPollerStale = true
@@ -139,7 +141,9 @@ final class WorkerLoop {
     }
   }
 
-  private var links: [PullLink] { job.map { Array($0.links.values) } ?? [] }
+  private var links: [PullLink] {
+    (job.map { Array($0.links.values) } ?? []) + [blocksLink].compactMap(\.self)
+  }
 
   // MARK: In
 
@@ -179,7 +183,7 @@ final class WorkerLoop {
     if case .welcome(_, let store) = order, store != storeEndpoint {
       // A restarted coordinator may serve its store elsewhere.
       storeEndpoint = store
-      if let link = job?.links[.store] { lose(link) }
+      if let link = job?.links[.store] ?? blocksLink { lose(link) }
     }
     // One that isn't available yet is asked again.
     if case .refused(let code, let reason) = order, code != .unavailable {
@@ -250,7 +254,10 @@ final class WorkerLoop {
         lose(link)
         continue
       }
-      if link.isWaiting, let job { link.flush(counting: &job.traffic) }
+      if link.isWaiting {
+        var before = Traffic()
+        if let job { link.flush(counting: &job.traffic) } else { link.flush(counting: &before) }
+      }
       // At most what one pull may bring at a time, so that no source starves another.
       for _ in 0..<16 {
         guard let message = try link.connection.socket.socket.receive() else { break }
@@ -260,9 +267,10 @@ final class WorkerLoop {
   }
 
   private func lose(_ link: PullLink) {
-    guard let id = job?.id else { return }
+    if link === blocksLink { blocksLink = nil }
     job?.links[link.source] = nil
     isPollerStale = true
+    guard let id = job?.id ?? core.fetch?.assignment.job else { return }
     // It broke as soon as it was there: whether the next one can be made is to be seen.
     if link.connection.isToldUnreachable, case .peer(let worker) = link.source {
       perform(.reach(id, worker, true))
@@ -291,6 +299,8 @@ final class WorkerLoop {
         receive(header, StoredFrame(payload), from: link.source)
       }
     case .receipt(let receipt): perform(.receipt(receipt))
+    case .blocks(let pull):
+      if let payload = message.payload.take() { receive(pull, payload) }
     case .copyReceipt(let receipt): perform(.copyReceipt(receipt, from: link.source))
     case .stateAnswer(let answer): perform(.stateAnswer(answer, from: link.source))
     case .passAnswer(let answer): perform(.passAnswer(answer))
@@ -298,6 +308,18 @@ final class WorkerLoop {
       if let payload = message.payload.take() { receive(header, payload, from: link.source) }
     default: job?.traffic.dropped += 1
     }
+  }
+
+  private func receive(_ pull: BlocksPull, _ payload: consuming Frame) {
+    guard core.fetch?.takes(pull) == true else { return }
+    let bytes = payload.withUnsafeBytes { frame -> [UInt8]? in
+      guard let chunk = try? PayloadFrame<Chunk>(decoding: frame),
+        chunk.message.offset == pull.offset, (try? chunk.verify(in: frame)) != nil
+      else { return nil }
+      return Array(chunk.payload(in: frame))
+    }
+    // What was damaged on its way is asked for again.
+    if let bytes { perform(.blocks(pull, bytes)) }
   }
 
   /// Takes a part if the core waits for it and it is what it says: what the core would pass over

@@ -69,6 +69,8 @@ enum Message {
   case passAnswer(PassAnswer)
   case statePart(CopyHeader, StateMessage, isBad: Bool)
   // To the store, and back.
+  case blocksPull(BlocksPull)
+  case blocks(BlocksPull, [UInt8], isBad: Bool)
   case result(VRank, Epoch, message: Int, payload: [UInt8], isBad: Bool)
   case final(VRank, Epoch, payloads: [[UInt8]])
   case receipt(ResultReceipt)
@@ -78,6 +80,7 @@ enum Message {
     switch self {
     case .part(let job, let tile, let part, let payload, _):
       .part(job, tile, part: part, payload: payload, isBad: true)
+    case .blocks(let pull, let bytes, _): .blocks(pull, bytes, isBad: true)
     case .copy(let header, let state, _): .copy(header, state, isBad: true)
     case .statePart(let header, let state, _): .statePart(header, state, isBad: true)
     case .result(let vrank, let epoch, let message, let payload, _):

@@ -87,6 +87,9 @@ package struct Coverage: Sendable {
     case coordinatorNoise = "a coordinator was told nonsense"
     case straggler = "a straggler was told"
     case toldUnreachable = "a peer was unreachable"
+    case blocksAsked = "a worker asked for a block map"
+    case blocksAgain = "a worker asked for it again"
+    case blocksOverdue = "a table or a release came before the block map"
   }
 
   mutating func add(_ item: Item) { counts[item, default: 0] += 1 }

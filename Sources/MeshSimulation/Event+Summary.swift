@@ -32,6 +32,7 @@ extension Worker.Event {
     case .replayed: 24
     case .passQuestion: 25
     case .passAnswer: 26
+    case .blocks: 27
     }
   }
 
@@ -53,6 +54,7 @@ extension Worker.Event {
     case .reach(_, let peer, let isReachable):
       "\(peer.incarnation) \(isReachable ? "can" : "can't") be reached"
     case .folded(_, let vrank, let epoch, let next, _): "folded \(vrank)@\(epoch), next \(next)"
+    case .blocks(let pull, let bytes): "\(bytes.count) bytes of the block map at \(pull.offset)"
     case .finished(_, let vrank, let epoch): "finished \(vrank)@\(epoch)"
     case .receipt(let receipt):
       "receipt \(receipt.vrank)@\(receipt.epoch) \(receipt.message): \(receipt.status)"

@@ -8,10 +8,10 @@ struct EventNoise {
   private let plan: Plan
   private let workers: [WorkerID]
 
-  init(chance: Chance, table: Assignment) {
+  init(chance: Chance, table: Assignment, plan: Plan) {
     self.chance = chance
     job = table.job
-    plan = Plan(job: table.spec, vrankCount: table.vrankCount)
+    self.plan = plan
     workers = table.peers.map(\.worker) + [WorkerID(incarnation: 3)]
   }
 
@@ -33,7 +33,7 @@ struct EventNoise {
     let (job, vrank, epoch) = (anyJob(), anyRank(), anyEpoch())
     let (source, link) = (anySource(), Worker.Link(number: UInt64(chance.below(4))))
     let header = anyHeader(planTag, vrank, epoch)
-    switch chance.below(25) {
+    switch chance.below(26) {
     case 0: return .pull(anyPull(planTag), from: link)
     case 1: return .linkClosed(link)
     case 2:
@@ -68,6 +68,9 @@ struct EventNoise {
     case 19:
       let restored = WorkerMessage.Restored(tier: .slot, next: chance.below(24))
       return .restored(job, vrank, epoch, chance.below(2) == 0 ? nil : restored, [anyTile()])
+    case 24:
+      let pull = BlocksPull(job: job, offset: chance.below(64))
+      return .blocks(pull, [UInt8](repeating: 0xFF, count: chance.below(64)))
     case 20: return .reach(job, workers[chance.below(workers.count)], chance.below(2) == 0)
     case 21: return .replayed(job, anyTile())
     case 22:
@@ -138,11 +141,10 @@ struct EventNoise {
 extension Simulation {
   /// Now and then a copy of a core is told nonsense.
   func disturb(_ worker: WorkerProcess) {
-    guard options.hasNoise, let table = worker.job?.table, noiseChance.below(16) == 0 else {
-      return
-    }
+    guard options.hasNoise, let job = worker.job, noiseChance.below(16) == 0 else { return }
+    let table = job.table
     coverage.add(.path(.noise))
-    var noise = EventNoise(chance: noiseChance, table: table)
+    var noise = EventNoise(chance: noiseChance, table: table, plan: job.plan)
     for receipt in noise.disturb(worker.core, table: table, at: clock)
     where receipt.status == .notFound {
       coverage.note(receipt)

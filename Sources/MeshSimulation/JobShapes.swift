@@ -1,4 +1,5 @@
 internal import AttentionKernels
+internal import AttentionMasks
 package import MeshCore
 internal import Synchronization
 
@@ -9,7 +10,7 @@ package final class JobShapes: Sendable {
   /// last ones, and copies leave them out.
   package static let longCount = 6
   /// The first `count` ones again, with masks under which ranks skip tiles: windows, sinks, packed
-  /// documents.
+  /// documents, block maps.
   package static let masked = count + longCount
 
   /// The masked ones again, and before them the first ones, as rehearsals of programs with computed tiles.
@@ -71,6 +72,12 @@ package final class JobShapes: Sendable {
         queries: cut(job.queryTokens, into: documents, &chance),
         keys: cut(job.keyTokens, into: documents, &chance))
     }
+    if chance.below(2) == 0 {
+      let sizes = [40, 64, 200, 256, 700]
+      job.mask.blocks = MaskRule.Block(
+        queries: sizes[chance.below(5)], keys: sizes[chance.below(5)],
+        isPerHead: chance.below(2) == 0)
+    }
     return job
   }
 
@@ -120,6 +127,28 @@ extension MemoryTensors {
     precondition(job.element == .float32)
     self.init(
       job: job, query: floats(job.queryBytes), key: floats(job.keyBytes),
-      value: floats(job.keyBytes))
+      value: floats(job.keyBytes), blockMap: Self.blockMap(of: job, seed: seed))
+  }
+
+  /// The bits of a job's block map, if it has one: some of its blocks, and no block of some rows and
+  /// columns.
+  package static func blockMap(of job: AttentionJob, seed: UInt64) -> [UInt8] {
+    guard let block = job.mask.blocks, let (heads, rows, columns) = job.blockMapShape else {
+      return []
+    }
+    var chance = Chance(seed: seed, branch: 14)
+    let share = chance.between(1, 9)
+    let emptyColumns = (0..<columns).map { _ in chance.below(6) == 0 }
+    var cells: [Bool] = []
+    for _ in 0..<heads * rows {
+      let isEmpty = chance.below(8) == 0
+      for column in 0..<columns {
+        cells.append(chance.below(10) < share && !isEmpty && !emptyColumns[column])
+      }
+    }
+    return BlockMap(
+      queries: block.queries, keys: block.keys, heads: heads, rows: rows, columns: columns,
+      cells: cells
+    ).bytes
   }
 }

@@ -40,7 +40,7 @@ extension Ledger {
       fail(breach.invariant, "\(worker.name) \(breach.detail)")
     }
     switch effect {
-    case .begin(let table):
+    case .begin(let table, _):
       seen[worker.index] = table.hosts.map(\.epoch)
     case .adopt(let table):
       for (rank, host) in table.hosts.enumerated() { see(host.epoch, VRank(rank), worker) }

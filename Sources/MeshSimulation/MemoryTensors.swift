@@ -6,22 +6,29 @@ package struct MemoryTensors: Sendable {
   package var query: [UInt8]
   package var key: [UInt8]
   package var value: [UInt8]
+  /// Of a job that has one.
+  package var blockMap: [UInt8]
   package var output: [UInt8]
   package var logSumExp: [UInt8]
 
-  /// Row-major element bytes of Q, K and V.
-  package init(job: AttentionJob, query: [UInt8], key: [UInt8], value: [UInt8]) {
+  /// Row-major element bytes of Q, K and V, and the bits of a block map.
+  package init(
+    job: AttentionJob, query: [UInt8], key: [UInt8], value: [UInt8], blockMap: [UInt8] = []
+  ) {
     precondition(query.count == job.queryBytes && key.count == job.keyBytes)
-    precondition(value.count == job.keyBytes)
+    precondition(value.count == job.keyBytes && blockMap.count == job.byteCount(.blockMap))
     self.query = query
     self.key = key
     self.value = value
+    self.blockMap = blockMap
     output = [UInt8](repeating: 0xFF, count: job.outputBytes)
     logSumExp = [UInt8](repeating: 0xFF, count: job.logSumExpBytes)
   }
 
   package var digests: InputDigests {
-    InputDigests(query: SHA256.hash(query), key: SHA256.hash(key), value: SHA256.hash(value))
+    InputDigests(
+      query: SHA256.hash(query), key: SHA256.hash(key), value: SHA256.hash(value),
+      blockMap: blockMap.isEmpty ? nil : SHA256.hash(blockMap))
   }
 
   /// The payload of one part of a tile.
@@ -32,6 +39,7 @@ package struct MemoryTensors: Sendable {
         case .query: query
         case .key: key
         case .value: value
+        case .blockMap: blockMap
         }
       return bytes[run.offset..<run.offset + run.count]
     }

@@ -1,4 +1,5 @@
 package import AttentionKernels
+internal import AttentionMasks
 internal import Checksums
 internal import FoldEngine
 package import MeshCore
@@ -9,6 +10,8 @@ package final class SimulatedJob: Sendable {
   package let inputs: MemoryTensors
   let kernel: AttentionKernel
   let digests: InputDigests
+  /// What its block map says, if it has one.
+  let blocks: BlockMap?
   /// Payloads of the parts of every tile.
   private let queryParts: [[[UInt8]]]
   private let keyParts: [[[UInt8]]]
@@ -22,7 +25,8 @@ package final class SimulatedJob: Sendable {
     self.inputs = inputs
     self.kernel = kernel
     digests = inputs.digests
-    let plan = Plan(job: spec, vrankCount: 1)
+    blocks = spec.blockMap(of: inputs.blockMap)
+    let plan = Plan(job: spec, vrankCount: 1, blocks: blocks)
     func parts(_ tensor: TileTensor) -> [[[UInt8]]] {
       (0..<plan.tileCount(tensor)).map { index in
         (0..<plan.partCount(tensor)).map {
@@ -39,7 +43,8 @@ package final class SimulatedJob: Sendable {
     oracle =
       spec.isRehearsal
       // What is computed depends on who hands on to whom.
-      ? Oracle(rehearsing: Plan(job: spec, vrankCount: spec.vranks), keyParts: keyParts)
+      ? Oracle(
+        rehearsing: Plan(job: spec, vrankCount: spec.vranks, blocks: blocks), keyParts: keyParts)
       : Oracle(plan: plan, kernel: kernel, queryParts: queryParts, keyParts: keyParts, inputs)
   }
 

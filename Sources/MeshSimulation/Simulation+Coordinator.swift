@@ -1,3 +1,4 @@
+internal import AttentionMasks
 internal import MeshCore
 
 /// The coordinator's loop: events into the core, its effects carried out in order, its journal.
@@ -12,12 +13,18 @@ extension Simulation {
     // Some meshes wait for workers: those of old seeds don't.
     if options.seed % 3 == 1 { configuration.settling = Limits.settlingTime }
     let core = Coordinator(
-      configuration: configuration, images: journal.images, workers: knownWorkers, at: clock,
-      defect: options.defect)
+      configuration: configuration, images: journal.images, blocks: storedBlocks,
+      workers: knownWorkers, at: clock, defect: options.defect)
     let process = CoordinatorProcess(term: lastTerm, core: core)
     coordinator = process
     say { "coordinator starts under term \(self.lastTerm)" }
     tick(process)
+  }
+
+  /// The block maps that are in the store.
+  private var storedBlocks: [JobID: BlockMap] {
+    journal.images.filter { $0.needsInputs == true }
+      .reduce(into: [:]) { $0[$1.job] = job.blocks }
   }
 
   func tick(_ coordinator: CoordinatorProcess) {

@@ -122,9 +122,9 @@ extension Simulation {
         client.dataConnections[connection.server.number] == number
       else { return }
       client.dataConnections[connection.server.number] = nil
-      guard let job = client.job else { return }
-      tellReached(client, connection.server.number, job)
-      return tell(client, .sourceLost(job.id, source(connection.server)))
+      if let job = client.job { tellReached(client, connection.server.number, job) }
+      guard let id = client.job?.id ?? client.core.fetch?.assignment.job else { return }
+      return tell(client, .sourceLost(id, source(connection.server)))
     }
     switch connection.server {
     case .worker(let index):
@@ -252,6 +252,10 @@ extension Simulation {
         worker,
         isBad ? .badPart(job, tile, from: source) : .part(job, tile, part: part, from: source))
     case .receipt(let receipt): tell(worker, .receipt(receipt))
+    case .blocks(let pull, let bytes, let isBad):
+      // What was damaged on its way is asked for again.
+      guard !isBad, worker.core.fetch?.takes(pull) == true else { return }
+      tell(worker, .blocks(pull, bytes))
     case .copyReceipt(let receipt): tell(worker, .copyReceipt(receipt, from: source))
     case .stateAnswer(let answer): tell(worker, .stateAnswer(answer, from: source))
     case .statePart(let header, let state, let isBad):

@@ -35,7 +35,8 @@ extension Simulation {
     switch command {
     case .create(let id, _, _): later(.event(.created(id)), in: coordinator)
     case .reopen: break
-    case .seal(let id): later(.event(.sealed(id, job.digests)), in: coordinator)
+    case .seal(let id):
+      later(.event(.sealed(id, job.digests, blocks: job.blocks)), in: coordinator)
     case .begin(let table, let plan, let isFinal):
       coordinator.intake = ResultIntake(
         tenures: table.tenures, isFinal: isFinal, defect: options.defect)
@@ -87,6 +88,13 @@ extension Simulation {
   ) {
     switch message {
     case .pull(let pull): serve(pull, coordinator, on: number)
+    case .blocksPull(let pull):
+      let map = job.inputs.blockMap
+      guard coordinator.plan != nil, files?.job == pull.job, map.indices.contains(pull.offset)
+      else { return }
+      // As if messages were small.
+      let bytes = Array(map[pull.offset...].prefix(24))
+      send(.blocks(pull, bytes, isBad: false), on: number, isForward: false)
     case .result(let vrank, let epoch, let place, let payload, let isBad):
       guard let files else { return }
       let status = take(vrank, epoch, place, payload, isBad: isBad, coordinator)

@@ -54,6 +54,7 @@ extension Simulation {
     trace.add(UInt64(worker.index) << 8 | UInt64(event.number))
     if transcript != nil, event.number != 0 { say { "\(worker.name) ← \(event.summary)" } }
     ledger.note(event, to: worker)
+    noteOverdue(event, worker)
     for effect in worker.core.handle(event, at: clock) {
       if diesBefore(worker) { return }
       ledger.note(effect, of: worker, in: self)
@@ -69,6 +70,19 @@ extension Simulation {
     if case .coordinator(.refused(let code, _)) = event, code != .unavailable {
       coverage.add(.path(.refused))
       crash(worker, restartAfter: Time.second, keepsDisk: true, isSilent: false)
+    }
+  }
+
+  /// Notes what ends or replaces the wait for a block map.
+  private func noteOverdue(_ event: Worker.Event, _ worker: WorkerProcess) {
+    guard let waiting = worker.core.fetch?.assignment, case .coordinator(let order) = event else {
+      return
+    }
+    switch order {
+    case .assign(let table, _) where table.revision > waiting.revision:
+      coverage.add(.path(.blocksOverdue))
+    case .release: coverage.add(.path(.blocksOverdue))
+    default: break
     }
   }
 
@@ -93,8 +107,12 @@ extension Simulation {
     switch effect {
     case .send(let message): report(message, by: worker)
     case .beat(let beat): self.beat(beat, by: worker)
-    case .begin(let table):
-      worker.job = WorkerJobState(table, job: job, of: worker, in: self)
+    case .pullBlocks(let pull):
+      coverage.add(.path(pull == worker.blocksPull ? .blocksAgain : .blocksAsked))
+      worker.blocksPull = pull
+      send(.blocksPull(pull), by: worker, to: .store)
+    case .begin(let table, let plan):
+      worker.job = WorkerJobState(table, plan, job: job, of: worker, in: self)
     case .release(_, let isOver): release(worker, isOver: isOver)
     case .leave: leave(worker)
     case .observe(let observation):

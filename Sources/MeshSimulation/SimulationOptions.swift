@@ -143,7 +143,8 @@ package struct SimulationOptions: Sendable {
   private mutating func drawWindow() {
     var chance = Chance(seed: seed, branch: 13)
     guard chance.below(3) == 0 else { return }
-    let plan = Plan(job: JobShapes.spec(shape), vrankCount: 1)
+    let spec = JobShapes.spec(shape)
+    let plan = Plan(job: spec, vrankCount: 1, blocks: spec.blocksUnknown)
     windowBytes = max(1, chance.below(4) * plan.packedTileBytes)
   }
 

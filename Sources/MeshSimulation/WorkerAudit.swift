@@ -110,7 +110,7 @@ package struct WorkerAudit: Sendable {
   /// One effect of the core, in order.
   package mutating func note(_ effect: Worker.Effect, worker: WorkerID, now: Int) {
     switch effect {
-    case .begin(let table): begin(table, worker)
+    case .begin(let table, let plan): begin(table, plan, worker)
     case .adopt(let table): adopt(table, worker)
     case .host(let vrank, let epoch):
       hosted[vrank] = epoch
@@ -153,9 +153,9 @@ package struct WorkerAudit: Sendable {
     peaks = other.peaks
   }
 
-  private mutating func begin(_ table: Assignment, _ worker: WorkerID) {
+  private mutating func begin(_ table: Assignment, _ plan: Plan, _ worker: WorkerID) {
     self = WorkerAudit(keeping: self)
-    plan = Plan(job: table.spec, vrankCount: table.vrankCount)
+    self.plan = plan
     adopt(table, worker)
   }
 

@@ -42,6 +42,8 @@ final class WorkerProcess {
   var audit: WorkerAudit
   /// The message of a copy or state that is being handled.
   var arrived: StateMessage?
+  /// What it asked for last of a block map.
+  var blocksPull: BlocksPull?
   var writing: SlotDirectory.Write?
   /// Writes that the disk hasn't finished; what is removed waits for them, as in one queue.
   var writesUnderWay = 0
@@ -86,11 +88,11 @@ final class WorkerJobState {
   var held: [HeldState?]
 
   init(
-    _ assignment: Assignment, job: SimulatedJob, of worker: WorkerProcess,
+    _ assignment: Assignment, _ plan: Plan, job: SimulatedJob, of worker: WorkerProcess,
     in simulation: Simulation
   ) {
     id = assignment.job
-    plan = Plan(job: assignment.spec, vrankCount: assignment.vrankCount)
+    self.plan = plan
     planTag = assignment.planHash.tag
     if plan.job.isRehearsal {
       let hasDefect = simulation.options.defect == .publishOtherBytes

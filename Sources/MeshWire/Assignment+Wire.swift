@@ -13,6 +13,7 @@ extension Arena {
     message.pointee.query_digest = digest(assignment.inputs.query)
     message.pointee.key_digest = digest(assignment.inputs.key)
     message.pointee.value_digest = digest(assignment.inputs.value)
+    message.pointee.block_map_digest = digest(assignment.inputs.blockMap)
     message.pointee.plan_hash = digest(assignment.planHash)
     message.pointee.revision = epoch(assignment.revision)
     message.pointee.is_protected = assignment.isProtected ? 1 : 0
@@ -53,7 +54,8 @@ extension Assignment {
     let inputs = InputDigests(
       query: try Digest(required: message.query_digest),
       key: try Digest(required: message.key_digest),
-      value: try Digest(required: message.value_digest))
+      value: try Digest(required: message.value_digest),
+      blockMap: try Digest.optional(message.block_map_digest))
     let assignment = Assignment(
       job: try JobID(required: message.job), spec: try AttentionJob(required: message.spec),
       inputs: inputs, vrankCount: message.n_hosts,

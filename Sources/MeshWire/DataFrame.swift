@@ -22,6 +22,9 @@ package enum DataFrame: Hashable, Sendable {
   case statePart(CopyHeader)
   case passQuestion(PassQuestion)
   case passAnswer(PassAnswer)
+  case blocksPull(BlocksPull)
+  /// Bytes of a block map, from the byte that was asked for on: a `PayloadFrame<Chunk>` follows.
+  case blocks(BlocksPull)
   /// A call, or what it has to be answered with; see `ControlFrame.call`. With an upload a
   /// `PayloadFrame<Chunk>` follows.
   case call(CallHeader, Result<StoreRequest, CallFailure>)
@@ -32,11 +35,11 @@ package enum DataFrame: Hashable, Sendable {
   /// being expected, makes the message malformed; but a call with a failure may have one.
   package var hasPayload: Bool {
     switch self {
-    case .part, .state, .copy, .statePart, .call(_, .success(.upload)),
+    case .part, .state, .copy, .statePart, .blocks, .call(_, .success(.upload)),
       .reply(_, .success(.read)):
       true
     case .pull, .answer, .vrankFinal, .receipt, .copyReceipt, .statePull, .stateAnswer,
-      .passQuestion, .passAnswer, .call, .reply:
+      .passQuestion, .passAnswer, .blocksPull, .call, .reply:
       false
     }
   }
@@ -88,6 +91,12 @@ extension DataFrame {
     case .passAnswer(let answer):
       envelope.pointee.body_case = MESH__V1__DATA_ENVELOPE__BODY_PASS_ANSWER
       envelope.pointee.pass_answer = arena.passAnswer(answer)
+    case .blocksPull(let pull):
+      envelope.pointee.body_case = MESH__V1__DATA_ENVELOPE__BODY_BLOCKS_PULL
+      envelope.pointee.blocks_pull = arena.blocksPull(pull)
+    case .blocks(let pull):
+      envelope.pointee.body_case = MESH__V1__DATA_ENVELOPE__BODY_BLOCKS
+      envelope.pointee.blocks = arena.blocksPull(pull)
     case .call(let header, let request):
       envelope.pointee.version = wire32(header.version)
       envelope.pointee.body_case = MESH__V1__DATA_ENVELOPE__BODY_CALL
@@ -147,6 +156,10 @@ extension DataFrame {
       return .vrankFinal(try VRankFinal(try required(envelope.vrank_final, "end of a result")))
     case MESH__V1__DATA_ENVELOPE__BODY_RECEIPT:
       return .receipt(try ResultReceipt(try required(envelope.receipt, "receipt")))
+    case MESH__V1__DATA_ENVELOPE__BODY_BLOCKS_PULL:
+      return .blocksPull(try BlocksPull(try required(envelope.blocks_pull, "pull of a map")))
+    case MESH__V1__DATA_ENVELOPE__BODY_BLOCKS:
+      return .blocks(try BlocksPull(try required(envelope.blocks, "blocks")))
     default:
       throw .unknownKind
     }

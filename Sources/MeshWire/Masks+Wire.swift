@@ -12,6 +12,9 @@ extension Arena {
     message.pointee.sink_tokens = wire64(mask.sinkTokens)
     message.pointee.document_queries = words((mask.documents?.queries ?? []).map { wire32($0) })
     message.pointee.document_keys = words((mask.documents?.keys ?? []).map { wire32($0) })
+    message.pointee.block_queries = wire64(mask.blocks?.queries ?? 0)
+    message.pointee.block_keys = wire64(mask.blocks?.keys ?? 0)
+    message.pointee.has_map_per_head = mask.blocks?.isPerHead == true ? 1 : 0
   }
 
   /// Numbers of four bytes, little-endian.
@@ -31,7 +34,7 @@ extension MaskRule {
       left: try Self.side(message.window_left, "window before a query"),
       right: try Self.side(message.window_right, "window behind a query"),
       sinkTokens: try Self.tokens(message.sink_tokens, "sink tokens"),
-      documents: try Self.documents(message))
+      documents: try Self.documents(message), blocks: try Self.blocks(message))
   }
 
   private static func tokens(_ value: UInt64, _ field: StaticString) throws(WireError) -> Int {
@@ -41,6 +44,14 @@ extension MaskRule {
 
   private static func side(_ value: UInt64, _ field: StaticString) throws(WireError) -> Int? {
     value == 0 ? nil : try tokens(value - 1, field)
+  }
+
+  private static func blocks(_ message: Mesh__V1__JobSpec) throws(WireError) -> Block? {
+    let isPerHead = message.has_map_per_head != 0
+    if message.block_queries == 0, message.block_keys == 0, !isPerHead { return nil }
+    return Block(
+      queries: try tokens(message.block_queries, "queries of a block"),
+      keys: try tokens(message.block_keys, "keys of a block"), isPerHead: isPerHead)
   }
 
   private static func documents(_ message: Mesh__V1__JobSpec) throws(WireError) -> Documents? {

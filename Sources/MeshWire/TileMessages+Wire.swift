@@ -35,6 +35,13 @@ extension Arena {
     return message
   }
 
+  func blocksPull(_ pull: BlocksPull) -> UnsafeMutablePointer<Mesh__V1__BlocksPull> {
+    let message = make(mesh__v1__blocks_pull__init)
+    message.pointee.job = job(pull.job)
+    message.pointee.offset = wire64(pull.offset)
+    return message
+  }
+
   func answer(
     _ answer: PullAnswer, to header: PartHeader
   ) -> UnsafeMutablePointer<Mesh__V1__PartAnswer> {
@@ -181,5 +188,12 @@ extension StoreReply {
     default:
       throw .missingField("result")
     }
+  }
+}
+
+extension BlocksPull {
+  init(_ message: Mesh__V1__BlocksPull) throws(WireError) {
+    self.init(
+      job: try JobID(required: message.job), offset: try byteCount(message.offset, "offset"))
   }
 }

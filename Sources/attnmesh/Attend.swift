@@ -114,7 +114,8 @@ struct Attend: ParsableCommand {
         let threads = threads ?? ProcessLimits.processors
         findings.add(
           InProcessAdmission(
-            inputs.spec, threads: threads, resultBytes: try memoryBytes(inputs)),
+            inputs.spec, blocks: inputs.blocks, threads: threads,
+            resultBytes: try memoryBytes(inputs)),
           threads: threads)
       }
       // Room on the disk is made, and given back.
@@ -148,7 +149,8 @@ struct Attend: ParsableCommand {
     let level = try KernelLevel.chosen()
     let threads = threads ?? ProcessLimits.processors
     let admission = InProcessAdmission(
-      inputs.spec, threads: threads, resultBytes: try memoryBytes(inputs))
+      inputs.spec, blocks: inputs.blocks, threads: threads,
+      resultBytes: try memoryBytes(inputs))
     try admission.check()
     try job.checkFinite(inputs)
     ProcessMemory.keepNoLargeBlocks()
@@ -165,7 +167,7 @@ struct Attend: ParsableCommand {
     bar.clear()
     try files.commit()
     return JobReport(
-      inputs.spec, outcome: outcome, level: level, threads: threads,
+      inputs, outcome: outcome, level: level, threads: threads,
       bytesBound: admission.bytes)
   }
 

@@ -69,15 +69,15 @@ struct DryRun: Encodable {
 
   /// The tensors, and what is to be computed of them.
   mutating func add(_ inputs: JobInputs) {
-    tensors = InputTensor.allCases.map { tensor in
+    tensors = inputs.spec.inputTensors.map { tensor in
       let file = inputs.found(tensor)
       return Tensor(
-        name: "\(tensor)", location: file.location, element: file.element.name, shape: file.shape,
+        name: "\(tensor)", location: file.location, element: file.element, shape: file.shape,
         bytes: file.byteCount)
     }
     mask = inputs.spec.maskText
     scale = inputs.spec.scale
-    flops = inputs.spec.flops
+    flops = inputs.spec.flops(blocks: inputs.blocks)
   }
 
   /// The files that would be written.
@@ -139,7 +139,8 @@ struct DryRun: Encodable {
     }
     guard case .workers(let all) = try client.call(.workers).orThrow() else { return }
     let fit = JobFit(
-      inputs.spec, isProtected: isProtected, on: all.forJobs, memoryBytes: \.memoryBytes,
+      inputs.spec, blocks: inputs.blocks, isProtected: isProtected, on: all.forJobs,
+      memoryBytes: \.memoryBytes,
       threads: \.threads)
     let used = fit.isPossible ? fit.used : []
     workers = used.count
@@ -179,6 +180,6 @@ struct DryRun: Encodable {
     let together = storeBytes == nil ? measured : threads
     let flopsPerSecond = rate.flopsPerSecond / Double(measured) * Double(together)
     gflopsPerSecond = flopsPerSecond / 1e9
-    predictedSeconds = job.flops / flopsPerSecond
+    predictedSeconds = (flops ?? 0) / flopsPerSecond
   }
 }

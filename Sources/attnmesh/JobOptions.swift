@@ -95,7 +95,7 @@ struct JobOptions: ParsableArguments {
       try refuse("--vranks \(vranks): it must be 1 to \(Limits.vranksMaximum)")
     }
     return JobInputs.Options(
-      mask: try masks.rule(refuse: refuse),
+      mask: try masks.rule(refuse: refuse), blockMap: masks.blockMap,
       logits: try masks.logits(refuse: refuse),
       scale: scale,
       layout: try checked(nil, refuse: refuse) { () throws(MeshError) in

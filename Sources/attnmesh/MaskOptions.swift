@@ -39,6 +39,21 @@ struct MaskOptions: ParsableArguments {
       valueName: "lengths|file"))
   var keyDocuments: String?
 
+  @Option(
+    help: ArgumentHelp(
+      """
+      Blocks of queries × keys that are seen at all, of the pairs that the other flags let through: a .npy \
+      file of bool or uint8 (0 is not seen), [ceil(queries / Q), ceil(keys / K)], or [query heads, \
+      …, …] with a map for each query head. Blocks are counted from the first query and the first key \
+      of the tensor, whatever documents there are; all sequences of a batch have the same map.
+      """, valueName: "file"))
+  var blockMap: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Queries and keys of a block of the block map, each 1 or more; as 64,64.", valueName: "q,k"))
+  var blockSize: String?
+
   @Option(help: "Logits x become softcap · tanh(x / softcap), before any slope.")
   var softcap: Float?
 
@@ -60,7 +75,10 @@ struct MaskOptions: ParsableArguments {
 
   /// The tensors among them.
   var tensors: [(flag: String, text: String)] {
-    let files = [("--alibi", isStandard ? nil : alibi), ("--sink-logits", sinkLogits)]
+    let files = [
+      ("--block-map", blockMap), ("--alibi", isStandard ? nil : alibi),
+      ("--sink-logits", sinkLogits),
+    ]
     return files.compactMap { flag, text in text.map { (flag, $0) } }
   }
 
@@ -96,7 +114,28 @@ struct MaskOptions: ParsableArguments {
       }
     }
     rule.documents = try packed(refuse: refuse)
+    rule.blocks = try checked(nil, refuse: refuse) { () throws(MeshError) in try blocks() }
     return rule
+  }
+
+  private func blocks() throws(MeshError) -> MaskRule.Block? {
+    guard let blockSize else {
+      if blockMap == nil { return nil }
+      throw MeshError(.badInput, "--block-map without --block-size: give both")
+    }
+    guard blockMap != nil else {
+      throw MeshError(.badInput, "--block-size without --block-map: give both")
+    }
+    let sizes = blockSize.split(separator: ",", omittingEmptySubsequences: false).map { Int($0) }
+    guard sizes.count == 2, let queries = sizes[0], let keys = sizes[1] else {
+      throw MeshError(
+        .badInput, "--block-size \(printable(blockSize)): it is Q,K, as 64,64")
+    }
+    let block = MaskRule.Block(queries: queries, keys: keys)
+    if let problem = block.problem {
+      throw MeshError(.badInput, "--block-size \(printable(blockSize)): \(problem)")
+    }
+    return block
   }
 
   private static func sides(_ text: String) throws(MeshError) -> (left: Int?, right: Int?) {

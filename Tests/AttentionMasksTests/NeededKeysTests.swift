@@ -17,6 +17,8 @@ import Testing
         }
         #expect(Array(mask.neededKeys(rows: rows)) == seen, "\(rows) of \(name)")
         #expect(mask.lastNeededKey(rows: rows) == seen.last, "\(rows) of \(name)")
+        let tiles = Set(seen.map { $0 / 7 }).sorted()
+        #expect(Array(mask.neededTiles(rows: rows, of: 7)) == tiles, "\(rows) of \(name)")
         for head in [nil, 0, 1] {
           let pairs = rows.reduce(0) { total, row in
             total + (0..<keys).count { mask.sees(query: row, key: $0, head: head) }
@@ -69,7 +71,7 @@ import Testing
     #expect(rule.problem(queryTokens: queries, keyTokens: keys) == nil)
     var map: BlockMap?
     if Int.random(in: 0..<3, using: &random) == 0 {
-      let (rows, columns) = (5, 6)
+      let (rows, columns) = (5, Int.random(in: 0...20, using: &random))
       let heads = Int.random(in: 1...2, using: &random)
       map = BlockMap(
         queries: Int.random(in: 1...16, using: &random),

@@ -66,7 +66,7 @@ import Testing
                 batch: batch, heads: heads, keyHeads: keyHeads, queries: tokens, keys: tokens,
                 dimension: dimension)
               // Whatever passes can be counted in bytes and operations.
-              if job.problem == nil { #expect(job.inputBytes > 0 && job.flops > 0) }
+              if job.problem == nil { #expect(job.inputBytes > 0 && job.flops() > 0) }
             }
           }
         }

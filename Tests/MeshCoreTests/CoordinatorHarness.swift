@@ -1,3 +1,4 @@
+import AttentionMasks
 import Checksums
 import MeshCore
 
@@ -106,9 +107,12 @@ final class CoordinatorHarness {
 
   /// The process dies, and another takes over what is on disk. It has heard nothing yet.
   ///
-  /// - Parameter events: what is left of those that were seen.
+  /// - Parameters:
+  ///   - events: what is left of those that were seen.
+  ///   - blocks: the block maps that are in the store.
   func restart(
-    term: UInt64 = 4, after delay: Duration = .zero, events: [RecordedEvent] = []
+    term: UInt64 = 4, after delay: Duration = .zero, events: [RecordedEvent] = [],
+    blocks: [JobID: BlockMap] = [:]
   ) {
     now += delay
     pending = nil
@@ -119,7 +123,8 @@ final class CoordinatorHarness {
     let images = disk.values.sorted { $0.number < $1.number }
     let workers = core.knownWorkers(at: now)
     core = Coordinator(
-      configuration: configuration, images: images, events: events, workers: workers, at: now)
+      configuration: configuration, images: images, blocks: blocks, events: events,
+      workers: workers, at: now)
   }
 
   // MARK: Calls

@@ -57,7 +57,7 @@ import Testing
     let summary = try #require(try look(mesh).running?.summary)
     #expect(summary.mask == "causal, 2 documents, softcap 2.0, sink logits")
     #expect(summary.shapeText.hasSuffix(", \(spec.element.name), \(summary.mask)"))
-    #expect(summary.flops == spec.flops && summary.spec.mask == .causal)
+    #expect(summary.flops == spec.flops() && summary.spec.mask == .causal)
   }
 
   @Test("alarms are the last events of trouble, no more than the limit, the newest last")

@@ -61,6 +61,7 @@ import Testing
             case .query: query.add(run.offset, run.count)
             case .key: key.add(run.offset, run.count)
             case .value: value.add(run.offset, run.count)
+            case .blockMap: Issue.record("a tile of a block map")
             }
           }
         }

@@ -9,12 +9,14 @@ import ZeroMQ
 extension Integration {
   /// A mesh with keys: the same bytes, and nobody in it who isn't on the list.
   @Suite struct SecureMeshes {
-    @Test func theSameBytesAsWithoutKeys() throws {
+    @Test(arguments: [false, true])
+    func theSameBytesAsWithoutKeys(hasBlockMap: Bool) throws {
       try withScratch { scratch in
         let keys = try MeshKeys(scratch)
+        let cells = BlockCells(queries: 100, keys: 64, of: 901, 901, seed: 3)
         let flags =
           try JobTensors.fixture(heads: 3, keyHeads: 1, tokens: 901).write(to: scratch)
-          + ["--mask", "causal"]
+          + ["--mask", "causal"] + (hasBlockMap ? cells.write(to: scratch) : [])
         let alone = try scratch.attend(flags, name: "alone")
         let mesh = try keys.mesh(3)
         let run = try mesh.run(

@@ -59,9 +59,10 @@ extension StoreDirectory {
   /// Leaves a job as it is once it was sealed.
   func seal(_ job: JobID, _ spec: AttentionJob = sampleJob) throws -> TileChecksums {
     let files = try create(job, spec)
-    for tensor in InputTensor.allCases {
-      let count = tensor == .query ? spec.queryBytes : spec.keyBytes
-      let bytes = (0..<count).map { UInt8(truncatingIfNeeded: $0 &* Int(tensor.rawValue) >> 3) }
+    for tensor in spec.inputTensors {
+      let bytes = (0..<spec.byteCount(tensor)).map {
+        UInt8(truncatingIfNeeded: $0 &* Int(tensor.rawValue) >> 3)
+      }
       try bytes.withUnsafeBytes { try files.append($0, to: tensor, at: 0) }
     }
     let checksums = try TileChecksums(files.reader)

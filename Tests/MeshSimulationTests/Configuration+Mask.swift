@@ -20,6 +20,11 @@ extension Configuration {
         queries: Self.cut(job.queryTokens, into: count, &random),
         keys: Self.cut(job.keyTokens, into: count, &random))
     }
+    if random.below(3) == 0 {
+      rule.blocks = MaskRule.Block(
+        queries: random.logUniform(2 * job.queryTokens), keys: random.logUniform(2 * job.keyTokens),
+        isPerHead: random.below(2) == 0)
+    }
     job.mask = rule
     if random.below(4) == 0 { job.logits.softcap = random.below(2) == 0 ? 2 : 30 }
     if random.below(4) == 0 {

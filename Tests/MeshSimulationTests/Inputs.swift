@@ -65,7 +65,8 @@ extension MemoryTensors {
       key: rows(job.flatKeyValueHeads, job.keyTokens) { token in
         lateMaxima && token >= lastTile ? Float(8 * spread) : nil
       },
-      value: rows(job.flatKeyValueHeads, job.keyTokens) { _ in nil })
+      value: rows(job.flatKeyValueHeads, job.keyTokens) { _ in nil },
+      blockMap: Self.blockMap(of: job, seed: seed))
   }
 }
 

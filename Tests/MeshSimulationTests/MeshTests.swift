@@ -20,7 +20,8 @@ import Testing
   func smallWindows(seed: Int, tiles: Int) throws {
     let configuration = Configuration(seed: UInt64(1_000 + seed))
     let comment = Comment(rawValue: "\(configuration)")
-    let tile = Plan(job: configuration.job, vrankCount: 1).packedTileBytes
+    let job = configuration.job
+    let tile = Plan(job: job, vrankCount: 1, blocks: job.blocksUnknown).packedTileBytes
     let wide = try #require(configuration.run(), comment)
     let narrow = try #require(configuration.run(windowBytes: max(1, tiles * tile)), comment)
     #expect(narrow.breach == nil && narrow.status.summary.state == .done, comment)

@@ -13,7 +13,9 @@ struct Truth {
   init(_ configuration: Configuration, vranks: Int, tensors: MemoryTensors) {
     self.configuration = configuration
     self.tensors = tensors
-    plan = Plan(job: configuration.job, vrankCount: vranks)
+    plan = Plan(
+      job: configuration.job, vrankCount: vranks,
+      blocks: configuration.job.blockMap(of: tensors.blockMap))
   }
 
   /// The first breach of the tolerance rule, or nil.
@@ -65,7 +67,9 @@ struct Truth {
       let start = (head * job.queryTokens + row) * d
       return job.element.values(tensors.query, start..<start + d)
     }
-    let sights = rows.map { plan.mask.sight(query: $0, keyCount: job.keyTokens) }
+    let sights = rows.map {
+      plan.mask.sight(query: $0, keyCount: job.keyTokens, head: head % job.queryHeads)
+    }
     let tolerance = Tolerance(
       reference: zip(queries, sights).map { reference.row(query: $0, sight: $1) },
       naive: reference.naiveFloat32Rows(queries: queries, sights: sights),

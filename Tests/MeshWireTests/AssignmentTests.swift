@@ -70,8 +70,12 @@ extension WireTests {
     private func changed(
       _ good: Assignment, spec: AttentionJob? = nil, peers: [Assignment.Peer]? = nil
     ) -> Assignment {
-      Assignment(
-        job: good.job, spec: spec ?? good.spec, inputs: good.inputs, vrankCount: good.hosts.count,
+      let spec = spec ?? good.spec
+      let inputs = InputDigests(
+        query: good.inputs.query, key: good.inputs.key, value: good.inputs.value,
+        blockMap: spec.mask.blocks.map { _ in Samples.digest(5) })
+      return Assignment(
+        job: good.job, spec: spec, inputs: inputs, vrankCount: good.hosts.count,
         planHash: good.planHash, revision: good.revision, isProtected: good.isProtected,
         peers: peers ?? good.peers, hosts: good.hosts)
     }

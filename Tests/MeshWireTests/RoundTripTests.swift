@@ -36,7 +36,9 @@ extension WireTests {
         #expect(frame.hasPayload)
       }
       #expect(DataFrame.statePart(header).hasPayload)
-      #expect(Samples.dataFrames.count { $0.hasPayload } == 11)
+      let pull = BlocksPull(job: Samples.job, offset: 0)
+      #expect(DataFrame.blocks(pull).hasPayload && !DataFrame.blocksPull(pull).hasPayload)
+      #expect(Samples.dataFrames.count { $0.hasPayload } == 13)
     }
 
     @Test("a submit that doesn't say otherwise is for a protected job")

@@ -19,9 +19,13 @@ extension Samples {
   static func assignment(
     peers: Int, endpoint: String = "e", hosts: [Assignment.Host]
   ) -> Assignment {
-    Assignment(
-      job: job, spec: largestSpec,
-      inputs: InputDigests(query: digest(1), key: digest(2), value: digest(3)),
+    var spec = largestSpec
+    if peers % 2 == 1 { spec.mask.blocks = MaskRule.Block(queries: 64, keys: 1 << 20) }
+    return Assignment(
+      job: job, spec: spec,
+      inputs: InputDigests(
+        query: digest(1), key: digest(2), value: digest(3),
+        blockMap: spec.mask.blocks.map { _ in digest(5) }),
       vrankCount: hosts.count, planHash: digest(4), revision: epochs[1],
       isProtected: peers % 2 == 0,
       peers: (0..<peers).map {

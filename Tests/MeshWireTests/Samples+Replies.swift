@@ -151,6 +151,7 @@ extension Samples {
       .reply(request, .success(.uploaded(UploadReply(received: 1 << 60)))),
       .reply(request, .success(.read(ReadReply(offset: 0, total: 4_096)))),
       .reply(request, .failure(CallFailure(.notFound, "no such job"))),
+      .blocksPull(BlocksPull(job: job, offset: 0)), .blocks(BlocksPull(job: job, offset: 1 << 60)),
     ]
       + PullAnswer.allCases.map { .answer($0, to: part) }
       + storeRequests.map { .call(header($0.method), .success($0)) } + stateFrames

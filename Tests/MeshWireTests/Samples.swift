@@ -38,7 +38,9 @@ enum Samples {
       left: MaskRule.tokensMaximum, right: 0, sinkTokens: 1,
       documents: MaskRule.Documents(
         queries: documents(of: Limits.tokensMaximum),
-        keys: documents(of: Limits.tokensMaximum - 1).reversed())),
+        keys: documents(of: Limits.tokensMaximum - 1).reversed()),
+      blocks: MaskRule.Block(
+        queries: 1 << 20, keys: MaskRule.tokensMaximum, isPerHead: true)),
     logits: LogitRule(
       softcap: 1e30, alibiSlopes: heads { Float($0) / 3 }, sinkLogits: heads { -Float($0) }),
     scale: 1, layout: .contiguous)

@@ -72,6 +72,7 @@ typedef struct Mesh__V1__MeshStatus__JobCount Mesh__V1__MeshStatus__JobCount;
 typedef struct Mesh__V1__MeshStatus__RunningJob Mesh__V1__MeshStatus__RunningJob;
 typedef struct Mesh__V1__Event Mesh__V1__Event;
 typedef struct Mesh__V1__PartHeader Mesh__V1__PartHeader;
+typedef struct Mesh__V1__BlocksPull Mesh__V1__BlocksPull;
 typedef struct Mesh__V1__Pull Mesh__V1__Pull;
 typedef struct Mesh__V1__PartAnswer Mesh__V1__PartAnswer;
 typedef struct Mesh__V1__TilePart Mesh__V1__TilePart;
@@ -175,7 +176,12 @@ typedef enum _Mesh__V1__InputTensor {
   MESH__V1__INPUT_TENSOR__INPUT_TENSOR_UNSPECIFIED = 0,
   MESH__V1__INPUT_TENSOR__INPUT_TENSOR_QUERY = 1,
   MESH__V1__INPUT_TENSOR__INPUT_TENSOR_KEY = 2,
-  MESH__V1__INPUT_TENSOR__INPUT_TENSOR_VALUE = 3
+  MESH__V1__INPUT_TENSOR__INPUT_TENSOR_VALUE = 3,
+  /*
+   * Of a job that has one: a bit for each block, [maps][rows][columns], every row of a map from its own
+   * byte on. Column c is bit c % 8, the lowest first, of byte c / 8.
+   */
+  MESH__V1__INPUT_TENSOR__INPUT_TENSOR_BLOCK_MAP = 4
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(MESH__V1__INPUT_TENSOR)
 } Mesh__V1__InputTensor;
 typedef enum _Mesh__V1__OutputTensor {
@@ -538,6 +544,8 @@ typedef enum {
   MESH__V1__DATA_ENVELOPE__BODY_STATE_PART = 20,
   MESH__V1__DATA_ENVELOPE__BODY_PASS_QUESTION = 21,
   MESH__V1__DATA_ENVELOPE__BODY_PASS_ANSWER = 22,
+  MESH__V1__DATA_ENVELOPE__BODY_BLOCKS_PULL = 23,
+  MESH__V1__DATA_ENVELOPE__BODY_BLOCKS = 24,
   MESH__V1__DATA_ENVELOPE__BODY_CALL = 30,
   MESH__V1__DATA_ENVELOPE__BODY_REPLY = 31
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(MESH__V1__DATA_ENVELOPE__BODY__CASE)
@@ -577,6 +585,11 @@ struct  Mesh__V1__DataEnvelope
     Mesh__V1__CopyHeader *state_part;
     Mesh__V1__PassQuestion *pass_question;
     Mesh__V1__PassAnswer *pass_answer;
+    Mesh__V1__BlocksPull *blocks_pull;
+    /*
+     * A Chunk follows as payload frame: bytes of a block map, from the byte that was asked for on.
+     */
+    Mesh__V1__BlocksPull *blocks;
     /*
      * Calls of service Store. With an upload a Chunk follows as payload frame.
      */
@@ -1079,10 +1092,19 @@ struct  Mesh__V1__JobSpec
    * heads of two. 0 for one.
    */
   uint32_t head_cuts;
+  /*
+   * Queries and keys of a block of its block map, whose contents are an input tensor; both 0 without one.
+   */
+  uint64_t block_queries;
+  uint64_t block_keys;
+  /*
+   * Whether each query head has a map of its own.
+   */
+  protobuf_c_boolean has_map_per_head;
 };
 #define MESH__V1__JOB_SPEC__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&mesh__v1__job_spec__descriptor) \
-    , 0, 0, 0, 0, 0, 0, MESH__V1__ELEMENT_TYPE__ELEMENT_TYPE_UNSPECIFIED, MESH__V1__MASK__MASK_UNSPECIFIED, 0, MESH__V1__LAYOUT__LAYOUT_UNSPECIFIED, 0, 0, 0, 0, 0, 0, {0,NULL}, {0,NULL}, 0, {0,NULL}, {0,NULL}, 0 }
+    , 0, 0, 0, 0, 0, 0, MESH__V1__ELEMENT_TYPE__ELEMENT_TYPE_UNSPECIFIED, MESH__V1__MASK__MASK_UNSPECIFIED, 0, MESH__V1__LAYOUT__LAYOUT_UNSPECIFIED, 0, 0, 0, 0, 0, 0, {0,NULL}, {0,NULL}, 0, {0,NULL}, {0,NULL}, 0, 0, 0, 0 }
 
 
 /*
@@ -1517,10 +1539,14 @@ struct  Mesh__V1__Assign
    * Whether state is copied and checkpointed while the job runs.
    */
   protobuf_c_boolean is_protected;
+  /*
+   * SHA-256 of the block map's bytes, of a job that has one.
+   */
+  ProtobufCBinaryData block_map_digest;
 };
 #define MESH__V1__ASSIGN__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&mesh__v1__assign__descriptor) \
-    , 0, NULL, NULL, {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, 0,NULL, 0,NULL, NULL, 0 }
+    , 0, NULL, NULL, {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, 0,NULL, 0,NULL, NULL, 0, {0,NULL} }
 
 
 /*
@@ -2021,6 +2047,22 @@ struct  Mesh__V1__PartHeader
 #define MESH__V1__PART_HEADER__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&mesh__v1__part_header__descriptor) \
     , NULL, 0, MESH__V1__TILE_TENSOR__TILE_TENSOR_UNSPECIFIED, 0, 0 }
+
+
+/*
+ * Asks the store for a job's block map, from a byte on: a worker knows it before it begins. The answer is
+ * one message with the same fields and a Chunk, and silence where the store hasn't got it. Asked again
+ * after a second.
+ */
+struct  Mesh__V1__BlocksPull
+{
+  ProtobufCMessage base;
+  Mesh__V1__JobId *job;
+  uint64_t offset;
+};
+#define MESH__V1__BLOCKS_PULL__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&mesh__v1__blocks_pull__descriptor) \
+    , NULL, 0 }
 
 
 /*
@@ -3441,6 +3483,25 @@ Mesh__V1__PartHeader *
 void   mesh__v1__part_header__free_unpacked
                      (Mesh__V1__PartHeader *message,
                       ProtobufCAllocator *allocator);
+/* Mesh__V1__BlocksPull methods */
+void   mesh__v1__blocks_pull__init
+                     (Mesh__V1__BlocksPull         *message);
+size_t mesh__v1__blocks_pull__get_packed_size
+                     (const Mesh__V1__BlocksPull   *message);
+size_t mesh__v1__blocks_pull__pack
+                     (const Mesh__V1__BlocksPull   *message,
+                      uint8_t             *out);
+size_t mesh__v1__blocks_pull__pack_to_buffer
+                     (const Mesh__V1__BlocksPull   *message,
+                      ProtobufCBuffer     *buffer);
+Mesh__V1__BlocksPull *
+       mesh__v1__blocks_pull__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   mesh__v1__blocks_pull__free_unpacked
+                     (Mesh__V1__BlocksPull *message,
+                      ProtobufCAllocator *allocator);
 /* Mesh__V1__Pull methods */
 void   mesh__v1__pull__init
                      (Mesh__V1__Pull         *message);
@@ -3880,6 +3941,9 @@ typedef void (*Mesh__V1__Event_Closure)
 typedef void (*Mesh__V1__PartHeader_Closure)
                  (const Mesh__V1__PartHeader *message,
                   void *closure_data);
+typedef void (*Mesh__V1__BlocksPull_Closure)
+                 (const Mesh__V1__BlocksPull *message,
+                  void *closure_data);
 typedef void (*Mesh__V1__Pull_Closure)
                  (const Mesh__V1__Pull *message,
                   void *closure_data);
@@ -4174,6 +4238,7 @@ extern const ProtobufCMessageDescriptor mesh__v1__mesh_status__job_count__descri
 extern const ProtobufCMessageDescriptor mesh__v1__mesh_status__running_job__descriptor;
 extern const ProtobufCMessageDescriptor mesh__v1__event__descriptor;
 extern const ProtobufCMessageDescriptor mesh__v1__part_header__descriptor;
+extern const ProtobufCMessageDescriptor mesh__v1__blocks_pull__descriptor;
 extern const ProtobufCMessageDescriptor mesh__v1__pull__descriptor;
 extern const ProtobufCMessageDescriptor mesh__v1__part_answer__descriptor;
 extern const ProtobufCEnumDescriptor    mesh__v1__part_answer__kind__descriptor;

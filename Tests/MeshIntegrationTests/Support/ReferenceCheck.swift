@@ -1,4 +1,5 @@
 import AttentionKernels
+import AttentionMasks
 import MeshCore
 
 /// A job as the Double reference sees it.
@@ -14,7 +15,10 @@ struct ReferenceCheck {
     self.init(tensors, isCausal ? .causal : .full, scale: scale)
   }
 
-  init(_ tensors: JobTensors, _ mask: MaskRule, _ logits: LogitRule = .plain, scale: Float? = nil) {
+  init(
+    _ tensors: JobTensors, _ mask: MaskRule, _ logits: LogitRule = .plain, scale: Float? = nil,
+    blocks: BlockMap? = nil
+  ) {
     self.tensors = tensors
     self.logits = logits
     let shape = tensors.query.shape
@@ -22,7 +26,7 @@ struct ReferenceCheck {
     batch = shape.count == 4 ? shape[0] : 1
     self.mask = mask.mask(
       queryTokens: shape[shape.count - 2],
-      keyTokens: tensors.key.shape[tensors.key.shape.count - 2])
+      keyTokens: tensors.key.shape[tensors.key.shape.count - 2], map: blocks)
   }
 
   private var headDimension: Int { tensors.query.shape[tensors.query.shape.count - 1] }
@@ -30,8 +34,9 @@ struct ReferenceCheck {
   private var keyTokens: Int { tensors.key.shape[tensors.key.shape.count - 2] }
   private func heads(_ tensor: TensorData) -> Int { batch * tensor.shape[tensor.shape.count - 3] }
 
-  func sight(_ row: Int) -> Sight {
-    mask.sight(query: row, keyCount: keyTokens)
+  func sight(_ row: Int, head: Int = 0) -> Sight {
+    let heads = tensors.query.shape[tensors.query.shape.count - 3]
+    return mask.sight(query: row, keyCount: keyTokens, head: head % heads)
   }
 
   /// Rows worth a look: first and last, and both sides of borders between tiles of 64 rows and of
@@ -72,7 +77,7 @@ struct ReferenceCheck {
       let queries = rows.map { row in
         q[(head * queryTokens + row) * d..<(head * queryTokens + row + 1) * d].map(Double.init)
       }
-      let sights = rows.map(sight)
+      let sights = rows.map { sight($0, head: head) }
       let tolerance = Tolerance(
         reference: zip(queries, sights).map { reference.row(query: $0, sight: $1) },
         naive: reference.naiveFloat32Rows(queries: queries, sights: sights),
