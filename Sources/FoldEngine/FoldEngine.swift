@@ -30,8 +30,21 @@ package final class FoldEngine {
     ranks[vrank] = RankBuffers(plan: plan, vrank: vrank, layout: layout)
   }
 
-  /// Frees the state of a virtual rank.
-  package func retire(_ vrank: VRank) { ranks[vrank] = nil }
+  /// Lets go of a virtual rank.
+  ///
+  /// - Returns: what holds its memory, nil if it isn't hosted. To free gigabytes takes long: whoever must not
+  ///   be kept by it has another thread drop it.
+  @discardableResult
+  package func retire(_ vrank: VRank) -> (any Sendable)? { ranks.removeValue(forKey: vrank) }
+
+  /// Lets go of the queries of a rank whose last tile is folded.
+  ///
+  /// - Returns: what holds their memory.
+  package func dropQueries(of vrank: VRank) -> (any Sendable)? {
+    guard let rank = ranks[vrank] else { return nil }
+    ranks[vrank] = rank.withoutQueries()
+    return rank.queries
+  }
 
   /// Takes a whole tile, K/V or queries: the packing of it is work that has to be done before folds
   /// that read it begin. K/V tiles that aren't packed ahead are kept as they came.
@@ -101,10 +114,12 @@ package final class FoldEngine {
     return mine.hasEqualBits(as: its)
   }
 
-  /// Frees a packed K/V tile.
-  package func unpack(_ tile: Int) {
-    tiles[tile] = nil
-    partedTiles[tile] = nil
+  /// Lets go of a packed K/V tile.
+  ///
+  /// - Returns: what holds its memory, nil if there is no such tile.
+  @discardableResult
+  package func unpack(_ tile: Int) -> (any Sendable)? {
+    packsAhead ? tiles.removeValue(forKey: tile) : partedTiles.removeValue(forKey: tile)
   }
 
   /// The work of folding the packed tiles of steps into a rank.

@@ -150,7 +150,10 @@ func isKeyPair(_ text: String) -> Bool {
 
 /// The key that a coordinator has to prove: the key itself, or the path of its `.pub` file.
 package func coordinatorKey(_ text: String) throws(MeshError) -> PublicKey {
-  if let key = PublicKey(String(text.filter { !$0.isWhitespace })) { return key }
+  // A path may look like a key: it has as many characters, and no other ones than a key may have.
+  if access(text, F_OK) != 0, let key = PublicKey(String(text.filter { !$0.isWhitespace })) {
+    return key
+  }
   func problem(_ reason: String) -> MeshError {
     MeshError(.badInput, "--coordinator-key \(text): \(reason)")
   }

@@ -37,7 +37,7 @@ extension WorkerLoop {
       pacer.add(LinkPacer.Parcel(frame: .part(header), payload: frame, link: link))
       sendPaced()
     case .pack(let tile): pack(tile, job)
-    case .unpack(let tile): job.engine.unpack(tile.index)
+    case .unpack(let tile): memory.free(job.engine.unpack(tile.index))
     case .forget(let tile): job.shelf.remove(tile)
     case .fold(let vrank, let epoch, let steps): fold(vrank, epoch, steps, job)
     case .finish(let vrank, let epoch): finish(vrank, epoch, job)
@@ -57,8 +57,8 @@ extension WorkerLoop {
   }
 
   private func abandon(_ vrank: VRank, _ job: WorkerJob) {
-    job.results[vrank] = nil
-    job.engine.retire(vrank)
+    memory.free(job.results.removeValue(forKey: vrank))
+    memory.free(job.engine.retire(vrank))
   }
 
   // MARK: Coordinator
@@ -133,10 +133,17 @@ extension WorkerLoop {
     pool.cancel()
     if isOver, let checkpoints = job?.checkpoints { disk.run { checkpoints.removeAll() } }
     pacer.clear()
-    (job, blocksLink) = (nil, nil)
+    // Sockets belong to this thread. What is left is memory alone.
+    job?.links = [:]
+    blocksLink = nil
+    let remains = job.map(FreedOnce.init)
+    job = nil
     peers = []
     isPollerStale = true
-    ProcessMemory.returnFreeMemory()
+    memory.run {
+      remains?.free()
+      ProcessMemory.returnFreeMemory()
+    }
   }
 
   // MARK: Sources
@@ -242,6 +249,7 @@ extension WorkerLoop {
 
   private func finish(_ vrank: VRank, _ epoch: Epoch, _ job: WorkerJob) {
     Failpoint.pass("finish")
+    memory.free(job.engine.dropQueries(of: vrank))
     let result = job.engine.finish(vrank)
     job.results[vrank] = result
     let (id, notices) = (job.id, notices)

@@ -85,6 +85,15 @@ import ZeroMQ
     }
   }
 
+  @Test("a file whose path has as many characters as a key is a file")
+  func pathLikeKey() throws {
+    let name = String(repeating: "k", count: 40 - ".pub".count - directory.path.count - 1)
+    let path = directory.path + "/" + name
+    let hub = try KeyFile.make(path, role: "coordinator", name: "hub")
+    #expect((path + ".pub").count == hub.keys.publicKey.count)
+    #expect(try coordinatorKey(path + ".pub").text == hub.keys.publicKey)
+  }
+
   @Test("files from other systems are read: carriage returns, a byte-order mark, blanks at the end")
   func otherSystems() throws {
     let keys = try CurveKeyPair.make()
