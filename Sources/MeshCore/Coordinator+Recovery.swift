@@ -37,8 +37,9 @@ extension Coordinator {
       stay(
         staying, of: &run, because: "nobody has the memory to take it", at: now, into: &effects)
       vacant.removeAll { staying.contains($0) }
-      // Of a final rank the store has all there is.
-      given = vacant.allSatisfy { run.ranks[$0.index].isFinal } ? [] : nil
+      // Of a final rank the store has all there is, unless others read what it published.
+      let areNeeded = run.plan.publishes || !vacant.allSatisfy { run.ranks[$0.index].isFinal }
+      given = areNeeded ? nil : []
     }
     if given == nil {
       let lack = places.isEmpty ? "workers" : "workers with memory for the ranks of those lost"

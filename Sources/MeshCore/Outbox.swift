@@ -57,9 +57,10 @@ struct Reader: Hashable, Sendable {
 }
 
 extension Plan {
-  /// Who reads a tile that `producer` publishes, but itself.
+  /// Who reads a tile that `producer` publishes, but itself: of what travels the next rank alone.
   func readers(of tile: TileID, by producer: VRank) -> [Reader] {
-    vranks.compactMap { vrank in
+    let next = steps(of: producer).reader(of: tile)
+    return (next.map { [$0] } ?? vranks).compactMap { vrank in
       guard vrank != producer, let last = steps(of: vrank).steps(reading: tile).last else {
         return nil
       }
@@ -71,11 +72,13 @@ extension Plan {
   func readers(of producer: VRank) -> [Reader] {
     guard phases.contains(where: { $0.publishes != nil }) else { return [] }
     var last: [VRank: Int] = [:]
-    let own = steps(of: producer)
+    let programs = vranks.map { steps(of: $0) }
+    let own = programs[producer.index]
     for step in 0..<own.count {
       guard let tile = own.publishes(step) else { continue }
-      for reader in readers(of: tile, by: producer) {
-        last[reader.vrank] = max(reader.steps, last[reader.vrank] ?? 0)
+      for vrank in own.reader(of: tile).map({ [$0] }) ?? vranks where vrank != producer {
+        guard let read = programs[vrank.index].steps(reading: tile).last else { continue }
+        last[vrank] = max(read + 1, last[vrank] ?? 0)
       }
     }
     return last.map { Reader(vrank: $0.key, steps: $0.value) }.sorted { $0.vrank < $1.vrank }

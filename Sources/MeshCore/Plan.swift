@@ -93,6 +93,10 @@ package struct Plan: Sendable {
     queryShards[shard(of: vrank)].tiles.map { $0 * headGroups + group(of: vrank) }
   }
 
+  func queryTileCount(of vrank: VRank) -> Int {
+    queryShards[shard(of: vrank)].runs.reduce(0) { $0 + $1.count }
+  }
+
   /// K/V tiles that the host of `vrank` keeps and serves, ascending.
   package func keyTiles(of vrank: VRank) -> [Int] {
     keyShards[shard(of: vrank)].tiles.map { $0 * headGroups + group(of: vrank) }

@@ -98,6 +98,16 @@ package struct RankSteps: Hashable, Sendable {
     return nil
   }
 
+  /// The one rank that reads an accumulator of this rank's; nil for another tile.
+  func reader(of tile: TileID) -> VRank? {
+    tile.tensor == .partial ? chain.next(at: tile.index / ranks) : nil
+  }
+
+  /// The most tiles that it publishes.
+  var publishedMaximum: Int {
+    spans.reduce(0) { $0 + ($1.phase.publishes == nil ? 0 : $1.tiles.count) }
+  }
+
   private func partial(_ tile: Int, of producer: VRank) -> TileID {
     TileID(.partial, tile * ranks + producer.index)
   }

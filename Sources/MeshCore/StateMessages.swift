@@ -131,15 +131,13 @@ package struct StateAnswer: Hashable, Sendable {
 extension Plan {
   /// Messages of which the state, or the result, of a virtual rank consists.
   package func messageCount(of vrank: VRank) -> Int {
-    queryTiles(of: vrank).count * resultPartCount
+    queryTileCount(of: vrank) * resultPartCount
   }
 
   /// The most messages that published tiles add to a copy.
   func publishedParts(of steps: RankSteps) -> Int {
     guard publishes else { return 0 }
-    return (0..<steps.count).reduce(0) {
-      $0 + (steps.publishes($1).map { partCount($0.tensor) } ?? 0)
-    }
+    return steps.publishedMaximum * max(partCount(.hidden), partCount(.partial))
   }
 
   /// The first message of a rank's state that may differ between `base` and any later number of folded

@@ -63,7 +63,7 @@ package struct Worker: Sendable {
     /// A tile that had been let go was computed once more, and is kept by the shell.
     case replayed(JobID, TileID)
     case passQuestion(PassQuestion, from: Link)
-    case passAnswer(PassAnswer)
+    case passAnswer(PassAnswer, from: Source)
 
     /// The process was asked to end.
     case end

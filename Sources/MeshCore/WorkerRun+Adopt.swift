@@ -24,6 +24,10 @@ extension WorkerRun {
     dropUnwantedCopies(into: &effects)
     reviewShard(into: &effects)
     orderLoads()
+    // Those who wait for what another computes now ask again.
+    waiters = waiters.filter { waiter in
+      waiter.tile.tensor.isStored || rank(of: plan.owner(of: waiter.tile)) != nil
+    }
     for worker in gone { lose(.peer(worker), at: now, into: &effects) }
   }
 
@@ -99,7 +103,7 @@ extension WorkerRun {
   /// Own tiles that aren't here are loaded; foreign ones that were own may be dropped.
   private mutating func reviewShard(into effects: inout [Worker.Effect]) {
     shardLoads = []
-    foreign = tiles.here.filter { !isKept($0) } + replays.map(\.tile)
+    foreign = tiles.here.filter { !isKept($0) } + replays.map(\.tile).filter { !isKept($0) }
     // What was kept as a shard may be far more than windows need.
     for tile in foreign where foreign.count > window.kept && isDroppable(tile) {
       drop(tile, into: &effects)

@@ -290,6 +290,14 @@ extension WorkerRun {
     guard let owner = owner(of: tile) else {
       return drop(tile, into: &effects)
     }
+    guard request.patience != nil else {
+      // A connection that breaks at once, or bytes that are always damaged, aren't asked for as fast as they
+      // can be.
+      var request = request
+      (request.since, request.patience) = (now, Limits.pullRetryInterval)
+      tiles[tile] = .requested(request)
+      return
+    }
     self.request(
       tile, of: owner, received: request.received, attempts: request.attempts + 1, at: now,
       into: &effects)

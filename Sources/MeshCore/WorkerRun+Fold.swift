@@ -30,9 +30,10 @@ extension WorkerRun {
       if let index = rank(of: vrank, epoch) { ranks[index].result?.isReady = true }
     case .receipt(let receipt) where receipt.job == self.job:
       receive(receipt, at: now, into: &effects)
-    case .replayed(let job, let tile) where job == self.job: replayed(tile)
+    case .replayed(let job, let tile) where job == self.job: replayed(tile, into: &effects)
     case .passQuestion(let question, let link): receive(question, from: link)
-    case .passAnswer(let answer) where answer.job == self.job: receive(answer)
+    case .passAnswer(let answer, let source) where answer.job == self.job:
+      receive(answer, from: source)
     default: handleCopies(event, at: now, into: &effects)
     }
   }

@@ -7,15 +7,23 @@ extension WorkerRun {
     guard plan.publishes else { return }
     for step in steps {
       guard let tile = ranks[index].steps.publishes(step) else { continue }
-      own(tile, step: step, of: index)
-      for part in 0..<plan.partCount(tile.tensor) { forward(part, of: tile, into: &effects) }
+      // Of a rank that is run again others have all that travelled.
+      if ranks[index].isRevived, tile.tensor == .partial {
+        effects.append(.forget(tile))
+        continue
+      }
+      own(tile, step: step, of: index, into: &effects)
     }
   }
 
   /// A tile that a rank here published is here: now, or before it was restored.
-  mutating func own(_ tile: TileID, step: Int, of index: Int) {
+  mutating func own(
+    _ tile: TileID, step: Int, of index: Int, into effects: inout [Worker.Effect]
+  ) {
     tiles[tile] = .resident
     foreign.removeAll { $0 == tile }
+    replays.removeAll { $0.tile == tile && !$0.isUnderWay }
+    for part in 0..<plan.partCount(tile.tensor) { forward(part, of: tile, into: &effects) }
     if tile.tensor == .partial { ranks[index].outbox.add(tile, step: step) }
   }
 
@@ -27,7 +35,7 @@ extension WorkerRun {
 
   /// Further tiles that a rank may publish before readers have passed some.
   func outboxRoom(of rank: HostedRank) -> Int {
-    guard plan.publishes else { return .max }
+    guard plan.publishes, !rank.isRevived else { return .max }
     let pending = (rank.next..<rank.dispatched).count {
       rank.steps.publishes($0)?.tensor == .partial
     }
@@ -42,6 +50,7 @@ extension WorkerRun {
 
   /// Whether a reader's copies have passed what it reads of a rank.
   private func hasPassed(_ reader: Reader, what rank: HostedRank) -> Bool {
+    if assignment.hosts[reader.vrank.index].duty == .serve { return true }
     if let index = self.rank(of: reader.vrank) { return passedSteps(ranks[index]) >= reader.steps }
     return rank.outbox.hasPassed(reader)
   }
@@ -75,11 +84,11 @@ extension WorkerRun {
     guard snapshot?.vrank != ranks[index].vrank else { return }
     let producer = ranks[index].vrank
     while let first = ranks[index].outbox.tiles.first,
-      plan.readers(of: first.tile, by: producer).allSatisfy({ hasPassed($0, what: ranks[index]) }),
-      isDroppable(first.tile)
+      plan.readers(of: first.tile, by: producer).allSatisfy({ hasPassed($0, what: ranks[index]) })
     {
+      guard !tiles.isResident(first.tile) || isDroppable(first.tile) else { return }
       ranks[index].outbox.removeFirst()
-      drop(first.tile, into: &effects)
+      if tiles.isResident(first.tile) { drop(first.tile, into: &effects) }
     }
   }
 
@@ -110,12 +119,12 @@ extension WorkerRun {
 
   /// A producer asks: it is answered when it is so, and the copy is due.
   mutating func receive(_ question: PassQuestion, from link: Worker.Link) {
-    guard question.job == job, question.planTag == planTag, question.steps > 0,
-      let index = rank(of: question.vrank)
+    guard plan.publishes, question.job == job, question.planTag == planTag, question.steps > 0,
+      let index = rank(of: question.vrank), question.steps <= ranks[index].steps.count
     else { return }
     ranks[index].copies.isDue(at: question.steps)
     passWaiters.removeAll { $0.link == link && $0.vrank == question.vrank }
-    guard passWaiters.count < Limits.passWaitersMaximum else { return }
+    if passWaiters.count >= Limits.passWaitersMaximum { passWaiters.removeFirst() }
     passWaiters.append(PassWaiter(vrank: question.vrank, steps: question.steps, link: link))
   }
 
@@ -136,9 +145,12 @@ extension WorkerRun {
     passWaiters = waiting
   }
 
-  mutating func receive(_ answer: PassAnswer) {
-    guard epochs.indices.contains(answer.vrank.index),
-      answer.epoch >= epochs[answer.vrank.index]
+  /// The host of a reader says how far its copies are; nobody else's word counts.
+  mutating func receive(_ answer: PassAnswer, from source: Worker.Source) {
+    guard assignment.hosts.indices.contains(answer.vrank.index) else { return }
+    let host = assignment.hosts[answer.vrank.index]
+    guard answer.epoch == host.epoch, let worker = assignment.worker(host.peer),
+      source == .peer(worker)
     else { return }
     for index in ranks.indices { ranks[index].outbox.pass(answer.vrank, answer.steps) }
   }

@@ -50,7 +50,7 @@ extension WorkerRun {
     guard !replays.isEmpty else { return }
     for replay in replays where !replay.isUnderWay && !isWanted(replay.tile) {
       replays.removeAll { $0.tile == replay.tile }
-      drop(replay.tile, into: &effects)
+      if !isKept(replay.tile) { drop(replay.tile, into: &effects) }
     }
     for index in replays.indices where !replays[index].isUnderWay {
       guard replays[index].reads.allSatisfy({ packed.contains($0) }) else { continue }
@@ -64,11 +64,16 @@ extension WorkerRun {
     ranks.contains { $0.hasInWindow(tile) } || replays.contains { $0.reads.contains(tile) }
   }
 
-  mutating func replayed(_ tile: TileID) {
+  mutating func replayed(_ tile: TileID, into effects: inout [Worker.Effect]) {
     guard let place = replays.firstIndex(where: { $0.tile == tile && $0.isUnderWay }) else {
       return
     }
     replays.remove(at: place)
+    // Its producer may have come here meanwhile, and have passed it on once more.
+    guard isKept(tile) || foreign.contains(tile) else {
+      tiles[tile] = .absent
+      return effects.append(.forget(tile))
+    }
     tiles[tile] = .resident
   }
 

@@ -159,7 +159,11 @@ extension WorkerRun {
     _ index: Int, with found: WorkerMessage.Restored?, tiles: [TileID], isHeld: Bool = false,
     into effects: inout [Worker.Effect]
   ) {
-    let isUsable = found.map { (1...ranks[index].needed).contains($0.next) } ?? false
+    let isUsable =
+      found.map {
+        (1...ranks[index].needed).contains($0.next) && has(tiles, of: index, at: $0.next)
+      }
+      ?? false
     let restored =
       isUsable ? found : WorkerMessage.Restored(tier: .recompute, next: 0)
     var next = restored?.next ?? 0
@@ -169,7 +173,7 @@ extension WorkerRun {
     if defect == .foldDuplicate, next > 0 { next -= 1 }
     ranks[index].next = next
     ranks[index].dispatched = next
-    restorePublished(tiles, of: index)
+    restorePublished(tiles, of: index, into: &effects)
     if isHeld { ranks[index].copies.copied = next }
     ranks[index].copies.lastSnapshot = next
     ranks[index].copies.lastDue = next
@@ -182,15 +186,28 @@ extension WorkerRun {
     tellSoon()
   }
 
+  /// Whether a copy has all that the rank published and that is kept, or this worker has it anyway: who would
+  /// go on without could never give it to anybody.
+  private func has(_ restored: [TileID], of index: Int, at next: Int) -> Bool {
+    guard plan.publishes else { return true }
+    let steps = ranks[index].steps
+    return (0..<min(next, steps.endOfKept)).allSatisfy { step in
+      guard let tile = steps.publishes(step), tile.tensor != .partial else { return true }
+      return restored.contains(tile) || tiles.isResident(tile)
+    }
+  }
+
   /// What the rank published before it was restored: what came with its copy, and what was here anyway.
-  private mutating func restorePublished(_ restored: [TileID], of index: Int) {
+  private mutating func restorePublished(
+    _ restored: [TileID], of index: Int, into effects: inout [Worker.Effect]
+  ) {
     guard plan.publishes else { return }
     let here = tiles.here.filter { tiles.isResident($0) }
     for tile in restored + here where plan.owner(of: tile) == ranks[index].vrank {
       guard let step = ranks[index].steps.step(publishing: tile), step < ranks[index].next else {
         continue
       }
-      own(tile, step: step, of: index)
+      own(tile, step: step, of: index, into: &effects)
     }
   }
 }

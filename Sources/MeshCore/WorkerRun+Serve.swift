@@ -1,4 +1,4 @@
-/// Answers peers at once: HAVE, COMING or NO. Serving never waits for a fold.
+/// Answers peers at once: HAVE, COMING, LATER, GONE, NO or STALE. Serving never waits for a fold.
 extension WorkerRun {
   mutating func serve(
     _ pull: Pull, to link: Worker.Link, into effects: inout [Worker.Effect]
@@ -19,6 +19,7 @@ extension WorkerRun {
     }
     switch tiles[tile] {
     case .resident:
+      waiters.removeAll { $0.link == link && $0.tile == tile }
       effects.append(.answer(.have, pull, to: link))
       send(from: pull.firstPart, to: end, of: tile, link, into: &effects)
     case .requested(let request):

@@ -115,7 +115,7 @@ struct OutstandingFold: Sendable {
   let all: RankSteps
 }
 
-/// A peer that was told COMING.
+/// A peer that was told COMING, or LATER.
 struct Waiter: Sendable {
   let tile: TileID
   let link: Worker.Link

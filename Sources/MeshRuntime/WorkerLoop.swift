@@ -303,7 +303,7 @@ final class WorkerLoop {
       if let payload = message.payload.take() { receive(pull, payload) }
     case .copyReceipt(let receipt): perform(.copyReceipt(receipt, from: link.source))
     case .stateAnswer(let answer): perform(.stateAnswer(answer, from: link.source))
-    case .passAnswer(let answer): perform(.passAnswer(answer))
+    case .passAnswer(let answer): perform(.passAnswer(answer, from: link.source))
     case .statePart(let header):
       if let payload = message.payload.take() { receive(header, payload, from: link.source) }
     default: job?.traffic.dropped += 1

@@ -78,7 +78,7 @@ extension Worker.Event {
       "damaged state \(header.summary) \(source.summary)"
     case .replayed(_, let tile): "\(tile) computed once more"
     case .passQuestion(let question, _): "has \(question.vrank) passed \(question.steps)?"
-    case .passAnswer(let answer): "\(answer.vrank)@\(answer.epoch) has passed \(answer.steps)"
+    case .passAnswer(let answer, _): "\(answer.vrank)@\(answer.epoch) has passed \(answer.steps)"
     case .restored(_, let vrank, let epoch, let restored, _):
       "restored \(vrank)@\(epoch) \(restored.map { "\($0.tier.name) \($0.next)" } ?? "nothing")"
     case .end: "asked to end"

@@ -79,7 +79,8 @@ struct EventNoise {
         from: link)
     case 23:
       return .passAnswer(
-        PassAnswer(job: job, vrank: vrank, epoch: epoch, steps: chance.below(60) - 2))
+        PassAnswer(job: job, vrank: vrank, epoch: epoch, steps: chance.below(60) - 2),
+        from: source)
     default: return .tick
     }
   }

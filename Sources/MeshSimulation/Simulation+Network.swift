@@ -241,7 +241,7 @@ extension Simulation {
     case .order(let order): tell(worker, .coordinator(order))
     case .answer(let answer, let job, let tile):
       tell(worker, .answer(answer, job, tile, from: source))
-    case .passAnswer(let answer): tell(worker, .passAnswer(answer))
+    case .passAnswer(let answer): tell(worker, .passAnswer(answer, from: source))
     case .part(let job, let tile, let part, let payload, let isBad):
       // What the core would pass over must not be kept.
       guard worker.core.run?.job == job, worker.core.run?.takes(part, of: tile) == true else {
