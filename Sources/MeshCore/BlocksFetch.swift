@@ -72,12 +72,12 @@ package struct BlocksFetch: Sendable {
 /// A worker that waits for the block map of a job.
 extension Worker {
   /// Asks for what is missing, if it is time.
-  mutating func proceedFetch(at now: Duration, into effects: inout [Effect]) {
+  mutating func proceedFetch(at now: Duration, into effects: inout Effects) {
     if let pull = fetch?.pull(at: now) { effects.append(.pullBlocks(pull)) }
   }
 
   mutating func receive(
-    _ pull: BlocksPull, _ bytes: [UInt8], at now: Duration, into effects: inout [Effect]
+    _ pull: BlocksPull, _ bytes: [UInt8], at now: Duration, into effects: inout Effects
   ) {
     guard let table = fetch?.assignment, fetch?.takes(pull) == true else { return }
     switch fetch?.take(bytes) {

@@ -47,41 +47,44 @@ package struct RankSteps: Hashable, Sendable {
   var endOfKept: Int { spans.last { $0.phase.publishes == .hidden }?.end ?? 0 }
 
   /// One past the last step of the phase of a step; at the end the end.
-  func endOfPhase(_ step: Int) -> Int { step < count ? span(step).end : count }
+  func endOfPhase(_ step: Int) -> Int { step < count ? spans[place(step)].end : count }
 
-  private func span(_ step: Int) -> Span {
+  /// Where the span of a step is. Spans aren't handed out: to copy one costs more than what is asked of it.
+  private func place(_ step: Int) -> Int {
     precondition((0..<count).contains(step), "step \(step) of \(count)")
-    return spans.count == 1 ? spans[0] : spans[spans.firstIndex { step < $0.end } ?? 0]
+    return spans.count == 1 ? 0 : spans.firstIndex { step < $0.end } ?? 0
   }
 
   /// What the compute threads do in a step.
-  package func operation(_ step: Int) -> Phase.Operation { span(step).phase.operation }
+  package func operation(_ step: Int) -> Phase.Operation { spans[place(step)].phase.operation }
 
   /// The index of the tile that a step is about.
-  package func tile(_ step: Int) -> Int { span(step).tile(step) }
+  package func tile(_ step: Int) -> Int { spans[place(step)].tile(step) }
 
   package func order(_ step: Int) -> StepOrder {
-    let span = span(step)
-    let tile = span.tile(step)
+    let place = place(step)
+    let phase = spans[place].phase
+    let tile = spans[place].tile(step)
     return StepOrder(
-      phase: span.number, place: span.phase.isDescending ? -tile : tile,
-      turn: span.phase.operation == .pass ? vrank.index : 0)
+      phase: spans[place].number, place: phase.isDescending ? -tile : tile,
+      turn: phase.operation == .pass ? vrank.index : 0)
   }
 
   /// The tiles that a step reads, beside what the rank has of its own.
   package func reads(_ step: Int) -> AtMostTwo<TileID> {
-    let span = span(step)
-    let tile = span.tile(step)
-    let passed = span.phase.operation == .pass ? chain.previous(at: tile) : nil
-    return AtMostTwo<TileID>(
-      span.phase.reads.map { TileID($0, tile) }, passed.map { partial(tile, of: $0) })
+    let place = place(step)
+    let phase = spans[place].phase
+    let tile = spans[place].tile(step)
+    let read = phase.reads.map { TileID($0, tile) }
+    guard phase.operation == .pass else { return AtMostTwo(read) }
+    return AtMostTwo(read, chain.previous(at: tile).map { partial(tile, of: $0) })
   }
 
   /// The tile that a step publishes.
   package func publishes(_ step: Int) -> TileID? {
-    let span = span(step)
-    guard let tensor = span.phase.publishes else { return nil }
-    let tile = span.tile(step)
+    let place = place(step)
+    guard let tensor = spans[place].phase.publishes else { return nil }
+    let tile = spans[place].tile(step)
     guard tensor == .partial else { return TileID(tensor, tile) }
     return chain.next(at: tile) == nil ? nil : partial(tile, of: vrank)
   }
@@ -91,8 +94,8 @@ package struct RankSteps: Hashable, Sendable {
     let isPartial = tile.tensor == .partial
     if isPartial, tile.index % ranks != vrank.index { return nil }
     let index = isPartial ? tile.index / ranks : tile.index
-    for span in spans where span.phase.publishes == tile.tensor {
-      guard let step = span.step(of: index), publishes(step) == tile else { continue }
+    for place in spans.indices where spans[place].phase.publishes == tile.tensor {
+      guard let step = spans[place].step(of: index), publishes(step) == tile else { continue }
       return step
     }
     return nil
@@ -115,14 +118,14 @@ package struct RankSteps: Hashable, Sendable {
   /// The steps that read a tile, of each phase one at the most, ascending.
   package func steps(reading tile: TileID) -> AtMostTwo<Int> {
     var found = AtMostTwo<Int>()
-    let index = tile.tensor == .partial ? tile.index / ranks : tile.index
-    for span in spans {
-      let isRead =
-        tile.tensor == .partial ? span.phase.operation == .pass : span.phase.reads == tile.tensor
-      guard isRead, let step = span.step(of: index) else { continue }
-      if tile.tensor == .partial, chain.previous(at: index)?.index != tile.index % ranks {
-        continue
-      }
+    let isPartial = tile.tensor == .partial
+    let index = isPartial ? tile.index / ranks : tile.index
+    for place in spans.indices {
+      let phase = spans[place].phase
+      guard isPartial ? phase.operation == .pass : phase.reads == tile.tensor,
+        let step = spans[place].step(of: index)
+      else { continue }
+      if isPartial, chain.previous(at: index)?.index != tile.index % ranks { continue }
       found.append(step)
     }
     return found

@@ -12,59 +12,14 @@ internal import AttentionMasks
 ///
 /// Nobody waits for another worker's fold, and every chain of waits ends at an owner or the store.
 package struct Worker: Sendable {
-  /// What the shell tells the core. Everything about a job names it, and everything about a virtual
-  /// rank the epoch under which it was hosted: what is left over from an earlier one is dropped.
+  /// What the shell tells the core.
   package enum Event: Sendable {
     case coordinator(CoordinatorMessage)
-    /// A peer asks for a tile.
-    case pull(Pull, from: Link)
+    case job(JobID, JobEvent)
     /// A peer's link closed.
     case linkClosed(Link)
-    case answer(PullAnswer, JobID, TileID, from: Source)
-    /// A part arrived whole, is what it says, and is kept by the shell.
-    case part(JobID, TileID, part: Int, from: Source)
-    /// A part arrived that isn't what it says.
-    case badPart(JobID, TileID, from: Source)
-    /// The connection to a source broke.
-    case sourceLost(JobID, Source)
-    /// Whether a peer that was asked for something can be connected to: told when it can't for
-    /// `Limits.reachTimeout`, and when it can again.
-    case reach(JobID, WorkerID, Bool)
-    /// `cost` is the time of compute threads that it took. What the steps published is kept by the shell.
-    case folded(JobID, VRank, Epoch, next: Int, cost: Duration)
-    /// The result of a virtual rank is normalised and digested.
-    case finished(JobID, VRank, Epoch)
-    case receipt(ResultReceipt)
     /// Bytes of a job's block map came from the store, whole and as it sent them.
     case blocks(BlocksPull, [UInt8])
-
-    // Copies of this worker's ranks.
-    case snapshotTaken(JobID, VRank, Epoch, next: Int, cost: Duration)
-    case copyReceipt(CopyReceipt, from: Source)
-    case persisted(JobID, VRank, Epoch, slot: Int, next: Int, cost: Duration)
-    /// The checkpoints of the rank are lost; another try makes new ones.
-    case persistFailed(JobID, VRank, Epoch, reason: String)
-    // Copies of others' ranks.
-    /// A message of a copy arrived that is what it says; the shell keeps it if it is told to.
-    case copy(CopyHeader, from: Link)
-    case badCopy(CopyHeader, from: Link)
-    case statePull(StatePull, from: Link)
-    // State to go on from.
-    case stateAnswer(StateAnswer, from: Source)
-    /// A message of a copy came back that is what it says.
-    case statePart(CopyHeader, from: Source)
-    case badStatePart(CopyHeader, from: Source)
-    /// The state of a rank was read from memory or disk; nil when nothing usable was there.
-    ///
-    /// Tiles that the rank had published came with it.
-    case restored(JobID, VRank, Epoch, WorkerMessage.Restored?, [TileID] = [])
-
-    // What ranks compute for others.
-    /// A tile that had been let go was computed once more, and is kept by the shell.
-    case replayed(JobID, TileID)
-    case passQuestion(PassQuestion, from: Link)
-    case passAnswer(PassAnswer, from: Source)
-
     /// The process was asked to end.
     case end
     case tick
@@ -79,68 +34,7 @@ package struct Worker: Sendable {
     case pullBlocks(BlocksPull)
     /// A job begins.
     case begin(Assignment, Plan)
-    /// The table of the job changed: other peers, other hosts.
-    case adopt(Assignment)
-    /// Make room for a virtual rank.
-    case host(VRank, Epoch)
-    case pull(Pull, from: Source)
-    case answer(PullAnswer, Pull, to: Link)
-    /// Send one part that is kept.
-    case serve(TileID, part: Int, to: Link)
-    /// Bring a resident tile into the layout that the kernel reads: K/V of all heads, or the rows of
-    /// a query tile, which need no frames afterwards. Done before folds that are asked for later begin.
-    case pack(TileID)
-    /// Also of a tile whose packing hasn't begun.
-    case unpack(TileID)
-    /// The frames of a tile are no longer wanted.
-    case forget(TileID)
-    /// Fold the K/V tiles of steps, ascending, into every row of a virtual rank. Folds, snapshots and results are
-    /// done in the order in which they are asked for.
-    case fold(VRank, Epoch, steps: Range<Int>)
-    /// Compute once more what a step published, from the tiles that it reads.
-    case replay(TileID)
-    case askPass(PassQuestion, to: Source)
-    case answerPass(PassAnswer, to: Link)
-    /// Normalise and digest the result.
-    case finish(VRank, Epoch)
-    case sendResult(VRank, Epoch, message: Int)
-    case sendFinal(VRank, Epoch)
-    /// The result is final: its memory is free, and its checkpoints are.
-    case retire(VRank, Epoch)
-    /// Another worker has the rank: its memory is free. Checkpoints stay.
-    case abandon(VRank, Epoch)
-
-    /// Copy the messages `first...` of a rank's state, behind the folds asked for so far.
-    case snapshot(VRank, Epoch, next: Int, first: Int)
-    case sendCopy(CopyHeader, to: Source)
-    /// Write messages `first...` of the snapshot to a checkpoint slot, 0 or 1, and all of some tiles that the
-    /// rank published, and sync it.
-    case persist(VRank, Epoch, slot: Int, next: Int, first: Int, tiles: [TileID])
-    case dropSnapshot(VRank)
-
-    /// Keep the message of a copy that has just arrived.
-    case keepCopy(CopyHeader)
-    /// Messages `first...` that were kept replace those of the copy before: it is whole. Of published tiles
-    /// it has these, new and old.
-    case completeCopy(VRank, first: Int, tiles: [TileID])
-    /// What was kept of a copy that won't become whole.
-    case dropPartialCopy(VRank)
-    case dropCopy(VRank)
-    case receipt(CopyReceipt, to: Link)
-    case stateAnswer(StateAnswer, to: Link)
-    case serveCopy(CopyHeader, to: Link)
-
-    /// Load the state from the copy in this worker's memory, whatever the disk does.
-    case restoreHeld(VRank, Epoch)
-    /// Load the state from the best checkpoint.
-    case restoreSlot(VRank, Epoch)
-    /// The checkpoint is not waited for any more: from now on nothing that is still read of it may get
-    /// into the state.
-    case endLoad(VRank, Epoch)
-    case pullState(StatePull, from: Source)
-    /// Load the message of a copy that has just arrived into the rank's state.
-    case loadState(CopyHeader)
-
+    case job(JobID, JobEffect)
     /// Drop everything of the job; when it is over its checkpoints too.
     case release(JobID, isOver: Bool)
     /// The process may end.
@@ -204,42 +98,46 @@ package struct Worker: Sendable {
   }
 
   package mutating func handle(_ event: Event, at now: Duration) -> [Effect] {
-    var effects: [Effect] = []
+    var effects = Effects()
     // It has said goodbye: whatever it said now would bring it back.
-    guard !hasLeft else { return effects }
+    guard !hasLeft else { return [] }
+    effects.job = run?.job
     switch event {
     case .coordinator(let message): receive(message, at: now, into: &effects)
+    case .job(let job, let event):
+      if run?.job == job {
+        run?.handle(event, at: now, into: &effects)
+      } else {
+        refuse(event, of: job, into: &effects)
+      }
+    case .linkClosed(let link): run?.close(link)
+    case .blocks(let pull, let bytes): receive(pull, bytes, at: now, into: &effects)
     case .end: leave(at: now, into: &effects)
     case .tick: tick(at: now, into: &effects)
-    case .blocks(let pull, let bytes): receive(pull, bytes, at: now, into: &effects)
-    case .sourceLost(let job, .store) where fetch?.job == job: fetch?.lost()
-    default:
-      guard run != nil else {
-        refuse(event, into: &effects)
-        break
-      }
-      run?.handle(event, at: now, into: &effects)
     }
-    guard run != nil else { return effects }
+    guard let job = run?.job else { return effects.list }
+    effects.job = job
     run?.proceed(at: now, into: &effects)
-    if run?.takeUrgency() == true { beat(at: now, into: &effects) }
-    return effects
+    if effects.isUrgent { beat(at: now, into: &effects) }
+    return effects.list
   }
 
-  /// Without a job only who waits for an answer gets one: the asker turns to another source.
-  private func refuse(_ event: Event, into effects: inout [Effect]) {
+  /// Of a job that isn't here only who waits for an answer gets one: the asker turns to another source.
+  private mutating func refuse(_ event: JobEvent, of job: JobID, into effects: inout Effects) {
+    effects.job = job
     switch event {
     case .pull(let pull, let link): effects.append(.answer(.no, pull, to: link))
     case .copy(let header, let link):
       effects.append(.receipt(header.receipt(.unavailable), to: link))
     case .statePull(let pull, let link):
       effects.append(.stateAnswer(pull.answer(next: 0, .notFound), to: link))
+    case .sourceLost(.store) where fetch?.job == job: fetch?.lost()
     default: break
     }
   }
 
   private mutating func receive(
-    _ message: CoordinatorMessage, at now: Duration, into effects: inout [Effect]
+    _ message: CoordinatorMessage, at now: Duration, into effects: inout Effects
   ) {
     if case .refused(let code, let reason) = message {
       // It is told again and again while it has to wait.
@@ -285,7 +183,7 @@ package struct Worker: Sendable {
   /// A few words of the coordinator before are nothing. Where nobody else speaks, this worker was sent to
   /// the wrong one, or that one's clock goes wrong, and somebody has to see that.
   private mutating func ignore(
-    _ message: CoordinatorMessage, at now: Duration, into effects: inout [Effect]
+    _ message: CoordinatorMessage, at now: Duration, into effects: inout Effects
   ) {
     let since = outdated?.since ?? now
     let isTold = outdated?.isTold ?? false
@@ -301,7 +199,7 @@ package struct Worker: Sendable {
   }
 
   private mutating func take(
-    _ assignment: Assignment, at now: Duration, into effects: inout [Effect]
+    _ assignment: Assignment, at now: Duration, into effects: inout Effects
   ) {
     // A table that was overtaken on its way must not bring back what this worker has let go.
     guard assignment.problem == nil, assignment.revision >= newest else { return }
@@ -328,28 +226,29 @@ package struct Worker: Sendable {
 
   /// Nothing is missing any more that has to be known before the first step.
   mutating func begin(
-    _ assignment: Assignment, blocks: BlockMap?, into effects: inout [Effect]
+    _ assignment: Assignment, blocks: BlockMap?, into effects: inout Effects
   ) {
     var run = WorkerRun(
       assignment: assignment, blocks: blocks, worker: hello.worker, windowBytes: windowBytes,
       outboxTiles: outboxTiles, hasSlots: hasSlots, defect: defect)
     effects.append(.begin(assignment, run.plan))
+    effects.job = assignment.job
     run.hostAssigned(into: &effects)
     self.run = run
     tellAssigned(assignment, into: &effects)
   }
 
-  private mutating func tellAssigned(_ assignment: Assignment, into effects: inout [Effect]) {
+  private mutating func tellAssigned(_ assignment: Assignment, into effects: inout Effects) {
     let hosted = run?.ranks.map(\.vrank.description).joined(separator: ", ") ?? ""
     effects.append(
       .observe(
         Observation(
           .assigned, job: assignment.job, worker: hello.name,
           detail: hosted.isEmpty ? "no virtual ranks" : "virtual ranks \(hosted)")))
-    run?.tellSoon()
+    effects.tellSoon()
   }
 
-  mutating func release(isOver: Bool = false, into effects: inout [Effect]) {
+  mutating func release(isOver: Bool = false, into effects: inout Effects) {
     guard let job = run?.job ?? fetch?.job else { return }
     // The last word about the job goes out while its counters are still there.
     effects.append(.beat(heartbeat(isLast: true)))
@@ -358,7 +257,7 @@ package struct Worker: Sendable {
     effects.append(.observe(Observation(.released, job: job, worker: hello.name)))
   }
 
-  private mutating func tick(at now: Duration, into effects: inout [Effect]) {
+  private mutating func tick(at now: Duration, into effects: inout Effects) {
     if let heard = lastHeard, now - heard >= silenceTimeout { isWelcome = false }
     if isWelcome {
       if lastBeat.map({ now - $0 >= beatInterval }) ?? true { beat(at: now, into: &effects) }
@@ -385,7 +284,7 @@ package struct Worker: Sendable {
     beatInterval + Limits.heartbeatTimeout - Limits.heartbeatInterval
   }
 
-  private mutating func beat(at now: Duration, into effects: inout [Effect]) {
+  private mutating func beat(at now: Duration, into effects: inout Effects) {
     guard isWelcome else { return }
     lastBeat = now
     effects.append(.beat(heartbeat(isLast: false)))
@@ -401,7 +300,7 @@ package struct Worker: Sendable {
   }
 
   /// Asks to be relieved of what it hosts; a worker that hosts nothing just goes.
-  private mutating func leave(at now: Duration, into effects: inout [Effect]) {
+  private mutating func leave(at now: Duration, into effects: inout Effects) {
     guard endingSince == nil else { return }
     endingSince = now
     // Who has begun nothing has nothing to hand over.
@@ -415,7 +314,7 @@ package struct Worker: Sendable {
 }
 
 extension Worker {
-  private mutating func sayGoodbye(into effects: inout [Effect]) {
+  private mutating func sayGoodbye(into effects: inout Effects) {
     hasLeft = true
     effects.append(.send(.goodbye))
     effects.append(.leave)

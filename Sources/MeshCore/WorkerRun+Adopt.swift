@@ -1,122 +1,84 @@
 /// A table of hosts takes effect: what is hosted anew is sought, what another has is let go.
 extension WorkerRun {
   /// Hosts what the first table of the job gives this worker.
-  mutating func hostAssigned(into effects: inout [Worker.Effect]) {
+  mutating func hostAssigned(into effects: inout Effects) {
     for vrank in plan.vranks { host(vrank, into: &effects) }
-    orderLoads()
+    fetch.order(shardsOf: hosted, cache, view)
   }
 
-  /// - Parameter next: of the same job, with a higher revision, and this worker one of its peers.
-  mutating func adopt(
-    _ table: Assignment, at now: Duration, into effects: inout [Worker.Effect]
-  ) {
+  /// - Parameter table: of the same job, with a higher revision, and this worker one of its peers.
+  mutating func adopt(_ table: Assignment, at now: Duration, into effects: inout Effects) {
     let gone = assignment.peers.map(\.worker).filter { table.peer(of: $0) == nil }
-    assignment = table
-    ring = Ring(plan: plan, assignment: table)
-    for vrank in plan.vranks {
-      epochs[vrank.index] = max(epochs[vrank.index], table.hosts[vrank.index].epoch)
-    }
+    view.adopt(table)
     effects.append(.adopt(table))
-    unreachable.removeAll { table.peer(of: $0) == nil }
-    for rank in ranks where isLost(rank) { abandon(rank, into: &effects) }
+    for rank in hosted.list where isLost(rank) { abandon(rank, into: &effects) }
     for vrank in plan.vranks { host(vrank, into: &effects) }
-    for index in ranks.indices { update(index, into: &effects) }
-    dropUnwantedCopies(into: &effects)
-    reviewShard(into: &effects)
-    orderLoads()
-    // Those who wait for what another computes now ask again.
-    waiters = waiters.filter { waiter in
-      waiter.tile.tensor.isStored || rank(of: plan.owner(of: waiter.tile)) != nil
+    for index in hosted.indices { update(index, into: &effects) }
+    held.dropUnwanted(view, into: &effects)
+    cache.review(for: hosted, view, into: &effects)
+    fetch.order(shardsOf: hosted, cache, view)
+    server.forget { tile in
+      !tile.tensor.isStored && hosted.index(of: view.plan.owner(of: tile)) == nil
     }
     for worker in gone { lose(.peer(worker), at: now, into: &effects) }
   }
 
   /// Whether a rank is another's now, or this worker's under a new epoch.
   private func isLost(_ rank: HostedRank) -> Bool {
-    let host = assignment.hosts[rank.vrank.index]
-    return host.peer != me || host.epoch != rank.epoch
+    let host = view.host(of: rank.vrank)
+    return host.peer != view.me || host.epoch != rank.epoch
   }
 
-  private mutating func abandon(_ rank: HostedRank, into effects: inout [Worker.Effect]) {
-    ranks.removeAll { $0.vrank == rank.vrank }
-    if let result = rank.result { resultsOutstanding -= result.sent - result.acknowledged }
-    if snapshot?.vrank == rank.vrank { endSnapshot(into: &effects) }
-    for tile in plan.queryTiles(of: rank.vrank) { cancel(.query(tile), into: &effects) }
-    queryLoads = queryLoads.filter { plan.holder(ofQueryTile: $0) != rank.vrank }[...]
+  private mutating func abandon(_ rank: HostedRank, into effects: inout Effects) {
+    hosted.remove(rank.vrank)
+    rank.result?.end(&credit)
+    copies.end(rank.vrank, into: &effects)
+    fetch.drop(rowsOf: rank.vrank, &cache, plan, into: &effects)
     effects.append(.abandon(rank.vrank, rank.epoch))
   }
 
-  /// Lets go of a tile, asked for or kept.
-  private mutating func cancel(_ tile: TileID, into effects: inout [Worker.Effect]) {
-    if case .requested(let request) = tiles[tile] { giveBackCredit(tile, request) }
-    if tiles.isAbsent(tile) { return }
-    tiles[tile] = .absent
-    effects.append(.forget(tile))
-  }
-
   /// Takes a rank that the table gives this worker, unless it has it.
-  private mutating func host(_ vrank: VRank, into effects: inout [Worker.Effect]) {
-    let host = assignment.hosts[vrank.index]
-    guard host.peer == me, rank(of: vrank) == nil else { return }
-    let steps = plan.steps(of: vrank)
-    let folds = !steps.isEmpty && host.duty != .serve
+  private mutating func host(_ vrank: VRank, into effects: inout Effects) {
+    let host = view.host(of: vrank)
+    guard host.peer == view.me, hosted.index(of: vrank) == nil else { return }
+    let holder = assignment.worker(host.holder)
     var rank = HostedRank(
-      vrank: vrank, epoch: host.epoch, steps: steps, ahead: window.tiles,
-      missingQueries: folds ? plan.queryTiles(of: vrank).count : 0, duty: host.duty)
+      vrank: vrank, epoch: host.epoch, duty: host.duty, steps: plan.steps(of: vrank),
+      ahead: cache.window.tiles,
+      copies: CopyRecord(
+        holder: holder, isReachable: holder.map(view.isReachable) ?? true,
+        isProtected: assignment.isProtected))
     rank.readers = plan.readers(of: vrank)
-    rank.holder = assignment.worker(host.holder)
-    rank.copies.isUnprotected = !assignment.isProtected
-    rank.copies.isUnreachable = rank.holder.map { !isReachable(.peer($0)) } ?? false
-    if folds, !host.isFresh {
-      rank.restoring = HostedRank.Restoring(
-        sources: host.sources.compactMap { assignment.worker($0) })
+    if !rank.steps.isEmpty, host.duty != .serve {
+      rank.missingQueries = plan.queryTileCount(of: vrank)
+      fetch.add(rowsOf: vrank, plan)
+      if !host.isFresh {
+        rank.restoring = StateSearch(
+          of: rank, in: host.sources.compactMap { assignment.worker($0) })
+      }
     }
-    let place = ranks.firstIndex { vrank < $0.vrank } ?? ranks.endIndex
-    ranks.insert(rank, at: place)
-    if folds { queryLoads += plan.queryTiles(of: vrank) }
+    hosted.add(rank)
     if host.duty != .serve { effects.append(.host(vrank, host.epoch)) }
   }
 
   /// Another holder, another duty.
-  private mutating func update(_ index: Int, into effects: inout [Worker.Effect]) {
-    let host = assignment.hosts[ranks[index].vrank.index]
+  private mutating func update(_ index: Int, into effects: inout Effects) {
+    let host = view.host(of: hosted[index].vrank)
     let holder = assignment.worker(host.holder)
-    if holder != ranks[index].holder {
-      ranks[index].holder = holder
-      loseCopy(index, into: &effects)
-      ranks[index].copies.holderAnswered()
-      noteReach(ofHolder: index)
+    if holder != hosted[index].copies.holder {
+      hosted[index].copies.change(to: holder)
+      copies.loseCopy(of: index, &hosted, into: &effects)
+      hosted[index].copies.reach(
+        holder.map(view.isReachable) ?? true, dispatched: hosted[index].dispatched)
     }
-    guard host.duty != ranks[index].duty else { return }
-    if host.duty == .serve, !ranks[index].isDone {
+    guard host.duty != hosted[index].duty else { return }
+    if host.duty == .serve, !hosted[index].isDone {
       // Final without the receipt having arrived: nothing of it is needed any more.
-      if let result = ranks[index].result {
-        resultsOutstanding -= result.sent - result.acknowledged
-      }
-      if snapshot?.vrank == ranks[index].vrank { endSnapshot(into: &effects) }
-      ranks[index].result = nil
-      effects.append(.retire(ranks[index].vrank, ranks[index].epoch))
+      hosted[index].result?.end(&credit)
+      hosted[index].result = nil
+      copies.end(hosted[index].vrank, into: &effects)
+      effects.append(.retire(hosted[index].vrank, hosted[index].epoch))
     }
-    ranks[index].duty = host.duty
-  }
-
-  /// Own tiles that aren't here are loaded; foreign ones that were own may be dropped.
-  private mutating func reviewShard(into effects: inout [Worker.Effect]) {
-    shardLoads = []
-    foreign = tiles.here.filter { !isKept($0) } + replays.map(\.tile).filter { !isKept($0) }
-    // What was kept as a shard may be far more than windows need.
-    for tile in foreign where foreign.count > window.kept && isDroppable(tile) {
-      drop(tile, into: &effects)
-    }
-  }
-
-  /// Sets the order of loads from the store: of the shards what some rank needs, and first what is
-  /// needed first; rows by rank.
-  private mutating func orderLoads() {
-    let own = ranks.flatMap { plan.keyTiles(of: $0.vrank) }
-    shardLoads =
-      own.filter { tile in
-        tiles.isAbsent(.keyValue(tile)) && firstSteps[tile] < .max
-      }.sorted { (firstSteps[$0], $0) < (firstSteps[$1], $1) }[...]
+    hosted[index].duty = host.duty
   }
 }

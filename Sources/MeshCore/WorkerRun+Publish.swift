@@ -2,13 +2,13 @@
 extension WorkerRun {
   /// Steps are done: what they published is there.
   mutating func publish(
-    _ steps: Range<Int>, of index: Int, into effects: inout [Worker.Effect]
+    _ steps: Range<Int>, of index: Int, into effects: inout Effects
   ) {
     guard plan.publishes else { return }
     for step in steps {
-      guard let tile = ranks[index].steps.publishes(step) else { continue }
+      guard let tile = hosted[index].steps.publishes(step) else { continue }
       // Of a rank that is run again others have all that travelled.
-      if ranks[index].isRevived, tile.tensor == .partial {
+      if hosted[index].isRevived, tile.tensor == .partial {
         effects.append(.forget(tile))
         continue
       }
@@ -17,30 +17,43 @@ extension WorkerRun {
   }
 
   /// A tile that a rank here published is here: now, or before it was restored.
-  mutating func own(
-    _ tile: TileID, step: Int, of index: Int, into effects: inout [Worker.Effect]
+  private mutating func own(
+    _ tile: TileID, step: Int, of index: Int, into effects: inout Effects
   ) {
-    tiles[tile] = .resident
-    foreign.removeAll { $0 == tile }
-    replays.removeAll { $0.tile == tile && !$0.isUnderWay }
-    for part in 0..<plan.partCount(tile.tensor) { forward(part, of: tile, into: &effects) }
-    if tile.tensor == .partial { ranks[index].outbox.add(tile, step: step) }
-  }
-
-  /// Whether a tile stays here without any rank here reading it.
-  func isKept(_ tile: TileID) -> Bool {
-    guard tile.tensor == .partial else { return isOwn(tile) }
-    return ranks.contains { $0.outbox.contains(tile) }
-  }
-
-  /// Further tiles that a rank may publish before readers have passed some.
-  func outboxRoom(of rank: HostedRank) -> Int {
-    guard plan.publishes, !rank.isRevived else { return .max }
-    let pending = (rank.next..<rank.dispatched).count {
-      rank.steps.publishes($0)?.tensor == .partial
+    cache.own(tile)
+    hosted.replays.cancel(tile)
+    for part in 0..<plan.partCount(tile.tensor) {
+      server.forward(part, of: tile, plan, into: &effects)
     }
-    return outboxTiles - rank.outbox.tiles.count - pending
+    if tile.tensor == .partial { hosted[index].outbox.add(tile, step: step) }
   }
+
+  /// Whether a copy has all that the rank published and that is kept, or this worker has it anyway: who would
+  /// go on without could never give it to anybody.
+  func has(_ restored: [TileID], of index: Int, at next: Int) -> Bool {
+    guard plan.publishes else { return true }
+    let steps = hosted[index].steps
+    return (0..<min(next, steps.endOfKept)).allSatisfy { step in
+      guard let tile = steps.publishes(step), tile.tensor != .partial else { return true }
+      return restored.contains(tile) || cache.isResident(tile)
+    }
+  }
+
+  /// What the rank published before it was restored: what came with its copy, and what was here anyway.
+  mutating func restorePublished(
+    _ restored: [TileID], of index: Int, into effects: inout Effects
+  ) {
+    guard plan.publishes else { return }
+    let here = cache.here.filter { cache.isResident($0) }
+    for tile in restored + here where plan.owner(of: tile) == hosted[index].vrank {
+      guard let step = hosted[index].steps.step(publishing: tile), step < hosted[index].next else {
+        continue
+      }
+      own(tile, step: step, of: index, into: &effects)
+    }
+  }
+
+  // MARK: Who has passed what
 
   /// Whether nobody needs what a rank published any more: then its result may be handed in, after which
   /// nothing of it is copied.
@@ -50,45 +63,51 @@ extension WorkerRun {
 
   /// Whether a reader's copies have passed what it reads of a rank.
   private func hasPassed(_ reader: Reader, what rank: HostedRank) -> Bool {
-    if assignment.hosts[reader.vrank.index].duty == .serve { return true }
-    if let index = self.rank(of: reader.vrank) { return passedSteps(ranks[index]) >= reader.steps }
+    if view.host(of: reader.vrank).duty == .serve { return true }
+    if let index = hosted.index(of: reader.vrank) {
+      return passedSteps(hosted[index]) >= reader.steps
+    }
     return rank.outbox.hasPassed(reader)
   }
 
   /// How far a rank is in what would outlive this worker. Where nothing would, as far as it is: what is
   /// lost then is computed again from the beginning, whatever others keep.
   private func passedSteps(_ rank: HostedRank) -> Int {
-    if rank.duty == .serve || rank.result?.isFinal == true { return .max }
+    if rank.isDone { return .max }
     guard rank.restoring == nil else { return 0 }
-    let hasHolder =
-      rank.holder != nil && !rank.copies.isUnreachable && !rank.copies.isGivenUp
-    let hasDisk = hasSlots && lateWrite == nil && rank.copies.slotRetryAt == nil
-    guard assignment.isProtected, hasHolder || hasDisk else { return rank.next }
-    return max(rank.copies.copied, rank.copies.durable)
+    return rank.copies.outlasting(hasDisk: copies.hasDisk(view)) ?? rank.next
   }
 
   /// Lets go of what was passed, and asks those for whom a rank waits.
-  mutating func passOn(at now: Duration, into effects: inout [Worker.Effect]) {
+  mutating func passOn(at now: Duration, into effects: inout Effects) {
     guard plan.publishes else { return }
-    answerPasses(into: &effects)
-    for index in ranks.indices {
-      release(index, into: &effects)
-      for reader in awaitedReaders(of: ranks[index]) {
+    var waiters = passes
+    waiters.answer(job, into: &effects) { vrank in
+      hosted.index(of: vrank).map { index in
+        let rank = hosted[index]
+        return (rank.epoch, min(passedSteps(rank), rank.steps.count))
+      }
+    }
+    passes = waiters
+    for index in hosted.indices {
+      letGo(index, into: &effects)
+      for reader in awaitedReaders(of: hosted[index]) {
         ask(reader, for: index, at: now, into: &effects)
       }
     }
   }
 
-  private mutating func release(_ index: Int, into effects: inout [Worker.Effect]) {
+  private mutating func letGo(_ index: Int, into effects: inout Effects) {
     // A copy that is on its way has what it was begun with.
-    guard snapshot?.vrank != ranks[index].vrank else { return }
-    let producer = ranks[index].vrank
-    while let first = ranks[index].outbox.tiles.first,
-      plan.readers(of: first.tile, by: producer).allSatisfy({ hasPassed($0, what: ranks[index]) })
+    let producer = hosted[index].vrank
+    guard !copies.isCopying(producer) else { return }
+    while let first = hosted[index].outbox.tiles.first,
+      plan.readers(of: first.tile, by: producer).allSatisfy({ hasPassed($0, what: hosted[index]) })
     {
-      guard !tiles.isResident(first.tile) || isDroppable(first.tile) else { return }
-      ranks[index].outbox.removeFirst()
-      if tiles.isResident(first.tile) { drop(first.tile, into: &effects) }
+      let isHere = cache.isResident(first.tile)
+      guard !isHere || cache.isDroppable(first.tile, for: hosted) else { return }
+      hosted[index].outbox.removeFirst()
+      if isHere { cache.drop(first.tile, into: &effects) }
     }
   }
 
@@ -105,60 +124,38 @@ extension WorkerRun {
   }
 
   private mutating func ask(
-    _ reader: Reader, for index: Int, at now: Duration, into effects: inout [Worker.Effect]
+    _ reader: Reader, for index: Int, at now: Duration, into effects: inout Effects
   ) {
-    if let own = rank(of: reader.vrank) { return ranks[own].copies.isDue(at: reader.steps) }
-    guard let host = assignment.worker(assignment.hosts[reader.vrank.index].peer),
-      isReachable(.peer(host)), ranks[index].outbox.asks(reader, at: now)
+    if let own = hosted.index(of: reader.vrank) {
+      return hosted[own].copies.isDue(at: reader.steps)
+    }
+    guard let host = assignment.worker(view.host(of: reader.vrank).peer), view.isReachable(host),
+      hosted[index].outbox.asks(reader, at: now)
     else { return }
     effects.append(
       .askPass(
-        PassQuestion(job: job, planTag: planTag, vrank: reader.vrank, steps: reader.steps),
+        PassQuestion(
+          job: job, planTag: view.planTag, vrank: reader.vrank, steps: reader.steps),
         to: .peer(host)))
   }
 
   /// A producer asks: it is answered when it is so, and the copy is due.
   mutating func receive(_ question: PassQuestion, from link: Worker.Link) {
-    guard plan.publishes, question.job == job, question.planTag == planTag, question.steps > 0,
-      let index = rank(of: question.vrank), question.steps <= ranks[index].steps.count
+    guard plan.publishes, question.planTag == view.planTag, question.steps > 0,
+      let index = hosted.index(of: question.vrank),
+      question.steps <= hosted[index].steps.count
     else { return }
-    ranks[index].copies.isDue(at: question.steps)
-    passWaiters.removeAll { $0.link == link && $0.vrank == question.vrank }
-    if passWaiters.count >= Limits.passWaitersMaximum { passWaiters.removeFirst() }
-    passWaiters.append(PassWaiter(vrank: question.vrank, steps: question.steps, link: link))
-  }
-
-  private mutating func answerPasses(into effects: inout [Worker.Effect]) {
-    var waiting: [PassWaiter] = []
-    for waiter in passWaiters {
-      guard let index = rank(of: waiter.vrank) else { continue }
-      let steps = min(passedSteps(ranks[index]), ranks[index].steps.count)
-      guard steps >= waiter.steps else {
-        waiting.append(waiter)
-        continue
-      }
-      effects.append(
-        .answerPass(
-          PassAnswer(job: job, vrank: waiter.vrank, epoch: ranks[index].epoch, steps: steps),
-          to: waiter.link))
-    }
-    passWaiters = waiting
+    hosted[index].copies.isDue(at: question.steps)
+    passes.add(question, from: link)
   }
 
   /// The host of a reader says how far its copies are; nobody else's word counts.
   mutating func receive(_ answer: PassAnswer, from source: Worker.Source) {
-    guard assignment.hosts.indices.contains(answer.vrank.index) else { return }
-    let host = assignment.hosts[answer.vrank.index]
+    guard view.isKnown(answer.vrank) else { return }
+    let host = view.host(of: answer.vrank)
     guard answer.epoch == host.epoch, let worker = assignment.worker(host.peer),
       source == .peer(worker)
     else { return }
-    for index in ranks.indices { ranks[index].outbox.pass(answer.vrank, answer.steps) }
+    for index in hosted.indices { hosted[index].outbox.pass(answer.vrank, answer.steps) }
   }
-}
-
-/// A producer that waits until a rank here is copied.
-struct PassWaiter: Sendable {
-  let vrank: VRank
-  let steps: Int
-  let link: Worker.Link
 }

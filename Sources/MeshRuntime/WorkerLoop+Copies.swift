@@ -6,7 +6,7 @@ internal import ZeroMQ
 
 /// Copies and checkpoints of this worker's ranks, copies of others', and state to go on from.
 extension WorkerLoop {
-  func copy(_ effect: Worker.Effect, _ job: WorkerJob) {
+  func copy(_ effect: CopyEffect, _ job: WorkerJob) {
     switch effect {
     case .snapshot(let vrank, let epoch, let next, let first):
       snapshot(vrank, epoch, next: next, first: first, job)
@@ -15,21 +15,35 @@ extension WorkerLoop {
       precondition(tiles.isEmpty, "attention publishes nothing")
       persist(vrank, epoch, slot: slot, next: next, first: first, job)
     case .dropSnapshot: dropSnapshot(job)
+    }
+  }
+
+  /// Copies of others' ranks. Also without a job: whoever hears nothing from a worker that hasn't begun waits
+  /// for long.
+  func hold(_ effect: HeldEffect) {
+    switch effect {
     case .keepCopy(let header):
       Failpoint.pass("keep-copy")
-      if let arriving { job.copies.keep(arriving, header) }
-    case .completeCopy(let vrank, let first, _): job.copies.complete(vrank, first: first)
-    case .dropPartialCopy(let vrank): job.copies.dropPartial(vrank)
-    case .dropCopy(let vrank): job.copies.drop(vrank)
+      if let arriving { job?.copies.keep(arriving, header) }
+    case .completeCopy(let vrank, let first, _): job?.copies.complete(vrank, first: first)
+    case .dropPartialCopy(let vrank): job?.copies.dropPartial(vrank)
+    case .dropCopy(let vrank): job?.copies.drop(vrank)
     case .serveCopy(let header, let link):
-      guard let frame = job.copies.frame(header.message, of: header.vrank) else { return }
+      guard let frame = job?.copies.frame(header.message, of: header.vrank) else { return }
       sendToPeer(.statePart(header), frame, link, for: .copies)
+    case .receipt(let receipt, let link): sendToPeer(.copyReceipt(receipt), nil, link, for: .copies)
+    case .stateAnswer(let answer, let link):
+      sendToPeer(.stateAnswer(answer), nil, link, for: .copies)
+    }
+  }
+
+  func restore(_ effect: RestoreEffect, _ job: WorkerJob) {
+    switch effect {
     case .restoreHeld(let vrank, let epoch): restoreHeld(vrank, epoch, job)
     case .restoreSlot(let vrank, let epoch): restoreSlot(vrank, epoch, job)
     case .endLoad(let vrank, _): job.loads[vrank]?.close()
     case .pullState(let pull, let source): ask(pull, of: source, job)
     case .loadState(let header): load(header, job)
-    default: break
     }
   }
 
@@ -49,7 +63,7 @@ extension WorkerLoop {
     } completion: { cost in
       // The bytes cross memory about twice more on their way to another worker.
       _ = notices.post(
-        .done(.snapshotTaken(id, vrank, epoch, next: next, cost: cost * 3)))
+        .done(id, .snapshotTaken(vrank, epoch, next: next, cost: cost * 3)))
     }
   }
 
@@ -76,9 +90,9 @@ extension WorkerLoop {
         try checkpoints.write(snapshot, slot: slot, next: next, first: first)
         let cost = Duration.nanoseconds(threadTime() - start)
         _ = notices.post(
-          .done(.persisted(id, vrank, epoch, slot: slot, next: next, cost: cost)))
+          .done(id, .persisted(vrank, epoch, slot: slot, next: next, cost: cost)))
       } catch {
-        _ = notices.post(.done(.persistFailed(id, vrank, epoch, reason: "\(error)")))
+        _ = notices.post(.done(id, .persistFailed(vrank, epoch, reason: "\(error)")))
         return
       }
       do throws(CheckpointError) {
@@ -125,20 +139,20 @@ extension WorkerLoop {
     let next = core.run?.heldCopies.first { $0.vrank == vrank }?.next
     guard let copy = job.copies.whole(vrank), let state = job.engine.state(of: vrank), let next,
       copy.frames.count == state.messageCount
-    else { return perform(.restored(job.id, vrank, epoch, nil)) }
+    else { return perform(.restored(vrank, epoch, nil), of: job.id) }
     let (id, notices) = (job.id, notices)
     memory.run {
       for (message, frame) in copy.frames.enumerated() { state.load(frame, message: message) }
       _ = notices.post(
         .done(
-          .restored(id, vrank, epoch, WorkerMessage.Restored(tier: .memory, next: next))))
+          id, .restored(vrank, epoch, WorkerMessage.Restored(tier: .memory, next: next))))
     }
   }
 
   private func restoreSlot(_ vrank: VRank, _ epoch: Epoch, _ job: WorkerJob) {
     Failpoint.pass("restore-slot")
     guard let checkpoints = job.checkpoints, let state = job.engine.state(of: vrank) else {
-      return perform(.restored(job.id, vrank, epoch, nil))
+      return perform(.restored(vrank, epoch, nil), of: job.id)
     }
     let (id, notices) = (job.id, notices)
     let gate = LoadGate()
@@ -148,7 +162,7 @@ extension WorkerLoop {
       let restored = checkpoints.read(into: state, through: gate) { reason in
         _ = notices.post(.alarm(id, vrank, reason: reason))
       }
-      _ = notices.post(.done(.restored(id, vrank, epoch, restored)))
+      _ = notices.post(.done(id, .restored(vrank, epoch, restored)))
     }
   }
 }

@@ -15,20 +15,34 @@ extension WorkerLoop {
     case .leave: stopSoon(.left)
     case .observe(let observation): configuration.log.write(observation)
     // Also without a job: whoever hears nothing from a worker that hasn't begun waits for long.
-    case .answer(let answer, let pull, let link):
+    case .job(_, .tile(.answer(let answer, let pull, let link))):
       let header = PartHeader(job: pull.job, planTag: pull.planTag, tile: pull.tile, part: 0)
       sendToPeer(.answer(answer, to: header), nil, link)
-    case .receipt(let receipt, let link): sendToPeer(.copyReceipt(receipt), nil, link, for: .copies)
-    case .stateAnswer(let answer, let link):
-      sendToPeer(.stateAnswer(answer), nil, link, for: .copies)
-    default: if let job { act(effect, job) }
+    case .job(_, .held(let effect)): hold(effect)
+    case .job(let id, let effect): if let job, job.id == id { act(effect, job) }
     }
   }
 
-  private func act(_ effect: Worker.Effect, _ job: WorkerJob) {
+  private func act(_ effect: JobEffect, _ job: WorkerJob) {
     switch effect {
     case .adopt(let table): adopt(table, job)
-    case .host(let vrank, _): job.engine.host(vrank)
+    case .tile(let effect): act(effect, job)
+    case .step(let effect): act(effect, job)
+    case .copy(let effect): copy(effect, job)
+    case .restore(let effect): restore(effect, job)
+    case .result(.sendResult(let vrank, let epoch, let message)):
+      sendResult(vrank, epoch, message, job)
+    case .result(.sendFinal(let vrank, let epoch)): sendFinal(vrank, epoch, job)
+    case .pass(.askPass(let question, let source)):
+      send(.passQuestion(question), nil, to: source, for: .copies)
+    case .pass(.answerPass(let answer, let link)):
+      sendToPeer(.passAnswer(answer), nil, link, for: .copies)
+    case .held: break  // Also without a job: above.
+    }
+  }
+
+  private func act(_ effect: TileEffect, _ job: WorkerJob) {
+    switch effect {
     case .pull(let pull, let source):
       send(.pull(pull), nil, to: source, for: source == .store ? .inputs : .tiles)
     case .serve(let tile, let part, let link):
@@ -39,20 +53,20 @@ extension WorkerLoop {
     case .pack(let tile): pack(tile, job)
     case .unpack(let tile): memory.free(job.engine.unpack(tile.index))
     case .forget(let tile): job.shelf.remove(tile)
+    case .answer: break  // Also without a job: above.
+    }
+  }
+
+  private func act(_ effect: StepEffect, _ job: WorkerJob) {
+    switch effect {
+    case .host(let vrank, _): job.engine.host(vrank)
     case .fold(let vrank, let epoch, let steps): fold(vrank, epoch, steps, job)
-    case .finish(let vrank, let epoch): finish(vrank, epoch, job)
-    case .sendResult(let vrank, let epoch, let message): sendResult(vrank, epoch, message, job)
-    case .sendFinal(let vrank, let epoch): sendFinal(vrank, epoch, job)
-    case .askPass(let question, let source):
-      send(.passQuestion(question), nil, to: source, for: .copies)
-    case .answerPass(let answer, let link):
-      sendToPeer(.passAnswer(answer), nil, link, for: .copies)
     case .replay(let tile): preconditionFailure("attention publishes no \(tile)")
+    case .finish(let vrank, let epoch): finish(vrank, epoch, job)
     case .retire(let vrank, _):
       abandon(vrank, job)
       removeCheckpoints(of: vrank, job)
     case .abandon(let vrank, _): abandon(vrank, job)
-    default: copy(effect, job)
     }
   }
 
@@ -226,7 +240,7 @@ extension WorkerLoop {
     let (id, notices) = (job.id, notices)
     let done: @Sendable (Duration) -> Void = { cost in
       _ = notices.post(
-        .done(.folded(id, vrank, epoch, next: steps.upperBound, cost: cost)))
+        .done(id, .folded(vrank, epoch, next: steps.upperBound, cost: cost)))
     }
     if let model = configuration.model {
       let time = Duration.seconds(Double(work.visiblePairs) / model.pairsPerSecond)
@@ -257,7 +271,7 @@ extension WorkerLoop {
       result.perform(item)
     } completion: { [pool] _ in
       result.seal { pool.countStep() }
-      _ = notices.post(.done(.finished(id, vrank, epoch)))
+      _ = notices.post(.done(id, .finished(vrank, epoch)))
     }
   }
 

@@ -9,7 +9,7 @@ final class WorkerLoop {
   /// What other threads tell it.
   enum Notice: Sendable {
     /// A fold, or something else that the core waits for.
-    case done(Worker.Event)
+    case done(JobID, JobEvent)
     /// A checkpoint can't be used.
     case alarm(JobID, VRank, reason: String)
     /// Say goodbye in order: hand over what is hosted.
@@ -149,12 +149,12 @@ final class WorkerLoop {
 
   private func receive(_ notice: Notice) {
     switch notice {
-    case .done(let event):
-      if case .folded(_, _, _, _, let cost) = event {
+    case .done(let id, let event):
+      if case .folded(_, _, _, let cost) = event, job?.id == id {
         job?.folded(busySeconds: pool.busySeconds)
         job?.foldTimes.add(cost.seconds / Double(pool.threadCount))
       }
-      perform(event)
+      perform(event, of: id)
     case .alarm(let job, let vrank, let reason):
       send(.alarm(job, vrank, reason: reason))
       configuration.log.write(
@@ -201,10 +201,11 @@ final class WorkerLoop {
     guard let routingID = message.routingID else { return }
     job?.traffic.countReceived(message)
     switch frame {
-    case .pull(let pull): perform(.pull(pull, from: link(of: routingID)))
-    case .statePull(let pull): perform(.statePull(pull, from: link(of: routingID)))
+    case .pull(let pull): perform(.pull(pull, from: link(of: routingID)), of: pull.job)
+    case .statePull(let pull):
+      perform(.statePull(pull, from: link(of: routingID)), of: pull.job)
     case .passQuestion(let question):
-      perform(.passQuestion(question, from: link(of: routingID)))
+      perform(.passQuestion(question, from: link(of: routingID)), of: question.job)
     case .copy(let header):
       if let payload = message.payload.take() {
         receive(header, payload, from: link(of: routingID))
@@ -215,10 +216,12 @@ final class WorkerLoop {
 
   /// A message of a copy for this worker's memory: the core says whether it is kept.
   private func receive(_ header: CopyHeader, _ payload: consuming Frame, from link: Worker.Link) {
-    guard let job else { return perform(.copy(header, from: link)) }
-    guard job.accepts(payload, header) else { return perform(.badCopy(header, from: link)) }
+    guard let job else { return perform(.copy(header, from: link), of: header.job) }
+    guard job.accepts(payload, header) else {
+      return perform(.badCopy(header, from: link), of: header.job)
+    }
     arriving = StoredFrame(payload)
-    perform(.copy(header, from: link))
+    perform(.copy(header, from: link), of: header.job)
     arriving = nil
   }
 
@@ -231,10 +234,10 @@ final class WorkerLoop {
       return
     }
     guard job.accepts(payload, header) else {
-      return perform(.badStatePart(header, from: source))
+      return perform(.badStatePart(header, from: source), of: header.job)
     }
     arriving = StoredFrame(payload)
-    perform(.statePart(header, from: source))
+    perform(.statePart(header, from: source), of: header.job)
     arriving = nil
   }
 
@@ -273,9 +276,9 @@ final class WorkerLoop {
     guard let id = job?.id ?? core.fetch?.assignment.job else { return }
     // It broke as soon as it was there: whether the next one can be made is to be seen.
     if link.connection.isToldUnreachable, case .peer(let worker) = link.source {
-      perform(.reach(id, worker, true))
+      perform(.reach(worker, true), of: id)
     }
-    perform(.sourceLost(id, link.source))
+    perform(.sourceLost(link.source), of: id)
   }
 
   /// Tells the core of peers that can't be connected to, and that can be again.
@@ -284,7 +287,7 @@ final class WorkerLoop {
       guard case .peer(let worker) = link.source, let id = job?.id,
         let isReachable = link.connection.takeReach(at: MonotonicClock.now)
       else { continue }
-      perform(.reach(id, worker, isReachable))
+      perform(.reach(worker, isReachable), of: id)
     }
   }
 
@@ -293,17 +296,20 @@ final class WorkerLoop {
     job?.traffic.countReceived(message)
     switch frame {
     case .answer(let answer, let header):
-      perform(.answer(answer, header.job, header.tile, from: link.source))
+      perform(.answer(answer, header.tile, from: link.source), of: header.job)
     case .part(let header):
       if let payload = message.payload.take() {
         receive(header, StoredFrame(payload), from: link.source)
       }
-    case .receipt(let receipt): perform(.receipt(receipt))
+    case .receipt(let receipt): perform(.receipt(receipt), of: receipt.job)
     case .blocks(let pull):
       if let payload = message.payload.take() { receive(pull, payload) }
-    case .copyReceipt(let receipt): perform(.copyReceipt(receipt, from: link.source))
-    case .stateAnswer(let answer): perform(.stateAnswer(answer, from: link.source))
-    case .passAnswer(let answer): perform(.passAnswer(answer, from: link.source))
+    case .copyReceipt(let receipt):
+      perform(.copyReceipt(receipt, from: link.source), of: receipt.job)
+    case .stateAnswer(let answer):
+      perform(.stateAnswer(answer, from: link.source), of: answer.job)
+    case .passAnswer(let answer):
+      perform(.passAnswer(answer, from: link.source), of: answer.job)
     case .statePart(let header):
       if let payload = message.payload.take() { receive(header, payload, from: link.source) }
     default: job?.traffic.dropped += 1
@@ -333,11 +339,13 @@ final class WorkerLoop {
     }
     guard job.accepts(frame, header) else {
       job.traffic.dropped += 1
-      return perform(.badPart(header.job, header.tile, from: source))
+      return perform(.badPart(header.tile, from: source), of: header.job)
     }
     job.shelf.add(frame, to: header.tile)
-    perform(.part(header.job, header.tile, part: header.part, from: source))
+    perform(.part(header.tile, part: header.part, from: source), of: header.job)
   }
+
+  func perform(_ event: JobEvent, of job: JobID) { perform(.job(job, event)) }
 
   func perform(_ event: Worker.Event) {
     for effect in core.handle(event, at: MonotonicClock.now) { act(effect) }

@@ -7,8 +7,34 @@ extension Worker.Event {
     switch self {
     case .tick: 0
     case .coordinator: 1
-    case .pull: 2
     case .linkClosed: 3
+    case .end: 22
+    case .blocks: 27
+    case .job(_, let event): event.number
+    }
+  }
+
+  var summary: String {
+    switch self {
+    case .tick: "tick"
+    case .coordinator(.assign(let table, let term)):
+      "assign, revision \(table.revision), term \(term): "
+        + table.hosts.enumerated().map { rank, host in
+          "\(rank)@\(host.epoch)→\(host.peer.map { "\(table.peers[$0].worker.incarnation)" } ?? "none")"
+        }.joined(separator: " ")
+    case .coordinator(let message): "\(message)"
+    case .linkClosed(let link): "link \(link.number) closed"
+    case .blocks(let pull, let bytes): "\(bytes.count) bytes of the block map at \(pull.offset)"
+    case .end: "asked to end"
+    case .job(_, let event): event.summary
+    }
+  }
+}
+
+extension JobEvent {
+  fileprivate var number: Int {
+    switch self {
+    case .pull: 2
     case .answer: 4
     case .part: 5
     case .badPart: 6
@@ -27,45 +53,34 @@ extension Worker.Event {
     case .statePart: 19
     case .badStatePart: 20
     case .restored: 21
-    case .end: 22
     case .reach: 23
     case .replayed: 24
     case .passQuestion: 25
     case .passAnswer: 26
-    case .blocks: 27
     }
   }
 
-  var summary: String {
+  fileprivate var summary: String {
     switch self {
-    case .tick: "tick"
-    case .coordinator(.assign(let table, let term)):
-      "assign, revision \(table.revision), term \(term): "
-        + table.hosts.enumerated().map { rank, host in
-          "\(rank)@\(host.epoch)→\(host.peer.map { "\(table.peers[$0].worker.incarnation)" } ?? "none")"
-        }.joined(separator: " ")
-    case .coordinator(let message): "\(message)"
     case .pull(let pull, _): "pull \(pull.tile) from \(pull.worker.incarnation)"
-    case .linkClosed(let link): "link \(link.number) closed"
-    case .answer(let answer, _, let tile, let source): "\(answer) \(tile) \(source.summary)"
-    case .part(_, let tile, let part, let source): "part \(part) of \(tile) \(source.summary)"
-    case .badPart(_, let tile, let source): "damaged part of \(tile) \(source.summary)"
-    case .sourceLost(_, let source): "lost \(source.summary)"
-    case .reach(_, let peer, let isReachable):
+    case .answer(let answer, let tile, let source): "\(answer) \(tile) \(source.summary)"
+    case .part(let tile, let part, let source): "part \(part) of \(tile) \(source.summary)"
+    case .badPart(let tile, let source): "damaged part of \(tile) \(source.summary)"
+    case .sourceLost(let source): "lost \(source.summary)"
+    case .reach(let peer, let isReachable):
       "\(peer.incarnation) \(isReachable ? "can" : "can't") be reached"
-    case .folded(_, let vrank, let epoch, let next, _): "folded \(vrank)@\(epoch), next \(next)"
-    case .blocks(let pull, let bytes): "\(bytes.count) bytes of the block map at \(pull.offset)"
-    case .finished(_, let vrank, let epoch): "finished \(vrank)@\(epoch)"
+    case .folded(let vrank, let epoch, let next, _): "folded \(vrank)@\(epoch), next \(next)"
+    case .finished(let vrank, let epoch): "finished \(vrank)@\(epoch)"
     case .receipt(let receipt):
       "receipt \(receipt.vrank)@\(receipt.epoch) \(receipt.message): \(receipt.status)"
-    case .snapshotTaken(_, let vrank, let epoch, let next, _):
+    case .snapshotTaken(let vrank, let epoch, let next, _):
       "snapshot of \(vrank)@\(epoch) at \(next)"
     case .copyReceipt(let receipt, let source):
       "copy receipt \(receipt.vrank)@\(receipt.epoch) \(receipt.next)/\(receipt.message):"
         + " \(receipt.status) \(source.summary)"
-    case .persisted(_, let vrank, let epoch, let slot, let next, _):
+    case .persisted(let vrank, let epoch, let slot, let next, _):
       "persisted \(vrank)@\(epoch) slot \(slot) at \(next)"
-    case .persistFailed(_, let vrank, let epoch, let reason):
+    case .persistFailed(let vrank, let epoch, let reason):
       "persist failed \(vrank)@\(epoch): \(reason)"
     case .copy(let header, _): "copy \(header.summary)"
     case .badCopy(let header, _): "damaged copy \(header.summary)"
@@ -76,12 +91,11 @@ extension Worker.Event {
     case .statePart(let header, let source): "state \(header.summary) \(source.summary)"
     case .badStatePart(let header, let source):
       "damaged state \(header.summary) \(source.summary)"
-    case .replayed(_, let tile): "\(tile) computed once more"
+    case .replayed(let tile): "\(tile) computed once more"
     case .passQuestion(let question, _): "has \(question.vrank) passed \(question.steps)?"
     case .passAnswer(let answer, _): "\(answer.vrank)@\(answer.epoch) has passed \(answer.steps)"
-    case .restored(_, let vrank, let epoch, let restored, _):
+    case .restored(let vrank, let epoch, let restored, _):
       "restored \(vrank)@\(epoch) \(restored.map { "\($0.tier.name) \($0.next)" } ?? "nothing")"
-    case .end: "asked to end"
     }
   }
 }

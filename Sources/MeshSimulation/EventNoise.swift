@@ -24,7 +24,7 @@ struct EventNoise {
     return (0..<32).flatMap { step in
       let event = event(planTag: table.planHash.tag)
       return copy.handle(event, at: now + .milliseconds(100 * step)).compactMap { effect in
-        if case .receipt(let receipt, _) = effect { receipt } else { nil }
+        if case .job(_, .held(.receipt(let receipt, _))) = effect { receipt } else { nil }
       }
     }
   }
@@ -34,54 +34,68 @@ struct EventNoise {
     let (source, link) = (anySource(), Worker.Link(number: UInt64(chance.below(4))))
     let header = anyHeader(planTag, vrank, epoch)
     switch chance.below(26) {
-    case 0: return .pull(anyPull(planTag), from: link)
+    case 0:
+      let pull = anyPull(planTag)
+      return .job(pull.job, .pull(pull, from: link))
     case 1: return .linkClosed(link)
+    case 13: return .job(header.job, .copy(header, from: link))
+    case 14: return .job(header.job, .badCopy(header, from: link))
+    case 15:
+      let pull = anyStatePull(planTag)
+      return .job(pull.job, .statePull(pull, from: link))
+    case 17: return .job(header.job, .statePart(header, from: source))
+    case 18: return .job(header.job, .badStatePart(header, from: source))
+    case 24:
+      let pull = BlocksPull(job: job, offset: chance.below(64))
+      return .blocks(pull, [UInt8](repeating: 0xFF, count: chance.below(64)))
+    case 25: return .tick
+    case let kind:
+      return .job(job, jobEvent(kind, job, vrank, epoch, source, link, header, planTag))
+    }
+  }
+
+  private mutating func jobEvent(
+    _ kind: Int, _ job: JobID, _ vrank: VRank, _ epoch: Epoch, _ source: Worker.Source,
+    _ link: Worker.Link, _ header: CopyHeader, _ planTag: UInt64
+  ) -> JobEvent {
+    switch kind {
     case 2:
       return .answer(
-        PullAnswer.allCases[chance.below(PullAnswer.allCases.count)], job, anyTile(), from: source)
-    case 3: return .part(job, anyTile(), part: chance.below(2), from: source)
-    case 4: return .badPart(job, anyTile(), from: source)
-    case 5: return .sourceLost(job, source)
-    case 6: return .folded(job, vrank, epoch, next: chance.below(24), cost: .milliseconds(3))
-    case 7: return .finished(job, vrank, epoch)
+        PullAnswer.allCases[chance.below(PullAnswer.allCases.count)], anyTile(), from: source)
+    case 3: return .part(anyTile(), part: chance.below(2), from: source)
+    case 4: return .badPart(anyTile(), from: source)
+    case 5: return .sourceLost(source)
+    case 6: return .folded(vrank, epoch, next: chance.below(24), cost: .milliseconds(3))
+    case 7: return .finished(vrank, epoch)
     case 8:
       return .receipt(
         ResultReceipt(
           job: job, vrank: vrank, epoch: epoch, message: chance.below(5) - 1, status: anyStatus()))
-    case 9: return .snapshotTaken(job, vrank, epoch, next: chance.below(24), cost: .zero)
+    case 9: return .snapshotTaken(vrank, epoch, next: chance.below(24), cost: .zero)
     case 10: return .copyReceipt(header.receipt(anyStatus()), from: source)
     case 11:
       return .persisted(
-        job, vrank, epoch, slot: chance.below(2), next: chance.below(24), cost: .zero)
-    case 12: return .persistFailed(job, vrank, epoch, reason: "noise")
-    case 13: return .copy(header, from: link)
-    case 14: return .badCopy(header, from: link)
-    case 15: return .statePull(anyStatePull(planTag), from: link)
+        vrank, epoch, slot: chance.below(2), next: chance.below(24), cost: .zero)
+    case 12: return .persistFailed(vrank, epoch, reason: "noise")
     case 16:
       return .stateAnswer(
         StateAnswer(
           job: job, vrank: vrank, epoch: epoch, next: chance.below(24), count: chance.below(12),
           status: anyStatus()),
         from: source)
-    case 17: return .statePart(header, from: source)
-    case 18: return .badStatePart(header, from: source)
     case 19:
       let restored = WorkerMessage.Restored(tier: .slot, next: chance.below(24))
-      return .restored(job, vrank, epoch, chance.below(2) == 0 ? nil : restored, [anyTile()])
-    case 24:
-      let pull = BlocksPull(job: job, offset: chance.below(64))
-      return .blocks(pull, [UInt8](repeating: 0xFF, count: chance.below(64)))
-    case 20: return .reach(job, workers[chance.below(workers.count)], chance.below(2) == 0)
-    case 21: return .replayed(job, anyTile())
+      return .restored(vrank, epoch, chance.below(2) == 0 ? nil : restored, [anyTile()])
+    case 20: return .reach(workers[chance.below(workers.count)], chance.below(2) == 0)
+    case 21: return .replayed(anyTile())
     case 22:
       return .passQuestion(
         PassQuestion(job: job, planTag: planTag, vrank: vrank, steps: chance.below(60) - 2),
         from: link)
-    case 23:
+    default:
       return .passAnswer(
         PassAnswer(job: job, vrank: vrank, epoch: epoch, steps: chance.below(60) - 2),
         from: source)
-    default: return .tick
     }
   }
 

@@ -3,24 +3,22 @@ internal import MeshCore
 /// What goes into and comes out of workers' cores.
 extension Ledger {
   func note(_ event: Worker.Event, to worker: WorkerProcess) {
+    guard case .job(let id, let event) = event else { return }
     worker.audit.note(event, now: now, taken: isTaken(event, by: worker))
-    guard let job = worker.job else { return }
+    guard let job = worker.job, id == job.id else { return }
     switch event {
     case .pull(let pull, let link):
-      guard pull.job == job.id else { return }
       credits[Credit(process: worker.index, link: link, tile: pull.tile), default: 0] +=
         pull.creditBytes
       see(pull.epoch, pull.vrank, worker)
-    case .copy(let header, _):
-      if header.job == job.id { see(header.epoch, header.vrank, worker) }
-    case .statePull(let pull, _):
-      if pull.job == job.id { see(pull.epoch, pull.vrank, worker) }
+    case .copy(let header, _): see(header.epoch, header.vrank, worker)
+    case .statePull(let pull, _): see(pull.epoch, pull.vrank, worker)
     default: break
     }
   }
 
-  private func isTaken(_ event: Worker.Event, by worker: WorkerProcess) -> Bool {
-    guard case .part(_, let tile, let part, _) = event else { return false }
+  private func isTaken(_ event: JobEvent, by worker: WorkerProcess) -> Bool {
+    guard case .part(let tile, let part, _) = event else { return false }
     return worker.core.run?.takes(part, of: tile) == true
   }
 
@@ -42,35 +40,42 @@ extension Ledger {
     switch effect {
     case .begin(let table, _):
       seen[worker.index] = table.hosts.map(\.epoch)
+    case .job(_, let effect): note(effect, of: worker)
+    case .beat(let beat): check(beat, worker)
+    case .observe(let observation) where observation.kind == .restored:
+      if let vrank = observation.vrank { checkLoss(of: vrank, worker, simulation) }
+    default: break
+    }
+  }
+
+  private func note(_ effect: JobEffect, of worker: WorkerProcess) {
+    switch effect {
     case .adopt(let table):
       for (rank, host) in table.hosts.enumerated() { see(host.epoch, VRank(rank), worker) }
-    case .host(let vrank, let epoch):
+    case .step(.host(let vrank, let epoch)):
       guard let owner = owners[epoch], owner.vrank == vrank, owner.worker == worker.id else {
         return fail(.oneOwner, "\(worker.name) hosts rank \(vrank) under \(epoch), uncommitted")
       }
-    case .keepCopy(let header):
+    case .held(.keepCopy(let header)):
       if header.epoch < saw(header.vrank, worker) {
         fail(
           .staleEpoch,
           "\(worker.name) keeps a copy of rank \(header.vrank) of \(header.epoch) after"
             + " \(saw(header.vrank, worker))")
       }
-    case .serveCopy(let header, _):
+    case .held(.serveCopy(let header, _)):
       if header.epoch < saw(header.vrank, worker) {
         fail(.staleEpoch, "\(worker.name) gives the state of rank \(header.vrank) to a stale host")
       }
-    case .answer(let answer, let pull, _):
+    case .tile(.answer(let answer, let pull, _)):
       if answer == .have || answer == .coming, pull.epoch < saw(pull.vrank, worker) {
         fail(.staleEpoch, "\(worker.name) serves \(pull.tile) to a stale host of \(pull.vrank)")
       }
-    case .serve(let tile, let part, let link): serve(tile, part, link, worker)
-    case .sendCopy(let header, let source):
+    case .tile(.serve(let tile, let part, let link)): serve(tile, part, link, worker)
+    case .copy(.sendCopy(let header, let source)):
       if source == .peer(worker.id) {
         fail(.copiesApart, "\(worker.name) sends the copy of rank \(header.vrank) to itself")
       }
-    case .beat(let beat): check(beat, worker)
-    case .observe(let observation) where observation.kind == .restored:
-      if let vrank = observation.vrank { checkLoss(of: vrank, worker, simulation) }
     default: break
     }
   }

@@ -3,25 +3,45 @@ internal import MeshCore
 
 /// The compute threads of a worker: one piece of work at a time, in order, with real arithmetic.
 extension Simulation {
-  func compute(_ effect: Worker.Effect, by worker: WorkerProcess, _ job: WorkerJobState) {
-    let work: ComputeWork
+  func compute(_ effect: StepEffect, by worker: WorkerProcess, _ job: WorkerJobState) {
     switch effect {
+    case .host(let vrank, let epoch):
+      job.engine.host(vrank)
+      job.ranks[vrank.index] = SimulatedRank(vrank: vrank, epoch: epoch, plan: job.plan)
     case .fold(let vrank, let epoch, let steps):
       guard let rank = job.rank(vrank, epoch) else { return missing(vrank, worker) }
-      work = .fold(job.id, steps, job.engine.run(steps, of: vrank), rank)
-    case .replay(let tile): work = .replay(job.id, job.engine.replay(tile))
+      add(.fold(job.id, steps, job.engine.run(steps, of: vrank), rank), worker)
+    case .replay(let tile): add(.replay(job.id, job.engine.replay(tile)), worker)
     case .finish(let vrank, let epoch):
       guard let rank = job.rank(vrank, epoch) else { return missing(vrank, worker) }
       let result = job.engine.finish(vrank)
       job.results[vrank.index] = result
-      work = .finish(job.id, result, rank)
-    case .snapshot(let vrank, let epoch, let next, let first):
-      guard let rank = job.rank(vrank, epoch), let state = job.engine.state(of: vrank) else {
-        return missing(vrank, worker)
-      }
-      work = .snapshot(job.id, rank, state, next: next, first: first)
-    default: return
+      add(.finish(job.id, result, rank), worker)
+    case .retire(let vrank, let epoch):
+      abandon(vrank, job)
+      remove(.of(vrank, upTo: epoch), by: worker)
+    case .abandon(let vrank, _): abandon(vrank, job)
     }
+  }
+
+  /// Copies a rank's state behind the folds asked for so far.
+  func snapshot(
+    _ vrank: VRank, _ epoch: Epoch, next: Int, first: Int, by worker: WorkerProcess,
+    _ job: WorkerJobState
+  ) {
+    guard let rank = job.rank(vrank, epoch), let state = job.engine.state(of: vrank) else {
+      return missing(vrank, worker)
+    }
+    add(.snapshot(job.id, rank, state, next: next, first: first), worker)
+  }
+
+  private func abandon(_ vrank: VRank, _ job: WorkerJobState) {
+    job.engine.retire(vrank)
+    job.ranks[vrank.index] = nil
+    job.results[vrank.index] = nil
+  }
+
+  private func add(_ work: ComputeWork, _ worker: WorkerProcess) {
     worker.work.append(work)
     if worker.work.count == 1 { begin(work, worker) }
   }
@@ -73,16 +93,16 @@ extension Simulation {
       ledger.folded(steps, into: rank, by: worker)
       // Of a rank that is another's by now nothing is kept.
       if worker.job?.rank(rank.vrank, rank.epoch) === rank { publish(publications, by: worker) }
-      tell(worker, .folded(job, rank.vrank, rank.epoch, next: steps.upperBound, cost: cost))
+      tell(worker, job, .folded(rank.vrank, rank.epoch, next: steps.upperBound, cost: cost))
     case .replay(let job, let replay):
       coverage.add(.path(.replayed))
       let publication = replay()
       publish([publication], by: worker)
-      tell(worker, .replayed(job, publication.tile))
+      tell(worker, job, .replayed(publication.tile))
     case .finish(let job, let result, let rank):
       result.compute()
       ledger.finished(rank, by: worker)
-      tell(worker, .finished(job, rank.vrank, rank.epoch))
+      tell(worker, job, .finished(rank.vrank, rank.epoch))
     case .snapshot(let job, let rank, let state, let next, let first):
       var messages = [StateMessage?](repeating: nil, count: state.messageCount)
       for message in first..<state.messageCount {
@@ -92,7 +112,7 @@ extension Simulation {
       }
       ledger.snapshotTaken(messages, of: rank, next: next, by: worker)
       worker.job?.snapshot = SimulatedSnapshot(vrank: rank.vrank, messages: messages)
-      tell(worker, .snapshotTaken(job, rank.vrank, rank.epoch, next: next, cost: cost))
+      tell(worker, job, .snapshotTaken(rank.vrank, rank.epoch, next: next, cost: cost))
     }
   }
 

@@ -3,8 +3,10 @@ internal import MeshCore
 
 /// Copies, checkpoints and what is restored from them.
 extension Simulation {
-  func copy(_ effect: Worker.Effect, by worker: WorkerProcess, _ job: WorkerJobState) {
+  func copy(_ effect: CopyEffect, by worker: WorkerProcess, _ job: WorkerJobState) {
     switch effect {
+    case .snapshot(let vrank, let epoch, let next, let first):
+      snapshot(vrank, epoch, next: next, first: first, by: worker, job)
     case .sendCopy(let header, let source):
       guard let state = part(of: header, in: job.shelf) ?? job.snapshot?.message(header.message)
       else { return }
@@ -12,6 +14,22 @@ extension Simulation {
     case .persist(let vrank, let epoch, let slot, let next, let first, let tiles):
       persist(vrank, epoch, slot: slot, next: next, first: first, tiles, worker, job)
     case .dropSnapshot: job.snapshot = nil
+    }
+  }
+
+  func hold(_ effect: HeldEffect, by worker: WorkerProcess) {
+    switch effect {
+    case .receipt(let receipt, let link):
+      coverage.note(receipt)
+      send(.copyReceipt(receipt), on: Int(link.number), isForward: false)
+    case .stateAnswer(let answer, let link):
+      send(.stateAnswer(answer), on: Int(link.number), isForward: false)
+    default: if let job = worker.job { hold(effect, by: worker, job) }
+    }
+  }
+
+  private func hold(_ effect: HeldEffect, by worker: WorkerProcess, _ job: WorkerJobState) {
+    switch effect {
     case .keepCopy(let header): keep(header, worker, job)
     case .completeCopy(let vrank, let first, let tiles):
       complete(vrank, first: first, tiles, worker, job)
@@ -26,6 +44,12 @@ extension Simulation {
         let state = part(of: header, in: held.tiles) ?? held.message(header.message)
       else { return }
       send(.statePart(header, state, isBad: false), on: Int(link.number), isForward: false)
+    case .receipt, .stateAnswer: break  // Also without a job: above.
+    }
+  }
+
+  func restore(_ effect: RestoreEffect, by worker: WorkerProcess, _ job: WorkerJobState) {
+    switch effect {
     case .pullState(let pull, let source): send(.statePull(pull), by: worker, to: source)
     case .loadState(let header):
       guard let state = worker.arrived else { return }
@@ -42,7 +66,6 @@ extension Simulation {
     case .restoreSlot(let vrank, let epoch):
       let time = options.timing.slotWrite + processChance.below(options.timing.slotWrite)
       queue.add(.restoreSlot(worker.index, vrank, epoch), at: now + time)
-    default: break  // Frames of tiles are what the plan says: none are kept here.
     }
   }
 
@@ -106,8 +129,8 @@ extension Simulation {
       coverage.add(.path(.restoredFromOwnMemory))
       ledger.restored(vrank, next: held.next, by: worker)
     }
-    let event = Worker.Event.restored(job.id, vrank, epoch, restored, tiles)
-    queue.add(.worker(worker.index, event), at: now + options.timing.copy)
+    let event = JobEvent.restored(vrank, epoch, restored, tiles)
+    queue.add(.worker(worker.index, .job(job.id, event)), at: now + options.timing.copy)
   }
 
   private func load(
@@ -151,18 +174,18 @@ extension Simulation {
       removeWhatWaits(by: worker)
     }
     guard let job = worker.job else { return }
-    let event: Worker.Event
+    let event: JobEvent
     if let failure {
       coverage.note(failure)
-      event = .persistFailed(job.id, write.vrank, write.epoch, reason: failure.rawValue)
+      event = .persistFailed(write.vrank, write.epoch, reason: failure.rawValue)
     } else {
       coverage.add(.path(.checkpointWritten))
       ledger.persisted(write, by: worker, highest: known)
       event = .persisted(
-        job.id, write.vrank, write.epoch, slot: write.slot, next: write.next,
+        write.vrank, write.epoch, slot: write.slot, next: write.next,
         cost: .nanoseconds(now - started))
     }
-    tell(worker, event)
+    tell(worker, job.id, event)
   }
 
   func remove(_ removal: SlotRemoval, by worker: WorkerProcess) {
@@ -200,6 +223,6 @@ extension Simulation {
       restored = WorkerMessage.Restored(tier: tier, next: best.slot.next)
       ledger.restored(vrank, next: best.slot.next, by: worker)
     }
-    tell(worker, .restored(job.id, vrank, epoch, restored, tiles))
+    tell(worker, job.id, .restored(vrank, epoch, restored, tiles))
   }
 }

@@ -124,7 +124,7 @@ extension Simulation {
       client.dataConnections[connection.server.number] = nil
       if let job = client.job { tellReached(client, connection.server.number, job) }
       guard let id = client.job?.id ?? client.core.fetch?.assignment.job else { return }
-      return tell(client, .sourceLost(id, source(connection.server)))
+      return tell(client, id, .sourceLost(source(connection.server)))
     }
     switch connection.server {
     case .worker(let index):
@@ -159,13 +159,13 @@ extension Simulation {
       guard now - since >= 300 * Time.millisecond, worker.toldUnreachable.insert(server).inserted
       else { continue }
       coverage.add(.path(.toldUnreachable))
-      tell(worker, .reach(job.id, peer.id, false))
+      tell(worker, job.id, .reach(peer.id, false))
     }
   }
 
   private func tellReached(_ worker: WorkerProcess, _ server: Int, _ job: WorkerJobState) {
     guard worker.toldUnreachable.remove(server) != nil else { return }
-    tell(worker, .reach(job.id, workers[server - 1].id, true))
+    tell(worker, job.id, .reach(workers[server - 1].id, true))
   }
 
   func source(_ node: Node) -> Worker.Source {
@@ -224,13 +224,14 @@ extension Simulation {
   private func receive(_ message: Message, by worker: WorkerProcess, on number: Int) {
     let link = link(number)
     switch message {
-    case .pull(let pull): tell(worker, .pull(pull, from: link))
+    case .pull(let pull): tell(worker, pull.job, .pull(pull, from: link))
     case .copy(let header, let state, let isBad):
       worker.arrived = state
-      tell(worker, isBad ? .badCopy(header, from: link) : .copy(header, from: link))
+      tell(worker, header.job, isBad ? .badCopy(header, from: link) : .copy(header, from: link))
       worker.arrived = nil
-    case .statePull(let pull): tell(worker, .statePull(pull, from: link))
-    case .passQuestion(let question): tell(worker, .passQuestion(question, from: link))
+    case .statePull(let pull): tell(worker, pull.job, .statePull(pull, from: link))
+    case .passQuestion(let question):
+      tell(worker, question.job, .passQuestion(question, from: link))
     default: preconditionFailure("not for a worker's data socket")
     }
   }
@@ -240,8 +241,9 @@ extension Simulation {
     switch message {
     case .order(let order): tell(worker, .coordinator(order))
     case .answer(let answer, let job, let tile):
-      tell(worker, .answer(answer, job, tile, from: source))
-    case .passAnswer(let answer): tell(worker, .passAnswer(answer, from: source))
+      tell(worker, job, .answer(answer, tile, from: source))
+    case .passAnswer(let answer):
+      tell(worker, answer.job, .passAnswer(answer, from: source))
     case .part(let job, let tile, let part, let payload, let isBad):
       // What the core would pass over must not be kept.
       guard worker.core.run?.job == job, worker.core.run?.takes(part, of: tile) == true else {
@@ -249,22 +251,23 @@ extension Simulation {
       }
       if !isBad, let payload { worker.job?.keep(payload, of: tile, part: part) }
       tell(
-        worker,
-        isBad ? .badPart(job, tile, from: source) : .part(job, tile, part: part, from: source))
-    case .receipt(let receipt): tell(worker, .receipt(receipt))
+        worker, job, isBad ? .badPart(tile, from: source) : .part(tile, part: part, from: source))
+    case .receipt(let receipt): tell(worker, receipt.job, .receipt(receipt))
     case .blocks(let pull, let bytes, let isBad):
       // What was damaged on its way is asked for again.
       guard !isBad, worker.core.fetch?.takes(pull) == true else { return }
       tell(worker, .blocks(pull, bytes))
-    case .copyReceipt(let receipt): tell(worker, .copyReceipt(receipt, from: source))
-    case .stateAnswer(let answer): tell(worker, .stateAnswer(answer, from: source))
+    case .copyReceipt(let receipt):
+      tell(worker, receipt.job, .copyReceipt(receipt, from: source))
+    case .stateAnswer(let answer):
+      tell(worker, answer.job, .stateAnswer(answer, from: source))
     case .statePart(let header, let state, let isBad):
       guard worker.core.run?.takes(header, from: source) == true else {
         return coverage.add(.refusal(.unaskedState))
       }
       worker.arrived = state
       tell(
-        worker,
+        worker, header.job,
         isBad ? .badStatePart(header, from: source) : .statePart(header, from: source))
       worker.arrived = nil
     default: preconditionFailure("not for a worker")

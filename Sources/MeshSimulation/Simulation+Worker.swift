@@ -42,6 +42,11 @@ extension Simulation {
     tell(worker, .tick)
   }
 
+  /// Gives an event of a job to a worker's core.
+  func tell(_ worker: WorkerProcess, _ job: JobID, _ event: JobEvent) {
+    tell(worker, .job(job, event))
+  }
+
   /// Gives an event to a worker's core.
   func tell(_ worker: WorkerProcess, _ event: Worker.Event) {
     guard worker.isAlive else { return }
@@ -113,6 +118,7 @@ extension Simulation {
       send(.blocksPull(pull), by: worker, to: .store)
     case .begin(let table, let plan):
       worker.job = WorkerJobState(table, plan, job: job, of: worker, in: self)
+    case .job(_, let effect): perform(effect, by: worker)
     case .release(_, let isOver): release(worker, isOver: isOver)
     case .leave: leave(worker)
     case .observe(let observation):
@@ -121,26 +127,35 @@ extension Simulation {
         coverage.add(.path(.revived))
       }
       say { "\(worker.name) · \(observation.kind.name) \(observation.detail)" }
-    case .answer(let answer, let pull, let link):
-      if answer == .later { coverage.add(.path(.later)) }
-      if answer == .gone { coverage.add(.path(.gone)) }
-      send(.answer(answer, pull.job, pull.tile), on: Int(link.number), isForward: false)
-    case .receipt(let receipt, let link):
-      coverage.note(receipt)
-      send(.copyReceipt(receipt), on: Int(link.number), isForward: false)
-    case .stateAnswer(let answer, let link):
-      send(.stateAnswer(answer), on: Int(link.number), isForward: false)
-    default: if let job = worker.job { perform(effect, by: worker, job) }
     }
   }
 
-  private func perform(_ effect: Worker.Effect, by worker: WorkerProcess, _ job: WorkerJobState) {
+  private func perform(_ effect: JobEffect, by worker: WorkerProcess) {
+    // Also without a job: whoever hears nothing waits for long.
+    if case .tile(.answer(let answer, let pull, let link)) = effect {
+      if answer == .later { coverage.add(.path(.later)) }
+      if answer == .gone { coverage.add(.path(.gone)) }
+      return send(.answer(answer, pull.job, pull.tile), on: Int(link.number), isForward: false)
+    }
+    if case .held(let effect) = effect { return hold(effect, by: worker) }
+    guard let job = worker.job else { return }
     switch effect {
     case .adopt(let table): adopt(table, by: worker, job)
-    case .host(let vrank, let epoch):
-      job.engine.host(vrank)
-      job.ranks[vrank.index] = SimulatedRank(
-        vrank: vrank, epoch: epoch, plan: job.plan)
+    case .tile(let effect): perform(effect, by: worker, job)
+    case .step(let effect): compute(effect, by: worker, job)
+    case .copy(let effect): copy(effect, by: worker, job)
+    case .restore(let effect): restore(effect, by: worker, job)
+    case .result(let effect): deliver(effect, by: worker, job)
+    case .pass(.askPass(let question, let source)):
+      send(.passQuestion(question), by: worker, to: source)
+    case .pass(.answerPass(let answer, let link)):
+      send(.passAnswer(answer), on: Int(link.number), isForward: false)
+    case .held: break  // Above.
+    }
+  }
+
+  private func perform(_ effect: TileEffect, by worker: WorkerProcess, _ job: WorkerJobState) {
+    switch effect {
     case .pull(let pull, let source): send(.pull(pull), by: worker, to: source)
     case .serve(let tile, let part, let link):
       tileBytes += job.plan.payloadBytes(of: tile, part: part)
@@ -150,9 +165,12 @@ extension Simulation {
     case .pack(let tile): job.engine.pack(tile, payloads(of: tile, job))
     case .unpack(let tile): job.engine.unpack(tile)
     case .forget(let tile): job.shelf[tile] = nil
-    case .askPass(let question, let source): send(.passQuestion(question), by: worker, to: source)
-    case .answerPass(let answer, let link):
-      send(.passAnswer(answer), on: Int(link.number), isForward: false)
+    case .answer: break  // Above.
+    }
+  }
+
+  private func deliver(_ effect: ResultEffect, by worker: WorkerProcess, _ job: WorkerJobState) {
+    switch effect {
     case .sendResult(let vrank, let epoch, let message):
       guard let result = job.results[vrank.index] else { return }
       send(
@@ -163,19 +181,7 @@ extension Simulation {
       guard let result = job.results[vrank.index] else { return }
       let payloads = (0..<result.messageCount).map(result.payload)
       send(.final(vrank, epoch, payloads: payloads), by: worker, to: .store)
-    case .retire(let vrank, let epoch):
-      abandon(vrank, job)
-      remove(.of(vrank, upTo: epoch), by: worker)
-    case .abandon(let vrank, _): abandon(vrank, job)
-    case .fold, .replay, .finish, .snapshot: compute(effect, by: worker, job)
-    default: copy(effect, by: worker, job)
     }
-  }
-
-  private func abandon(_ vrank: VRank, _ job: WorkerJobState) {
-    job.engine.retire(vrank)
-    job.ranks[vrank.index] = nil
-    job.results[vrank.index] = nil
   }
 
   // MARK: The coordinator

@@ -56,9 +56,9 @@ package struct WorkerAudit: Sendable {
   /// Before the core handles `event`.
   ///
   /// - Parameter taken: whether it is a part that the core waits for.
-  package mutating func note(_ event: Worker.Event, now: Int, taken: Bool) {
+  package mutating func note(_ event: JobEvent, now: Int, taken: Bool) {
     switch event {
-    case .part(_, let tile, let part, _):
+    case .part(let tile, let part, _):
       guard let plan, taken else { return }
       received[tile] = part + 1
       guard var request = requests[tile] else { return }
@@ -67,14 +67,14 @@ package struct WorkerAudit: Sendable {
       request.left -= bytes
       request.heard = now
       requests[tile] = part + 1 == plan.partCount(tile.tensor) ? nil : request
-    case .answer(let answer, _, let tile, let source):
+    case .answer(let answer, let tile, let source):
       guard requests[tile]?.source == source else { return }
       requests[tile]?.heard = now
       if answer == .gone { requests[tile] = nil }
-    case .restored(_, _, _, _, let tiles):
+    case .restored(_, _, _, let tiles):
       for tile in tiles { have(tile) }
-    case .replayed(_, let tile): have(tile)
-    case .folded(_, let vrank, let epoch, let end, _):
+    case .replayed(let tile): have(tile)
+    case .folded(let vrank, let epoch, let end, _):
       publish(folds.first { $0.vrank == vrank && $0.steps.upperBound == end }?.steps, vrank, epoch)
       if let index = folds.firstIndex(where: { $0.vrank == vrank && $0.steps.upperBound == end }) {
         folds.remove(at: index)
@@ -111,34 +111,56 @@ package struct WorkerAudit: Sendable {
   package mutating func note(_ effect: Worker.Effect, worker: WorkerID, now: Int) {
     switch effect {
     case .begin(let table, let plan): begin(table, plan, worker)
-    case .adopt(let table): adopt(table, worker)
-    case .host(let vrank, let epoch):
-      hosted[vrank] = epoch
-      next[vrank] = nil
-    case .abandon(let vrank, _), .retire(let vrank, _):
-      hosted[vrank] = nil
-      results[vrank] = nil
+    case .job(_, let effect): note(effect, worker, now)
     case .release: self = WorkerAudit(keeping: self)
-    case .pull(let pull, let source): pulled(pull, source, now)
-    case .pack(let tile): pack(tile)
-    case .unpack(let tile): unpack(tile)
-    case .forget(let tile): forget(tile)
-    case .fold(let vrank, let epoch, let steps): fold(vrank, epoch, steps)
-    case .serve(let tile, let part, _):
-      if received[tile, default: 0] <= part {
-        fail(.sources, "serves part \(part) of \(tile) without it")
-      }
-    case .sendResult(let vrank, _, let message): results[vrank, default: [:]][message] = now
-    case .loadState(let header):
+    default: return
+    }
+    checkBounds(at: now)
+  }
+
+  private mutating func note(_ effect: JobEffect, _ worker: WorkerID, _ now: Int) {
+    switch effect {
+    case .adopt(let table): adopt(table, worker)
+    case .tile(let effect): note(effect, now)
+    case .step(let effect): note(effect)
+    case .result(.sendResult(let vrank, _, let message)):
+      results[vrank, default: [:]][message] = now
+    case .restore(.loadState(let header)):
       if let tile = header.tile {
         received[tile] = max(received[tile] ?? 0, header.part + 1)
         if header.part + 1 == plan?.partCount(tile.tensor) { requests[tile] = nil }
       }
-    case .sendCopy(let header, _): copies[header.message] = now
-    case .dropSnapshot: copies = [:]
-    default: return
+    case .copy(.sendCopy(let header, _)): copies[header.message] = now
+    case .copy(.dropSnapshot): copies = [:]
+    default: break
     }
-    checkBounds(at: now)
+  }
+
+  private mutating func note(_ effect: TileEffect, _ now: Int) {
+    switch effect {
+    case .pull(let pull, let source): pulled(pull, source, now)
+    case .pack(let tile): pack(tile)
+    case .unpack(let tile): unpack(tile)
+    case .forget(let tile): forget(tile)
+    case .serve(let tile, let part, _):
+      if received[tile, default: 0] <= part {
+        fail(.sources, "serves part \(part) of \(tile) without it")
+      }
+    case .answer: break
+    }
+  }
+
+  private mutating func note(_ effect: StepEffect) {
+    switch effect {
+    case .host(let vrank, let epoch):
+      hosted[vrank] = epoch
+      next[vrank] = nil
+    case .fold(let vrank, let epoch, let steps): fold(vrank, epoch, steps)
+    case .abandon(let vrank, _), .retire(let vrank, _):
+      hosted[vrank] = nil
+      results[vrank] = nil
+    case .replay, .finish: break
+    }
   }
 
   /// A tile that was asked for and of which nothing was heard for longer than the core waits.

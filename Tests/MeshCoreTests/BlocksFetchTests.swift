@@ -77,12 +77,12 @@ import Testing
     }
     worker.send(.tick, after: .milliseconds(100))
     #expect(asked == [5])
-    worker.send(.sourceLost(worker.job, .store))
+    worker.send(.sourceLost(.store))
     #expect(asked.isEmpty)
     worker.send(.tick, after: .milliseconds(50))
     #expect(asked == [5])
-    worker.send(.sourceLost(JobID(high: 9, low: 9), .store))
-    worker.send(.sourceLost(worker.job, peer(1)))
+    worker.send(.job(JobID(high: 9, low: 9), .sourceLost(.store)))
+    worker.send(.sourceLost(peer(1)))
     worker.send(.tick, after: .milliseconds(50))
     #expect(asked.isEmpty)
   }

@@ -46,7 +46,7 @@ import Testing
     #expect(next.0.creditBytes == Limits.pullBytesMaximum)
     // A source that is lost on the way is asked again for what is missing alone.
     worker.deliver(tile, from: .store, parts: 8..<10)
-    worker.send(.sourceLost(worker.job, .store))
+    worker.send(.sourceLost(.store))
     let again = try #require(worker.pulled.first { $0.0.tile == tile })
     #expect(again.0.firstPart == 10 && again.0.creditBytes == Limits.pullBytesMaximum)
     worker.deliver(tile, from: .store, parts: 10..<64)

@@ -4,7 +4,7 @@ import Testing
 /// Workers that are heard, and that others can't connect to: told, and avoided as sources and holders.
 @Suite struct ReachTests {
   private func reach(_ worker: WorkerHarness, _ peer: UInt64, _ isReachable: Bool) {
-    worker.send(.reach(worker.job, WorkerID(incarnation: peer), isReachable))
+    worker.send(.reach(WorkerID(incarnation: peer), isReachable))
   }
 
   /// What the last heartbeat said.
@@ -42,7 +42,7 @@ import Testing
     #expect(told(worker) == [2, 3])
     #expect(Set(worker.pulled.map(\.0.tile)) == [.keyValue(4), .keyValue(5)])
     #expect(worker.pulled.allSatisfy { $0.1 == .store })
-    worker.send(.sourceLost(worker.job, .store))
+    worker.send(.sourceLost(.store))
     #expect(worker.pulled.allSatisfy { $0.1 == .store } && worker.pulled.count == 2)
     reach(worker, 3, true)
     reach(worker, 3, true)
@@ -55,7 +55,7 @@ import Testing
   func strangers() {
     let worker = fetching()
     for peer: UInt64 in [1, 9] { reach(worker, peer, false) }
-    worker.send(.reach(JobID(high: 9, low: 9), WorkerID(incarnation: 2), false))
+    worker.send(.job(JobID(high: 9, low: 9), .reach(WorkerID(incarnation: 2), false)))
     reach(worker, 2, true)
     #expect(worker.core.run?.unreachable == [])
   }
@@ -67,7 +67,8 @@ import Testing
     worker.deliverStoreAtOnce()
     worker.foldAll()
     #expect(worker.progress()?.next == 64 && worker.progress()?.copied == 0)
-    #expect(!worker.history.contains { if case .snapshot = $0 { true } else { false } })
+    #expect(
+      !worker.history.contains { if case .job(_, .copy(.snapshot)) = $0 { true } else { false } })
     let other = WorkerCopyTests.worker(keyTiles: 64)
     reach(other, 2, false)
     other.deliverStoreAtOnce()

@@ -22,7 +22,7 @@ import Testing
         for write in writes { worker.persisted(slot: write.slot, next: write.next) }
         if isSent {
           passed += tick
-          worker.send(.sourceLost(worker.job, peer(1)), after: tick)
+          worker.send(.sourceLost(peer(1)), after: tick)
           look()
         }
       }
@@ -67,7 +67,7 @@ import Testing
     worker.snapshotTaken(next: worker.snapshots[0].next)
     worker.acknowledgeCopy()
     #expect((worker.progress()?.copied ?? 0) > 0)
-    worker.send(.sourceLost(worker.job, peer(1)))
+    worker.send(.sourceLost(peer(1)))
     #expect(worker.snapshots.count == 1 && worker.progress()?.copied == 0)
   }
 
@@ -89,7 +89,7 @@ import Testing
     _ = pass(.seconds(60), worker, folding: true)
     #expect(worker.progress()?.next == 64 && worker.progress()?.copied == 0)
     let written = worker.history.compactMap { effect -> Int? in
-      if case .persist(_, _, _, let next, _, _) = effect { return next }
+      if case .job(_, .copy(.persist(_, _, _, let next, _, _))) = effect { return next }
       return nil
     }
     #expect(written.count >= Limits.copiesOfARankMinimum, "\(written)")
@@ -104,7 +104,7 @@ import Testing
     worker.foldAll()
     worker.snapshotTaken(next: try #require(worker.lastSnapshotNext))
     for write in worker.writes { worker.persisted(slot: write.slot, next: write.next) }
-    worker.send(.sourceLost(worker.job, peer(1)))
+    worker.send(.sourceLost(peer(1)))
     #expect(worker.progress()?.isHandedOver == false)
     _ = pass(.seconds(5), worker)
     #expect(worker.progress()?.isHandedOver == true && worker.progress()?.copied == 0)
@@ -118,7 +118,7 @@ import Testing
     worker.adopt { $0[0].duty = .handOver }
     worker.foldAll()
     worker.snapshotTaken(next: try #require(worker.lastSnapshotNext))
-    worker.send(.sourceLost(worker.job, peer(1)))
+    worker.send(.sourceLost(peer(1)))
     #expect(pass(.seconds(30), worker).count < 15)
     #expect(worker.progress()?.isHandedOver == false)
     while worker.snapshots.isEmpty { worker.send(.tick, after: .milliseconds(50)) }

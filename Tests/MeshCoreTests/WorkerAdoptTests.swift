@@ -73,14 +73,16 @@ import Testing
     worker.adopt { $0[0] = Assignment.Host(peer: 1, epoch: epoch(20), isFresh: false) }
     #expect(hosted(worker).isEmpty)
     let abandoned = worker.first { effect -> VRank? in
-      if case .abandon(let vrank, Epoch(term: 1, counter: 1)) = effect { return vrank }
+      if case .job(_, .step(.abandon(let vrank, Epoch(term: 1, counter: 1)))) = effect {
+        return vrank
+      }
       return nil
     }
     #expect(abandoned == VRank(0))
     worker.deliver(.query(1), from: .store)
     #expect(worker.effects.isEmpty)
-    worker.send(.folded(worker.job, VRank(0), epoch(1), next: 1, cost: .zero))
-    worker.send(.finished(worker.job, VRank(0), epoch(1)))
+    worker.send(.folded(VRank(0), epoch(1), next: 1, cost: .zero))
+    worker.send(.finished(VRank(0), epoch(1)))
     #expect(worker.effects.isEmpty && worker.core.run?.progress.isEmpty == true)
   }
 
@@ -92,7 +94,7 @@ import Testing
     }
     #expect(hosted(worker) == [0, 1])
     let hostedNow = worker.first { effect -> Epoch? in
-      if case .host(VRank(1), let epoch) = effect { return epoch }
+      if case .job(_, .step(.host(VRank(1), let epoch))) = effect { return epoch }
       return nil
     }
     #expect(hostedNow == epoch(20))
@@ -131,7 +133,7 @@ import Testing
     #expect(worker.progress()?.next == 0 && worker.progress()?.epoch == epoch(20))
     #expect(worker.statePulls.map(\.source) == [peer(1)])
     // Folds of the old epoch that are still reported don't count.
-    worker.send(.folded(worker.job, VRank(0), epoch(1), next: 6, cost: .zero))
+    worker.send(.folded(VRank(0), epoch(1), next: 6, cost: .zero))
     #expect(worker.progress()?.next == 0)
   }
 
@@ -213,7 +215,8 @@ import Testing
     worker.finish()
     #expect(worker.resultMessages.count == 4)
     worker.adopt { $0[0].duty = .serve }
-    #expect(worker.effects.contains { if case .retire = $0 { true } else { false } })
+    #expect(
+      worker.effects.contains { if case .job(_, .step(.retire)) = $0 { true } else { false } })
     worker.send(.tick, after: Limits.resultTimeout)
     #expect(worker.resultMessages.isEmpty)
     for message in 0..<4 {

@@ -32,7 +32,7 @@ import Testing
     var seen = worker.history.count
     func look() {
       while seen < worker.history.count {
-        if case .snapshot(_, _, let next, let first) = worker.history[seen] {
+        if case .job(_, .copy(.snapshot(_, _, let next, let first))) = worker.history[seen] {
           copied.nexts.append(next)
           copied.firsts.append(first)
           waiting = (next, delay)
@@ -91,8 +91,8 @@ import Testing
     var ends: Set<Int> = []
     _ = Self.run(worker, tile: .milliseconds(1), copy: .microseconds(10))
     for effect in worker.history {
-      if case .fold(_, _, let tiles) = effect { ends.insert(tiles.upperBound) }
-      if case .snapshot(_, _, let next, _) = effect { #expect(ends.max() == next) }
+      if case .job(_, .step(.fold(_, _, let tiles))) = effect { ends.insert(tiles.upperBound) }
+      if case .job(_, .copy(.snapshot(_, _, let next, _))) = effect { #expect(ends.max() == next) }
     }
     #expect(ends.max() == 100)
   }
@@ -109,13 +109,13 @@ import Testing
     var order: [Int] = []
     func look() {
       for effect in worker.history[seen...] {
-        if case .snapshot(let vrank, _, let next, _) = effect {
+        if case .job(_, .copy(.snapshot(let vrank, _, let next, _))) = effect {
           #expect(!isOpen, "two at a time")
           isOpen = true
           waiting = (vrank.index, next)
           order.append(vrank.index)
         }
-        if case .dropSnapshot = effect { isOpen = false }
+        if case .job(_, .copy(.dropSnapshot)) = effect { isOpen = false }
       }
       seen = worker.history.count
     }
@@ -159,7 +159,9 @@ import Testing
     #expect(worker.progress()?.copied == taken.next)
     #expect(worker.lastBeat?.progress.first?.copied == taken.next, "told at once")
     #expect(
-      worker.effects.contains { if case .dropSnapshot(VRank(0)) = $0 { true } else { false } })
+      worker.effects.contains {
+        if case .job(_, .copy(.dropSnapshot(VRank(0)))) = $0 { true } else { false }
+      })
   }
 
   @Test("receipts of another copy, epoch, rank or worker change nothing")
@@ -208,10 +210,13 @@ import Testing
       tries += 1
     }
     #expect(tries == Limits.refusalsMaximum && worker.progress()?.copied == 0)
-    #expect(worker.effects.contains { if case .dropSnapshot = $0 { true } else { false } })
+    #expect(
+      worker.effects.contains { if case .job(_, .copy(.dropSnapshot)) = $0 { true } else { false } }
+    )
     // The rank goes on, and so do its copies.
     worker.foldAll()
-    #expect(worker.history.count { if case .snapshot = $0 { true } else { false } } >= 2)
+    #expect(
+      worker.history.count { if case .job(_, .copy(.snapshot)) = $0 { true } else { false } } >= 2)
     #expect(worker.progress()?.next == 64)
   }
 
@@ -229,7 +234,9 @@ import Testing
     worker.send(.tick, after: Limits.copyTimeout)
     #expect(worker.copies.first?.header == header)
     worker.send(.copyReceipt(header.receipt(.failedPrecondition), from: peer(1)))
-    #expect(worker.effects.contains { if case .dropSnapshot = $0 { true } else { false } })
+    #expect(
+      worker.effects.contains { if case .job(_, .copy(.dropSnapshot)) = $0 { true } else { false } }
+    )
   }
 
   @Test("a stopped rank whose copies are refused, for another host has it, doesn't copy on and on")
@@ -295,8 +302,10 @@ import Testing
     worker.deliverStoreAtOnce()
     while worker.snapshots.isEmpty { try #require(worker.foldNext()) }
     worker.snapshotTaken(next: worker.snapshots[0].next)
-    worker.send(.sourceLost(worker.job, peer(1)))
-    #expect(worker.effects.contains { if case .dropSnapshot = $0 { true } else { false } })
+    worker.send(.sourceLost(peer(1)))
+    #expect(
+      worker.effects.contains { if case .job(_, .copy(.dropSnapshot)) = $0 { true } else { false } }
+    )
     #expect(worker.snapshots.map(\.first) == [0])
   }
 
@@ -310,7 +319,8 @@ import Testing
       worker.deliverStore()
       worker.foldAll()
       #expect(worker.progress()?.next == 32)
-      #expect(!worker.history.contains { if case .snapshot = $0 { true } else { false } })
+      #expect(
+        !worker.history.contains { if case .job(_, .copy(.snapshot)) = $0 { true } else { false } })
     }
   }
 

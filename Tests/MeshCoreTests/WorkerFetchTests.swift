@@ -67,13 +67,13 @@ import Testing
   func no() throws {
     let worker = try foreign()
     let tile = TileID.keyValue(4)
-    worker.send(.answer(.no, worker.job, tile, from: peer(1)))
+    worker.send(.answer(.no, tile, from: peer(1)))
     #expect(worker.pulled.isEmpty, "peer 1 was not asked")
-    worker.send(.answer(.no, worker.job, tile, from: peer(2)))
+    worker.send(.answer(.no, tile, from: peer(2)))
     #expect(worker.pulled.map(\.1) == [peer(1)])
-    worker.send(.answer(.stale, worker.job, tile, from: peer(1)))
+    worker.send(.answer(.stale, tile, from: peer(1)))
     #expect(worker.pulled.map(\.1) == [.store])
-    worker.send(.part(worker.job, tile, part: 0, from: .store))
+    worker.send(.part(tile, part: 0, from: .store))
     worker.send(.pull(worker.pull(tile), from: link(1)))
     #expect(worker.answers == [.have])
   }
@@ -82,8 +82,8 @@ import Testing
   func late() throws {
     let worker = try foreign()
     let tile = TileID.keyValue(4)
-    worker.send(.answer(.no, worker.job, tile, from: peer(2)))
-    worker.send(.part(worker.job, tile, part: 0, from: peer(2)))
+    worker.send(.answer(.no, tile, from: peer(2)))
+    worker.send(.part(tile, part: 0, from: peer(2)))
     worker.send(.pull(worker.pull(tile), from: link(1)))
     #expect(worker.answers == [.have])
     #expect(worker.core.run?.takes(0, of: tile) == false)
@@ -93,12 +93,12 @@ import Testing
   func sourceFails(way: Int) throws {
     let worker = try foreign()
     switch way {
-    case 0: worker.send(.sourceLost(worker.job, peer(2)))
-    case 1: worker.send(.badPart(worker.job, .keyValue(4), from: peer(2)))
+    case 0: worker.send(.sourceLost(peer(2)))
+    case 1: worker.send(.badPart(.keyValue(4), from: peer(2)))
     default:
       // Answers came within milliseconds so far: half a second is long.
       worker.send(
-        .answer(.coming, worker.job, .keyValue(4), from: peer(2)), after: .milliseconds(400))
+        .answer(.coming, .keyValue(4), from: peer(2)), after: .milliseconds(400))
       worker.send(.tick, after: .milliseconds(400))
       #expect(worker.pulled.isEmpty, "COMING renews the time")
       worker.send(.tick, after: .milliseconds(100))
@@ -113,7 +113,7 @@ import Testing
     let worker = WorkerHarness()
     worker.assign(Plan(job: job, vrankCount: 3), hosts: [0, 1, 2], peers: 3)
     worker.deliver(.keyValue(1), from: peer(2), parts: 0..<2)
-    worker.send(.sourceLost(worker.job, peer(2)))
+    worker.send(.sourceLost(peer(2)))
     let again = worker.pulled.filter { $0.0.tile == .keyValue(1) }
     #expect(again.map(\.0.firstPart) == [2])
     #expect(again.map(\.0.creditBytes) == [2 * 2 * 256 * 256 * 4])
@@ -127,7 +127,7 @@ import Testing
     var order = [asked]
     for round in 0..<100 {
       if round % 2 == 0 {
-        worker.send(.sourceLost(worker.job, asked))
+        worker.send(.sourceLost(asked))
       } else {
         worker.send(.tick, after: Limits.pullTimeout)
       }
@@ -147,7 +147,7 @@ import Testing
   @Test("a store that refuses is asked again after a while, not at the speed of messages")
   func storeRefuses() throws {
     let worker = try worker()
-    worker.send(.answer(.no, worker.job, .keyValue(0), from: .store))
+    worker.send(.answer(.no, .keyValue(0), from: .store))
     for _ in 0..<249 {
       #expect(worker.pulled.isEmpty)
       worker.send(.tick)
@@ -175,8 +175,8 @@ import Testing
     worker.assign(Plan(job: job, vrankCount: 1), hosts: [0], peers: 1)
     #expect(worker.pulled.map(\.0.tile) == [.keyValue(0), .keyValue(1)])
     for _ in 0..<20 {
-      worker.send(.sourceLost(worker.job, .store))
-      worker.send(.answer(.no, worker.job, .keyValue(7), from: .store))
+      worker.send(.sourceLost(.store))
+      worker.send(.answer(.no, .keyValue(7), from: .store))
       let others = worker.pulled.map(\.0.tile).filter { $0 > .keyValue(1) }
       #expect(others.isEmpty, "\(others) asked for while two are under way")
     }
@@ -188,10 +188,10 @@ import Testing
   @Test("damage in the store's own copy fails the job; a peer's word for it doesn't")
   func lost() throws {
     let worker = try foreign()
-    worker.send(.answer(.lost, worker.job, .keyValue(4), from: peer(2)))
+    worker.send(.answer(.lost, .keyValue(4), from: peer(2)))
     #expect(worker.failures.isEmpty && worker.pulled.map(\.1) == [peer(1)])
-    worker.send(.answer(.no, worker.job, .keyValue(4), from: peer(1)))
-    worker.send(.answer(.lost, worker.job, .keyValue(4), from: .store))
+    worker.send(.answer(.no, .keyValue(4), from: peer(1)))
+    worker.send(.answer(.lost, .keyValue(4), from: .store))
     #expect(worker.failures.count == 1)
     #expect(worker.failures.first?.contains("damaged") == true)
   }

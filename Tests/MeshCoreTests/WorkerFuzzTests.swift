@@ -30,7 +30,7 @@ private struct WorkerFuzz {
   private let plans: [Plan]
   private let hasSlots: Bool
   private var counter: UInt64 = 10
-  private var requests: [Worker.Effect] = []
+  private var requests: [JobEffect] = []
   /// The next tile of each rank under each epoch, by what was folded.
   private var folded: [Epoch: Int] = [:]
   private var epochs: [VRank: Epoch] = [:]
@@ -110,93 +110,104 @@ private struct WorkerFuzz {
     let place = chance(3) ? random.below(requests.count) : 0
     let request = requests.remove(at: place)
     let cost = Duration.microseconds(random.below(2_000))
+    return answer(request, cost).map { .job(job, $0) } ?? .tick
+  }
+
+  private mutating func answer(_ request: JobEffect, _ cost: Duration) -> JobEvent? {
     switch request {
-    case .pull(let pull, let source):
+    case .tile(.pull(let pull, let source)):
       let parts = worker.core.run?.plan.partCount(pull.tile.tensor) ?? 1
-      if chance(20) { return .answer(.no, pull.job, pull.tile, from: source) }
+      if chance(20) { return .answer(.no, pull.tile, from: source) }
       if pull.firstPart + 1 < parts {
         var rest = pull
         rest.firstPart += 1
-        requests.append(.pull(rest, from: source))
+        requests.append(.tile(.pull(rest, from: source)))
       }
-      return .part(pull.job, pull.tile, part: pull.firstPart, from: source)
-    case .fold(let vrank, let epoch, let tiles):
-      return .folded(job, vrank, epoch, next: tiles.upperBound, cost: cost)
-    case .finish(let vrank, let epoch): return .finished(job, vrank, epoch)
-    case .sendResult(let vrank, let epoch, let message):
+      return .part(pull.tile, part: pull.firstPart, from: source)
+    case .step(.fold(let vrank, let epoch, let tiles)):
+      return .folded(vrank, epoch, next: tiles.upperBound, cost: cost)
+    case .step(.finish(let vrank, let epoch)): return .finished(vrank, epoch)
+    case .result(.sendResult(let vrank, let epoch, let message)):
       let status: StatusCode = chance(30) ? .dataLoss : .ok
       return .receipt(
         ResultReceipt(job: job, vrank: vrank, epoch: epoch, message: message, status: status))
-    case .sendFinal(let vrank, let epoch):
+    case .result(.sendFinal(let vrank, let epoch)):
       return .receipt(
         ResultReceipt(job: job, vrank: vrank, epoch: epoch, message: -1, status: .ok))
-    case .snapshot(let vrank, let epoch, let next, _):
-      return .snapshotTaken(job, vrank, epoch, next: next, cost: cost)
-    case .sendCopy(let header, let source):
+    case .copy(.snapshot(let vrank, let epoch, let next, _)):
+      return .snapshotTaken(vrank, epoch, next: next, cost: cost)
+    case .copy(.sendCopy(let header, let source)):
       let status: StatusCode = chance(15) ? StatusCode.allCases[random.below(17)] : .ok
       return .copyReceipt(header.receipt(status), from: source)
-    case .persist(let vrank, let epoch, let slot, let next, _, _):
-      if chance(10) { return .persistFailed(job, vrank, epoch, reason: "I/O error") }
-      return .persisted(job, vrank, epoch, slot: slot, next: next, cost: cost)
-    case .pullState(let pull, let source):
+    case .copy(.persist(let vrank, let epoch, let slot, let next, _, _)):
+      if chance(10) { return .persistFailed(vrank, epoch, reason: "I/O error") }
+      return .persisted(vrank, epoch, slot: slot, next: next, cost: cost)
+    case .restore(.pullState(let pull, let source)):
       let next = 1 + random.below(5)
       let messages = worker.core.run?.plan.messageCount(of: pull.vrank) ?? 0
       for message in pull.messages {
         requests.append(
-          .serveCopy(
-            CopyHeader(
-              job: pull.job, planTag: pull.planTag, vrank: pull.vrank, epoch: pull.epoch,
-              next: next, first: 0, message: message, count: messages), to: link(9)))
+          .held(
+            .serveCopy(
+              CopyHeader(
+                job: pull.job, planTag: pull.planTag, vrank: pull.vrank, epoch: pull.epoch,
+                next: next, first: 0, message: message, count: messages), to: link(9))))
       }
       return .stateAnswer(
         pull.answer(next: next, count: messages, chance(8) ? .notFound : .ok), from: source)
-    case .serveCopy(let header, _):
-      guard case .pullState(_, let source)? = lastStatePull else { return .tick }
+    case .held(.serveCopy(let header, _)):
+      guard let source = lastStateSource else { return nil }
       return .statePart(header, from: source)
-    case .restoreHeld(let vrank, let epoch), .restoreSlot(let vrank, let epoch):
+    case .restore(.restoreHeld(let vrank, let epoch)),
+      .restore(.restoreSlot(let vrank, let epoch)):
       let found = WorkerMessage.Restored(
         tier: RestoreTier.allCases[random.below(3)], next: number(8))
-      return .restored(job, vrank, epoch, chance(3) ? nil : found)
-    default: return .tick
+      return .restored(vrank, epoch, chance(3) ? nil : found)
+    default: return nil
     }
   }
 
-  private var lastStatePull: Worker.Effect?
+  private var lastStateSource: Worker.Source?
 
   private mutating func event() -> Worker.Event {
     switch random.below(16) {
     case 0, 1, 2: return coordinator()
-    case 3: return .pull(pull(), from: link(UInt64(random.below(5))))
+    case 3:
+      let pull = pull()
+      return .job(pull.job, .pull(pull, from: link(UInt64(random.below(5)))))
     case 4: return chance(4) ? .linkClosed(link(UInt64(random.below(5)))) : .tick
-    case 5: return .copy(header(), from: link(UInt64(random.below(5))))
+    case 5:
+      let header = header()
+      return .job(header.job, .copy(header, from: link(UInt64(random.below(5)))))
     case 6, 7: return copyInOrder()
     case 8:
-      return .statePull(
-        StatePull(
-          job: jobID(), planTag: tag(), vrank: vrank(), epoch: epoch(),
-          messages: min(0, number(9))..<max(0, number(30))), from: link(2))
+      let pull = StatePull(
+        job: jobID(), planTag: tag(), vrank: vrank(), epoch: epoch(),
+        messages: min(0, number(9))..<max(0, number(30)))
+      return .job(pull.job, .statePull(pull, from: link(2)))
     case 9: return shell()
     case 10:
-      if chance(10) { return .sourceLost(jobID(), source()) }
+      if chance(10) { return .job(jobID(), .sourceLost(source())) }
       // By the clock: what is drawn is as it was.
       let time = UInt64(worker.now / .milliseconds(1))
       return time % 8 == 0
-        ? .reach(jobID(), WorkerID(incarnation: time / 8 % 5), time % 3 != 0) : .tick
+        ? .job(jobID(), .reach(WorkerID(incarnation: time / 8 % 5), time % 3 != 0)) : .tick
     case 11:
       let tile = TileID(chance(3) ? .query : .keyValue, number(12))
-      return .answer(PullAnswer.allCases[random.below(5)], jobID(), tile, from: source())
+      let answer = PullAnswer.allCases[random.below(5)]
+      return .job(jobID(), .answer(answer, tile, from: source()))
     case 12:
       let tile = TileID(chance(3) ? .query : .keyValue, number(12))
       return chance(2)
-        ? .badPart(jobID(), tile, from: source())
-        : .part(jobID(), tile, part: number(3), from: source())
+        ? .job(jobID(), .badPart(tile, from: source()))
+        : .job(jobID(), .part(tile, part: number(3), from: source()))
     case 13:
       let header = header()
       switch random.below(4) {
-      case 0: return .badCopy(header, from: link(1))
-      case 1: return .badStatePart(header, from: source())
-      case 2: return .statePart(header, from: source())
-      default: return .copyReceipt(header.receipt(.ok), from: source())
+      case 0: return .job(header.job, .badCopy(header, from: link(1)))
+      case 1: return .job(header.job, .badStatePart(header, from: source()))
+      case 2: return .job(header.job, .statePart(header, from: source()))
+      default: return .job(header.job, .copyReceipt(header.receipt(.ok), from: source()))
       }
     default: return .tick
     }
@@ -205,20 +216,22 @@ private struct WorkerFuzz {
   private mutating func shell() -> Worker.Event {
     let (job, vrank, epoch, next) = (jobID(), vrank(), epoch(), number(12))
     switch random.below(8) {
-    case 0: return .folded(job, vrank, epoch, next: next, cost: .milliseconds(1))
-    case 1: return .finished(job, vrank, epoch)
-    case 2: return .snapshotTaken(job, vrank, epoch, next: next, cost: .zero)
-    case 3: return .persistFailed(job, vrank, epoch, reason: "strange")
-    case 4: return .restored(job, vrank, epoch, nil)
+    case 0: return .job(job, .folded(vrank, epoch, next: next, cost: .milliseconds(1)))
+    case 1: return .job(job, .finished(vrank, epoch))
+    case 2: return .job(job, .snapshotTaken(vrank, epoch, next: next, cost: .zero))
+    case 3: return .job(job, .persistFailed(vrank, epoch, reason: "strange"))
+    case 4: return .job(job, .restored(vrank, epoch, nil))
     case 5:
-      return .receipt(
-        ResultReceipt(
-          job: job, vrank: vrank, epoch: epoch, message: number(20),
-          status: StatusCode.allCases[random.below(17)]))
+      return .job(
+        job,
+        .receipt(
+          ResultReceipt(
+            job: job, vrank: vrank, epoch: epoch, message: number(20),
+            status: StatusCode.allCases[random.below(17)])))
     case 6:
       let answer = StateAnswer(
         job: job, vrank: vrank, epoch: epoch, next: next, count: number(12), status: .ok)
-      return .stateAnswer(answer, from: source())
+      return .job(job, .stateAnswer(answer, from: source()))
     default: return .tick
     }
   }
@@ -250,7 +263,7 @@ private struct WorkerFuzz {
       var next = header
       next.message += 1
       incoming = (next, count)
-      return .copy(next, from: link(3))
+      return .job(next.job, .copy(next, from: link(3)))
     }
     guard let run = worker.core.run,
       let vrank = run.plan.vranks.first(where: {
@@ -263,7 +276,7 @@ private struct WorkerFuzz {
     (header.first, header.message, header.next) = (0, 0, 1 + random.below(run.plan.keyTileCount))
     header.count = run.plan.messageCount(of: vrank)
     incoming = (header, header.count)
-    return .copy(header, from: link(3))
+    return .job(header.job, .copy(header, from: link(3)))
   }
 
   private mutating func coordinator() -> Worker.Event {
@@ -339,31 +352,42 @@ private struct WorkerFuzz {
   }
 
   private mutating func look(_ effect: Worker.Effect) {
-    let name = "\(effect)".prefix { $0 != "(" }
-    seen.insert(String(name))
+    // The innermost name that isn't that of a value.
+    let names = "\(effect)".split(separator: "(").prefix(4).map {
+      $0.split(separator: ".").last ?? ""
+    }
+    seen.formUnion(names.map(String.init))
     switch effect {
-    case .fold(_, let epoch, let tiles):
+    case .job(_, let effect): look(effect)
+    case .release: snapshots = 0
+    default: break
+    }
+  }
+
+  private mutating func look(_ effect: JobEffect) {
+    switch effect {
+    case .step(.fold(_, let epoch, let tiles)):
       if let next = folded[epoch], next != tiles.lowerBound {
         problem = "folds \(tiles) after \(next)"
       }
       if tiles.isEmpty { problem = "folds nothing" }
       folded[epoch] = tiles.upperBound
       requests.append(effect)
-    case .snapshot(_, let epoch, let next, let first):
+    case .copy(.snapshot(_, let epoch, let next, let first)):
       snapshots += 1
       if snapshots > 1 { problem = "\(snapshots) snapshots at a time" }
       if let end = folded[epoch], end != next { problem = "a snapshot at \(next), not \(end)" }
       if first < 0 { problem = "a snapshot from \(first)" }
       requests.append(effect)
-    case .dropSnapshot: snapshots -= 1
-    case .release: snapshots = 0
-    case .pullState:
-      lastStatePull = effect
+    case .copy(.dropSnapshot): snapshots -= 1
+    case .restore(.pullState(_, let source)):
+      lastStateSource = source
       requests.append(effect)
-    case .keepCopy(let header):
+    case .held(.keepCopy(let header)):
       let count = worker.core.run?.plan.messageCount(of: header.vrank) ?? 0
       if !(0..<count).contains(header.message) { problem = "keeps message \(header.message)" }
-    case .pull, .finish, .sendResult, .sendFinal, .sendCopy, .persist, .restoreHeld, .restoreSlot:
+    case .tile(.pull), .step(.finish), .result, .copy(.sendCopy), .copy(.persist),
+      .restore(.restoreHeld), .restore(.restoreSlot):
       requests.append(effect)
     default: break
     }

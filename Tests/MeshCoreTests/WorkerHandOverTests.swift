@@ -29,7 +29,7 @@ import Testing
     if worker.snapshots.isEmpty {
       let earlier = try #require(
         worker.history.firstNonNil { effect -> Int? in
-          if case .snapshot(_, _, let next, _) = effect { return next }
+          if case .job(_, .copy(.snapshot(_, _, let next, _))) = effect { return next }
           return nil
         })
       worker.snapshotTaken(next: earlier)
@@ -112,7 +112,8 @@ import Testing
     worker.receipt(0)
     worker.receipt(-1)
     #expect(!isHandedOver(worker))
-    #expect(worker.history.contains { if case .retire = $0 { true } else { false } })
+    #expect(
+      worker.history.contains { if case .job(_, .step(.retire)) = $0 { true } else { false } })
   }
 
   @Test("asked to go on after all, it folds on from where it stopped")
@@ -130,7 +131,7 @@ extension WorkerHarness {
   var lastSnapshotNext: Int? {
     var next: Int?
     for effect in history {
-      if case .snapshot(_, _, let asked, _) = effect { next = asked }
+      if case .job(_, .copy(.snapshot(_, _, let asked, _))) = effect { next = asked }
     }
     return next
   }

@@ -12,7 +12,9 @@ extension WorkerHarness {
   /// Snapshots asked for with the last event.
   var snapshots: [(vrank: Int, next: Int, first: Int)] {
     effects.compactMap { effect in
-      guard case .snapshot(let vrank, _, let next, let first) = effect else { return nil }
+      guard case .job(_, .copy(.snapshot(let vrank, _, let next, let first))) = effect else {
+        return nil
+      }
       return (vrank.index, next, first)
     }
   }
@@ -20,7 +22,7 @@ extension WorkerHarness {
   /// Messages of copies sent with the last event, and to whom.
   var copies: [(header: CopyHeader, source: Worker.Source)] {
     effects.compactMap { effect in
-      guard case .sendCopy(let header, let source) = effect else { return nil }
+      guard case .job(_, .copy(.sendCopy(let header, let source))) = effect else { return nil }
       return (header, source)
     }
   }
@@ -28,17 +30,19 @@ extension WorkerHarness {
   /// Slots being written since the last event.
   var writes: [(slot: Int, next: Int, first: Int)] {
     effects.compactMap { effect in
-      guard case .persist(_, _, let slot, let next, let first, _) = effect else { return nil }
+      guard case .job(_, .copy(.persist(_, _, let slot, let next, let first, _))) = effect else {
+        return nil
+      }
       return (slot, next, first)
     }
   }
 
   func snapshotTaken(vrank: Int = 0, next: Int, cost: Duration = .microseconds(100)) {
-    send(.snapshotTaken(job, VRank(vrank), epoch(of: vrank), next: next, cost: cost))
+    send(.snapshotTaken(VRank(vrank), epoch(of: vrank), next: next, cost: cost))
   }
 
   func persisted(vrank: Int = 0, slot: Int, next: Int, cost: Duration = .zero) {
-    send(.persisted(job, VRank(vrank), epoch(of: vrank), slot: slot, next: next, cost: cost))
+    send(.persisted(VRank(vrank), epoch(of: vrank), slot: slot, next: next, cost: cost))
   }
 
   /// The holder acknowledges whatever messages of the copy it was sent, until it has it all.
@@ -75,7 +79,7 @@ extension WorkerHarness {
   /// Status of the receipts sent with the last event.
   var receipts: [StatusCode] {
     effects.compactMap { effect in
-      guard case .receipt(let receipt, _) = effect else { return nil }
+      guard case .job(_, .held(.receipt(let receipt, _))) = effect else { return nil }
       return receipt.status
     }
   }
@@ -103,7 +107,7 @@ extension WorkerHarness {
   /// State asked for with the last event.
   var statePulls: [(pull: StatePull, source: Worker.Source)] {
     effects.compactMap { effect in
-      guard case .pullState(let pull, let source) = effect else { return nil }
+      guard case .job(_, .restore(.pullState(let pull, let source))) = effect else { return nil }
       return (pull, source)
     }
   }
@@ -128,17 +132,17 @@ extension WorkerHarness {
   /// Messages loaded with the last event.
   var loads: [Int] {
     effects.compactMap { effect in
-      guard case .loadState(let header) = effect else { return nil }
+      guard case .job(_, .restore(.loadState(let header))) = effect else { return nil }
       return header.message
     }
   }
 
   var asksSlot: Bool {
-    effects.contains { if case .restoreSlot = $0 { true } else { false } }
+    effects.contains { if case .job(_, .restore(.restoreSlot)) = $0 { true } else { false } }
   }
 
   var asksHeld: Bool {
-    effects.contains { if case .restoreHeld = $0 { true } else { false } }
+    effects.contains { if case .job(_, .restore(.restoreHeld)) = $0 { true } else { false } }
   }
 
   /// Where a rank's state was found, if it has gone on.

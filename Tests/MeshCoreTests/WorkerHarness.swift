@@ -19,10 +19,18 @@ final class WorkerHarness {
     now += delay
     effects = core.handle(event, at: now)
     history += effects
-    for case .fold(let vrank, let epoch, let tiles) in effects {
+    for case .job(_, .step(.fold(let vrank, let epoch, let tiles))) in effects {
       folding.append((vrank, epoch, tiles))
     }
     return effects
+  }
+
+  /// Something of a job; of the message's, where it is one.
+  @discardableResult
+  func send(
+    _ event: JobEvent, after delay: Duration = .milliseconds(1)
+  ) -> [Worker.Effect] {
+    send(.job(event.job ?? job, event), after: delay)
   }
 
   func forgetHistory() { history = [] }
@@ -56,7 +64,7 @@ final class WorkerHarness {
 
   /// The compute threads report a fold up to `next`.
   func fold(_ next: Int, vrank: Int = 0, cost: Duration = .milliseconds(10)) {
-    send(.folded(job, VRank(vrank), epoch(of: vrank), next: next, cost: cost))
+    send(.folded(VRank(vrank), epoch(of: vrank), next: next, cost: cost))
   }
 
   /// The compute threads report the oldest fold.
@@ -64,7 +72,7 @@ final class WorkerHarness {
   func foldNext(cost: Duration = .milliseconds(10)) -> Bool {
     guard !folding.isEmpty else { return false }
     let fold = folding.removeFirst()
-    send(.folded(job, fold.vrank, fold.epoch, next: fold.tiles.upperBound, cost: cost))
+    send(.folded(fold.vrank, fold.epoch, next: fold.tiles.upperBound, cost: cost))
     return true
   }
 
@@ -72,7 +80,7 @@ final class WorkerHarness {
   func foldAll(cost: Duration = .milliseconds(10)) { while foldNext(cost: cost) {} }
 
   /// The compute threads have normalised a rank.
-  func finish(vrank: Int = 0) { send(.finished(job, VRank(vrank), epoch(of: vrank))) }
+  func finish(vrank: Int = 0) { send(.finished(VRank(vrank), epoch(of: vrank))) }
 
   var job: JobID { JobID(high: 1, low: 1) }
 
@@ -80,7 +88,7 @@ final class WorkerHarness {
   func deliver(_ tile: TileID, from source: Worker.Source, parts: Range<Int>? = nil) {
     let plan = core.run?.plan
     for part in parts ?? 0..<(plan?.partCount(tile.tensor) ?? 0) {
-      send(.part(job, tile, part: part, from: source))
+      send(.part(tile, part: part, from: source))
     }
   }
 
@@ -105,7 +113,7 @@ final class WorkerHarness {
 
   func pulls(_ effects: [Worker.Effect]) -> [(Pull, Worker.Source)] {
     effects.compactMap { effect in
-      if case .pull(let pull, let source) = effect { return (pull, source) }
+      if case .job(_, .tile(.pull(let pull, let source))) = effect { return (pull, source) }
       return nil
     }
   }
@@ -126,7 +134,7 @@ final class WorkerHarness {
   /// The answers to pulls among the last effects.
   var answers: [PullAnswer] {
     effects.compactMap { effect in
-      if case .answer(let answer, _, _) = effect { return answer }
+      if case .job(_, .tile(.answer(let answer, _, _))) = effect { return answer }
       return nil
     }
   }
@@ -134,14 +142,16 @@ final class WorkerHarness {
   /// (link, tile, part) of what was served with the last event.
   var served: [[Int]] {
     effects.compactMap { effect in
-      guard case .serve(let tile, let part, let link) = effect else { return nil }
+      guard case .job(_, .tile(.serve(let tile, let part, let link))) = effect else { return nil }
       return [Int(link.number), tile.index, part]
     }
   }
 
   var folds: [(vrank: Int, tiles: Range<Int>)] {
     effects.compactMap { effect in
-      if case .fold(let vrank, _, let tiles) = effect { return (vrank.index, tiles) }
+      if case .job(_, .step(.fold(let vrank, _, let tiles))) = effect {
+        return (vrank.index, tiles)
+      }
       return nil
     }
   }
@@ -156,14 +166,14 @@ final class WorkerHarness {
 
   var resultMessages: [Int] {
     effects.compactMap { effect in
-      if case .sendResult(_, _, let message) = effect { return message }
+      if case .job(_, .result(.sendResult(_, _, let message))) = effect { return message }
       return nil
     }
   }
 
   var sentFinal: Bool {
     effects.contains { effect in
-      if case .sendFinal = effect { return true }
+      if case .job(_, .result(.sendFinal)) = effect { return true }
       return false
     }
   }
@@ -181,3 +191,21 @@ final class WorkerHarness {
 func peer(_ index: Int) -> Worker.Source { .peer(WorkerID(incarnation: UInt64(index) + 1)) }
 
 func link(_ number: UInt64) -> Worker.Link { Worker.Link(number: number) }
+
+extension JobEvent {
+  /// Of messages that name one.
+  var job: JobID? {
+    switch self {
+    case .pull(let pull, _): pull.job
+    case .receipt(let receipt): receipt.job
+    case .copyReceipt(let receipt, _): receipt.job
+    case .copy(let header, _), .badCopy(let header, _): header.job
+    case .statePull(let pull, _): pull.job
+    case .stateAnswer(let answer, _): answer.job
+    case .statePart(let header, _), .badStatePart(let header, _): header.job
+    case .passQuestion(let question, _): question.job
+    case .passAnswer(let answer, _): answer.job
+    default: nil
+    }
+  }
+}

@@ -13,7 +13,9 @@ import Testing
   }
 
   private func kept(_ worker: WorkerHarness) -> [Int] {
-    worker.effects.compactMap { if case .keepCopy(let header) = $0 { header.message } else { nil } }
+    worker.effects.compactMap {
+      if case .job(_, .held(.keepCopy(let header))) = $0 { header.message } else { nil }
+    }
   }
 
   @Test("a copy is kept message by message, acknowledged now and then, and whole with the last one")
@@ -27,7 +29,7 @@ import Testing
     }
     #expect(worker.held == [1: 5])
     let completed = worker.first { effect -> Int? in
-      if case .completeCopy(VRank(1), let first, _) = effect { return first }
+      if case .job(_, .held(.completeCopy(VRank(1), let first, _))) = effect { return first }
       return nil
     }
     #expect(completed == 0)
@@ -68,7 +70,9 @@ import Testing
     // The newer one is given up for one that is newer still.
     worker.hold(1, next: 12, messages: 0..<1)
     #expect(
-      worker.effects.contains { if case .dropPartialCopy(VRank(1)) = $0 { true } else { false } })
+      worker.effects.contains {
+        if case .job(_, .held(.dropPartialCopy(VRank(1)))) = $0 { true } else { false }
+      })
     #expect(worker.held == [1: 5])
     worker.hold(1, next: 12, messages: 0..<20)
     #expect(worker.held == [1: 12])
@@ -120,7 +124,7 @@ import Testing
     worker.hold(1, next: 8, messages: 8..<20)
     #expect(worker.held == [1: 8])
     let first = worker.first { effect -> Int? in
-      if case .completeCopy(_, let first, _) = effect { return first }
+      if case .job(_, .held(.completeCopy(_, let first, _))) = effect { return first }
       return nil
     }
     #expect(first == 8)
@@ -150,7 +154,7 @@ import Testing
       job: worker.job, planTag: 0, vrank: VRank(0), epoch: .lowest, messages: 0..<8)
     worker.send(.statePull(pull, from: link(7)))
     let status = worker.first { effect -> StatusCode? in
-      if case .stateAnswer(let answer, _) = effect { return answer.status }
+      if case .job(_, .held(.stateAnswer(let answer, _))) = effect { return answer.status }
       return nil
     }
     #expect(status == .notFound)
@@ -167,7 +171,7 @@ import Testing
         peer: 1, epoch: Epoch(term: 1, counter: 60), holder: 3, sources: [0], isFresh: false)
     }
     let drops = worker.effects.compactMap { effect -> Int? in
-      if case .dropCopy(let vrank) = effect { return vrank.index }
+      if case .job(_, .held(.dropCopy(let vrank))) = effect { return vrank.index }
       return nil
     }
     #expect(drops == [1] && worker.held == [2: 6])
@@ -187,12 +191,12 @@ import Testing
         epoch: Epoch(term: 1, counter: epoch), messages: messages)
       worker.send(.statePull(pull, from: link(8)))
       let served = worker.effects.compactMap { effect -> Int? in
-        guard case .serveCopy(let header, link(8)) = effect else { return nil }
+        guard case .job(_, .held(.serveCopy(let header, link(8)))) = effect else { return nil }
         #expect(header.next == 5 && header.epoch == Epoch(term: 1, counter: epoch))
         return header.message
       }
       let answer = worker.first { effect -> StateAnswer? in
-        if case .stateAnswer(let answer, _) = effect { return answer }
+        if case .job(_, .held(.stateAnswer(let answer, _))) = effect { return answer }
         return nil
       }
       return (answer, served)

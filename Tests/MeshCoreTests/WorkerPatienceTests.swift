@@ -67,7 +67,7 @@ import Testing
     try nextSnapshot(worker)
     copyToMemory(worker)
     worker.send(
-      .persistFailed(worker.job, VRank(0), worker.epoch(of: 0), reason: "I/O error"))
+      .persistFailed(VRank(0), worker.epoch(of: 0), reason: "I/O error"))
     #expect(alarms(worker).count == 1)
     try nextSnapshot(worker)
     copyToMemory(worker)
@@ -109,7 +109,9 @@ import Testing
     let worker = reading()
     #expect(worker.asksSlot)
     func ends() -> Bool {
-      worker.effects.contains { if case .endLoad(VRank(1), _) = $0 { true } else { false } }
+      worker.effects.contains {
+        if case .job(_, .restore(.endLoad(VRank(1), _))) = $0 { true } else { false }
+      }
     }
     worker.send(.tick, after: Limits.slotTimeout - .milliseconds(100))
     #expect(worker.restored(1) == nil && !ends())
@@ -117,7 +119,7 @@ import Testing
     #expect(ends() && alarms(worker).count == 1 && !worker.asksSlot)
     #expect(worker.restored(1) == WorkerMessage.Restored(tier: .recompute, next: 0))
     let late = WorkerMessage.Restored(tier: .slot, next: 4)
-    worker.send(.restored(worker.job, VRank(1), worker.epoch(of: 1), late))
+    worker.send(.restored(VRank(1), worker.epoch(of: 1), late))
     #expect(worker.restored(1)?.tier == .recompute && worker.progress(1)?.next == 0)
   }
 
@@ -135,7 +137,7 @@ import Testing
     worker.send(.tick, after: patience * 10)
     #expect(worker.restored(1) == nil && !worker.asksSlot)
     let found = WorkerMessage.Restored(tier: .memory, next: 6)
-    worker.send(.restored(worker.job, VRank(1), worker.epoch(of: 1), found))
+    worker.send(.restored(VRank(1), worker.epoch(of: 1), found))
     #expect(worker.restored(1) == found)
   }
 }

@@ -68,12 +68,12 @@ import Testing
     worker.answerState(1, next: 0, .failedPrecondition, from: peer(3))
     #expect(worker.statePulls.isEmpty && worker.asksSlot)
     let epoch = worker.epoch(of: 1)
-    worker.send(.restored(worker.job, VRank(1), epoch, nil))
+    worker.send(.restored(VRank(1), epoch, nil))
     #expect(!worker.asksSlot)
     #expect(worker.restored(1) == WorkerMessage.Restored(tier: .recompute, next: 0))
     #expect(worker.progress(1)?.next == 0)
     // Once is enough.
-    worker.send(.restored(worker.job, VRank(1), epoch, .init(tier: .slot, next: 3)))
+    worker.send(.restored(VRank(1), epoch, .init(tier: .slot, next: 3)))
     #expect(worker.restored(1)?.tier == .recompute)
   }
 
@@ -83,7 +83,7 @@ import Testing
     #expect(worker.asksSlot)
     worker.send(
       .restored(
-        worker.job, VRank(1), worker.epoch(of: 1), WorkerMessage.Restored(tier: tier, next: 4)))
+        VRank(1), worker.epoch(of: 1), WorkerMessage.Restored(tier: tier, next: 4)))
     #expect(worker.restored(1) == WorkerMessage.Restored(tier: tier, next: 4))
     #expect(worker.progress(1)?.next == 4)
     #expect(worker.snapshots.map(\.next) == [4], "nobody's memory has it")
@@ -108,7 +108,7 @@ import Testing
     }
     #expect(worker.asksHeld && worker.statePulls.isEmpty)
     let found = WorkerMessage.Restored(tier: .memory, next: 6)
-    worker.send(.restored(worker.job, VRank(1), worker.epoch(of: 1), found))
+    worker.send(.restored(VRank(1), worker.epoch(of: 1), found))
     #expect(worker.restored(1) == found)
     // Its memory dies with it: another's has to have it.
     #expect(worker.snapshots.map(\.next) == [6] && worker.progress(1)?.copied == 0)
@@ -130,7 +130,7 @@ import Testing
       $0[1] = Assignment.Host(
         peer: 0, epoch: Epoch(term: 1, counter: 20), sources: [0, 3], isFresh: false)
     }
-    worker.send(.restored(worker.job, VRank(1), worker.epoch(of: 1), nil))
+    worker.send(.restored(VRank(1), worker.epoch(of: 1), nil))
     #expect(worker.statePulls.map(\.source) == [peer(3)])
   }
 
@@ -140,7 +140,7 @@ import Testing
     worker.answerState(1, next: 5, from: peer(2))
     for message in 0..<3 { worker.statePart(1, next: 5, message: message, from: peer(2)) }
     switch way {
-    case 0: worker.send(.sourceLost(worker.job, peer(2)))
+    case 0: worker.send(.sourceLost(peer(2)))
     case 1:
       worker.send(.tick, after: Limits.copyTimeout - .milliseconds(1))
       #expect(worker.statePulls.isEmpty)
@@ -196,7 +196,7 @@ import Testing
       job: worker.job, planTag: worker.planTag, vrank: VRank(1), epoch: worker.epoch(of: 1),
       next: 5, first: 0, message: 3, count: worker.messageCount(1))
     for stumble in [
-      Worker.Event.badStatePart(header, from: peer(2)), .sourceLost(worker.job, peer(2)),
+      JobEvent.badStatePart(header, from: peer(2)), .sourceLost(peer(2)),
     ] {
       worker.send(stumble)
       #expect(!worker.asksSlot && worker.restored(1) == nil)
@@ -256,7 +256,7 @@ import Testing
       let worker = try worker(sources: [])
       worker.send(
         .restored(
-          worker.job, VRank(1), worker.epoch(of: 1), WorkerMessage.Restored(tier: .slot, next: next)
+          VRank(1), worker.epoch(of: 1), WorkerMessage.Restored(tier: .slot, next: next)
         ))
       #expect(worker.restored(1) == WorkerMessage.Restored(tier: .recompute, next: 0))
     }
@@ -267,10 +267,10 @@ import Testing
     let worker = try worker(sources: [])
     worker.send(
       .restored(
-        worker.job, VRank(1), worker.epoch(of: 1), WorkerMessage.Restored(tier: .slot, next: 13)))
+        VRank(1), worker.epoch(of: 1), WorkerMessage.Restored(tier: .slot, next: 13)))
     for tile in 20..<40 { worker.deliver(.query(tile), from: .store) }
     let finishes = worker.history.contains { effect in
-      if case .finish(VRank(1), _) = effect { return true }
+      if case .job(_, .step(.finish(VRank(1), _))) = effect { return true }
       return false
     }
     #expect(finishes && worker.folding.allSatisfy { $0.vrank.index != 1 })
@@ -283,7 +283,7 @@ import Testing
     worker.adopt { $0[1] = Assignment.Host(peer: 3, epoch: Epoch(term: 1, counter: 30)) }
     worker.statePart(1, next: 5, message: 0, from: peer(2))
     #expect(worker.loads.isEmpty)
-    worker.send(.restored(worker.job, VRank(1), Epoch(term: 1, counter: 20), nil))
+    worker.send(.restored(VRank(1), Epoch(term: 1, counter: 20), nil))
     #expect(worker.effects.isEmpty)
   }
 

@@ -10,7 +10,9 @@ import Testing
     worker.assign(plan, hosts: [0], peers: 1)
     worker.deliverStore()
     worker.fold(1)
-    let asksToFinish = worker.effects.contains { if case .finish = $0 { true } else { false } }
+    let asksToFinish = worker.effects.contains {
+      if case .job(_, .step(.finish)) = $0 { true } else { false }
+    }
     #expect(asksToFinish && worker.resultMessages.isEmpty)
     worker.finish()
     return worker
@@ -33,7 +35,7 @@ import Testing
     #expect(worker.sentFinal)
     worker.receipt(-1)
     #expect(worker.effects.count == 1)
-    guard case .retire = worker.effects.first else {
+    guard case .job(_, .step(.retire)) = worker.effects.first else {
       Issue.record("not retired")
       return
     }

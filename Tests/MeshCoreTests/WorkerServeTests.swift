@@ -47,8 +47,12 @@ import Testing
     let worker = try worker()
     worker.send(.pull(worker.pull(.keyValue(0)), from: link(7)))
     worker.deliver(.keyValue(0), from: .store)
-    let serve = worker.effects.firstIndex { if case .serve = $0 { true } else { false } }
-    let pack = worker.effects.firstIndex { if case .pack = $0 { true } else { false } }
+    let serve = worker.effects.firstIndex {
+      if case .job(_, .tile(.serve)) = $0 { true } else { false }
+    }
+    let pack = worker.effects.firstIndex {
+      if case .job(_, .tile(.pack)) = $0 { true } else { false }
+    }
     #expect(try #require(serve) < #require(pack))
   }
 
@@ -75,7 +79,9 @@ import Testing
     let worker = try worker()
     worker.send(.pull(worker.pull(.keyValue(0), credit: parts * size + size / 2), from: link(8)))
     worker.deliver(.keyValue(0), from: .store)
-    let waited = worker.history.count { if case .serve = $0 { true } else { false } }
+    let waited = worker.history.count {
+      if case .job(_, .tile(.serve)) = $0 { true } else { false }
+    }
     #expect(waited == max(0, parts))
     worker.send(.pull(worker.pull(.keyValue(0), credit: parts * size), from: link(7)))
     #expect(worker.served.count == max(0, parts))
@@ -130,14 +136,16 @@ import Testing
     let worker = WorkerHarness()
     worker.send(.pull(worker.pull(.keyValue(0)), from: link(7)))
     #expect(worker.answers == [.no])
-    let events: [Worker.Event] = [
-      .linkClosed(link(1)), .answer(.have, worker.job, .keyValue(0), from: .store),
-      .part(worker.job, .keyValue(0), part: 0, from: .store),
-      .badPart(worker.job, .keyValue(0), from: peer(3)), .sourceLost(worker.job, .store),
-      .folded(worker.job, VRank(0), .lowest, next: 1, cost: .zero),
-      .finished(worker.job, VRank(0), .lowest),
-      .coordinator(.release(worker.job, isOver: true, term: 0)),
+    let ofJob: [JobEvent] = [
+      .answer(.have, .keyValue(0), from: .store), .part(.keyValue(0), part: 0, from: .store),
+      .badPart(.keyValue(0), from: peer(3)), .sourceLost(.store),
+      .folded(VRank(0), .lowest, next: 1, cost: .zero), .finished(VRank(0), .lowest),
     ]
+    let events =
+      ofJob.map { Worker.Event.job(worker.job, $0) } + [
+        .linkClosed(link(1)),
+        .coordinator(.release(worker.job, isOver: true, term: 0)),
+      ]
     for event in events {
       worker.send(event)
       #expect(worker.effects.isEmpty)

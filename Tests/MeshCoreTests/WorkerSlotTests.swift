@@ -57,7 +57,7 @@ import Testing
     worker.acknowledgeCopy()
     #expect(worker.progress()?.copied == next && worker.progress()?.durable == 0)
     func isDropped() -> Bool {
-      worker.history.contains { if case .dropSnapshot = $0 { true } else { false } }
+      worker.history.contains { if case .job(_, .copy(.dropSnapshot)) = $0 { true } else { false } }
     }
     #expect(!isDropped())
     worker.persisted(slot: 0, next: next)
@@ -70,7 +70,7 @@ import Testing
     let next = worker.snapshots[0].next
     worker.snapshotTaken(next: next)
     worker.send(
-      .persistFailed(worker.job, VRank(0), worker.epoch(of: 0), reason: "the disk is full"))
+      .persistFailed(VRank(0), worker.epoch(of: 0), reason: "the disk is full"))
     guard case .alarm(worker.job, VRank(0), let reason)? = worker.words.first else {
       Issue.record("no alarm")
       return
@@ -97,10 +97,11 @@ import Testing
     let worker = try worker()
     worker.snapshotTaken(next: worker.snapshots[0].next)
     worker.send(
-      .persistFailed(worker.job, VRank(0), worker.epoch(of: 0), reason: "I/O error"))
+      .persistFailed(VRank(0), worker.epoch(of: 0), reason: "I/O error"))
     worker.forgetHistory()
     worker.foldAll()
-    #expect(!worker.history.contains { if case .snapshot = $0 { true } else { false } })
+    #expect(
+      !worker.history.contains { if case .job(_, .copy(.snapshot)) = $0 { true } else { false } })
     #expect(worker.progress()?.next == 90)
   }
 
@@ -110,19 +111,21 @@ import Testing
     let next = worker.snapshots[0].next
     worker.snapshotTaken(next: next)
     let epoch = worker.epoch(of: 0)
-    let events: [Worker.Event] = [
-      .persisted(worker.job, VRank(0), .lowest, slot: 0, next: next, cost: .zero),
-      .persisted(worker.job, VRank(0), epoch, slot: 1, next: next, cost: .zero),
-      .persisted(worker.job, VRank(3), epoch, slot: 0, next: next, cost: .zero),
-      .persisted(JobID(high: 9, low: 9), VRank(0), epoch, slot: 0, next: next, cost: .zero),
-      .persistFailed(worker.job, VRank(0), .lowest, reason: "stale"),
-      .snapshotTaken(worker.job, VRank(0), epoch, next: next, cost: .zero),
-      .snapshotTaken(worker.job, VRank(0), epoch, next: next + 1, cost: .zero),
+    let events: [JobEvent] = [
+      .persisted(VRank(0), .lowest, slot: 0, next: next, cost: .zero),
+      .persisted(VRank(0), epoch, slot: 1, next: next, cost: .zero),
+      .persisted(VRank(3), epoch, slot: 0, next: next, cost: .zero),
+      .persistFailed(VRank(0), .lowest, reason: "stale"),
+      .snapshotTaken(VRank(0), epoch, next: next, cost: .zero),
+      .snapshotTaken(VRank(0), epoch, next: next + 1, cost: .zero),
     ]
     for event in events {
       worker.send(event)
       #expect(worker.effects.isEmpty, "\(event)")
     }
+    let written = JobEvent.persisted(VRank(0), epoch, slot: 0, next: next, cost: .zero)
+    worker.send(.job(JobID(high: 9, low: 9), written))
+    #expect(worker.effects.isEmpty, "of another job")
     #expect(worker.progress()?.durable == 0)
   }
 }
@@ -131,7 +134,8 @@ extension WorkerHarness {
   /// The holder acknowledges all messages of a copy that were sent some events ago.
   func acknowledgeCopiesOfLastSnapshot(next: Int) {
     var sent = history.compactMap { effect -> (CopyHeader, Worker.Source)? in
-      guard case .sendCopy(let header, let source) = effect, header.next == next else {
+      guard case .job(_, .copy(.sendCopy(let header, let source))) = effect, header.next == next
+      else {
         return nil
       }
       return (header, source)
