@@ -42,24 +42,15 @@ struct HostedRanks: Sendable {
 
   // MARK: What they need
 
-  /// Tiles of ranks' windows, and of what is computed once more, that are missing, ascending. A rank that has
-  /// stopped to be handed over asks for none.
-  func wanted(_ isMissing: (TileID) -> Bool) -> [TileID] {
-    gather(indices.filter { list[$0].goesOn }, isMissing).sorted()
-  }
-
-  /// The same of all ranks, in the order of ranks and steps.
-  func inWindows(_ isMeant: (TileID) -> Bool) -> [TileID] { gather(indices, isMeant) }
-
-  private func gather(
-    _ ranks: some Sequence<Int>, _ isMeant: (TileID) -> Bool
-  ) -> [TileID] {
+  /// Tiles that steps read which are soon to be done, in the order of ranks and steps.
+  var windowTiles: [TileID] {
     var found: [TileID] = []
     func add(_ reads: AtMostTwo<TileID>) {
-      for tile in reads where isMeant(tile) && !found.contains(tile) { found.append(tile) }
+      for tile in reads where !found.contains(tile) { found.append(tile) }
     }
-    for index in ranks {
-      for step in list[index].window { add(list[index].steps.reads(step)) }
+    for index in indices {
+      let steps = list[index].steps
+      for step in list[index].window { add(steps.reads(step)) }
     }
     for replay in replays.list { add(replay.reads) }
     return found
@@ -93,10 +84,8 @@ struct HostedRanks: Sendable {
     indices.contains { list[$0].hasInWindow(tile) } || replays.read(tile)
   }
 
-  /// Whether some rank wants a tile packed, or the compute threads are at it for one that is gone.
-  func isInWindow(_ tile: TileID) -> Bool {
-    isWanted(tile) || folds.contains { $0.all.read(tile, in: $0.steps) }
-  }
+  /// Whether the compute threads are at a tile, perhaps for a rank that is gone.
+  func isFolded(_ tile: TileID) -> Bool { folds.contains { $0.all.read(tile, in: $0.steps) } }
 
   /// Whether a tile stays here without any rank here reading it.
   func keep(_ tile: TileID, _ view: JobView) -> Bool {

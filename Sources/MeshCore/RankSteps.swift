@@ -1,5 +1,6 @@
-/// The steps of one virtual rank: those of one phase after those of another.
-package struct RankSteps: Hashable, Sendable {
+/// The steps of one virtual rank: those of one phase after those of another. They never change, and many
+/// hold them: hence a class.
+package final class RankSteps: Sendable {
   private let vrank: VRank
   private let spans: [Span]
   private let chain: Chain

@@ -109,18 +109,24 @@ struct TileCache: Sendable {
 
   // MARK: Packed tiles
 
-  mutating func unpackFolded(for ranks: HostedRanks, into effects: inout Effects) {
-    let done = packed.filter { !ranks.isInWindow($0) }
+  /// Lets go of what no step is soon to read, nor is reading.
+  ///
+  /// - Parameter window: the tiles of windows.
+  mutating func unpack(
+    except window: [TileID], _ ranks: HostedRanks, into effects: inout Effects
+  ) {
+    let done = packed.filter { !window.contains($0) && !ranks.isFolded($0) }
     guard !done.isEmpty else { return }
     for tile in done { effects.append(.unpack(tile)) }
     packed.removeAll { done.contains($0) }
   }
 
-  mutating func packWindows(of ranks: HostedRanks, into effects: inout Effects) {
-    let wanted = ranks.inWindows { isResident($0) && !packed.contains($0) }
-    guard !wanted.isEmpty else { return }
+  /// Packs what is here of windows, as much as there may be.
+  mutating func pack(_ window: [TileID], _ ranks: HostedRanks, into effects: inout Effects) {
+    let missing = window.filter { isResident($0) && !packed.contains($0) }
+    guard !missing.isEmpty else { return }
     let behind = ranks.tilesBehind
-    for tile in wanted where packed.count < window.kept || behind.contains(tile) {
+    for tile in missing where packed.count < self.window.kept || behind.contains(tile) {
       packed.append(tile)
       effects.append(.pack(tile))
     }

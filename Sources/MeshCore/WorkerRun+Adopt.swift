@@ -3,7 +3,7 @@ extension WorkerRun {
   /// Hosts what the first table of the job gives this worker.
   mutating func hostAssigned(into effects: inout Effects) {
     for vrank in plan.vranks { host(vrank, into: &effects) }
-    fetch.order(shardsOf: hosted, cache, view)
+    fetching.order(shardsOf: hosted, cache, view)
   }
 
   /// - Parameter table: of the same job, with a higher revision, and this worker one of its peers.
@@ -16,7 +16,7 @@ extension WorkerRun {
     for index in hosted.indices { update(index, into: &effects) }
     held.dropUnwanted(view, into: &effects)
     cache.review(for: hosted, view, into: &effects)
-    fetch.order(shardsOf: hosted, cache, view)
+    fetching.order(shardsOf: hosted, cache, view)
     server.forget { tile in
       !tile.tensor.isStored && hosted.index(of: view.plan.owner(of: tile)) == nil
     }
@@ -33,7 +33,7 @@ extension WorkerRun {
     hosted.remove(rank.vrank)
     rank.result?.end(&credit)
     copies.end(rank.vrank, into: &effects)
-    fetch.drop(rowsOf: rank.vrank, &cache, plan, into: &effects)
+    fetching.drop(rowsOf: rank.vrank, &cache, plan, into: &effects)
     effects.append(.abandon(rank.vrank, rank.epoch))
   }
 
@@ -51,7 +51,7 @@ extension WorkerRun {
     rank.readers = plan.readers(of: vrank)
     if !rank.steps.isEmpty, host.duty != .serve {
       rank.missingQueries = plan.queryTileCount(of: vrank)
-      fetch.add(rowsOf: vrank, plan)
+      fetching.add(rowsOf: vrank, plan)
       if !host.isFresh {
         rank.restoring = StateSearch(
           of: rank, in: host.sources.compactMap { assignment.worker($0) })

@@ -8,7 +8,7 @@ extension WorkerRun {
     case .part(let tile, let part, _): receive(part, of: tile, at: now, into: &effects)
     case .badPart(let tile, let source):
       guard cache.request(of: tile)?.source == source else { return }
-      fetch.askElsewhere(
+      fetching.askElsewhere(
         tile, because: "a damaged part came", &cache, for: hosted, view, at: now, into: &effects)
     case .sourceLost(let source): lose(source, at: now, into: &effects)
     case .reach(let peer, let isReachable):
@@ -75,7 +75,7 @@ extension WorkerRun {
   ) {
     for index in hosted.indices { hosted[index].restoring?.giveUp(source) }
     copies.lose(source, &hosted, at: now, into: &effects)
-    fetch.lose(source, &cache, for: hosted, view, at: now, into: &effects)
+    fetching.lose(source, &cache, for: hosted, view, at: now, into: &effects)
   }
 
   private mutating func reach(

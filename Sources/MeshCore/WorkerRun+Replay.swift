@@ -34,7 +34,7 @@ extension WorkerRun {
     guard hosted[index].duty == .serve, !hosted[index].isRevived else { return }
     let (vrank, epoch) = hosted[index].identity
     hosted[index].revive(rows: plan.queryTileCount(of: vrank))
-    fetch.add(rowsOf: vrank, plan)
+    fetching.add(rowsOf: vrank, plan)
     effects.append(.host(vrank, epoch))
     effects.observe(.sourceChanged, vrank: vrank, "run again for what it published")
   }

@@ -2,18 +2,18 @@
 extension WorkerRun {
   /// Asks for whatever may be asked for now: rows and shard from the store, the windows' foreign
   /// tiles along the ring, within the byte credit of each.
-  mutating func fetchTiles(at now: Duration, into effects: inout Effects) {
-    fetch.load(&cache, for: hosted, view, at: now, into: &effects)
-    let wanted = hosted.wanted { tile in
-      cache.isAbsent(tile) && !(tile.tensor.isStored && view.isOwn(tile))
+  mutating func fetch(_ window: [TileID], at now: Duration, into effects: inout Effects) {
+    fetching.load(&cache, for: hosted, view, at: now, into: &effects)
+    let missing = window.filter {
+      cache.isAbsent($0) && !($0.tensor.isStored && view.isOwn($0))
     }
-    for tile in wanted {
+    for tile in missing.sorted() {
       guard tile.tensor.isStored else {
         seek(tile, at: now, into: &effects)
         continue
       }
       guard cache.makeRoom(for: tile, hosted, into: &effects) else { return }
-      fetch.request(
+      fetching.request(
         tile, of: view.firstSource(of: tile), &cache, for: hosted, view, at: now, into: &effects)
     }
   }
@@ -25,7 +25,7 @@ extension WorkerRun {
       guard let owner = view.owner(of: tile),
         cache.makeRoom(for: tile, hosted, into: &effects)
       else { return }
-      return fetch.request(
+      return fetching.request(
         tile, of: owner, &cache, for: hosted, view, at: now, into: &effects)
     }
     guard isGone(tile, of: hosted[index]) else {
@@ -76,7 +76,7 @@ extension WorkerRun {
       cache.giveUp(tile)
       return hosted.replays.add(tile, plan, into: &effects)
     }
-    fetch.receive(
+    fetching.receive(
       answer, about: tile, from: source, &cache, for: hosted, view, at: now, into: &effects)
   }
 
@@ -86,7 +86,7 @@ extension WorkerRun {
   ) {
     guard takes(part, of: tile) else { return }
     if tile.tensor != .query { server.forward(part, of: tile, plan, into: &effects) }
-    let isWhole = fetch.receive(
+    let isWhole = fetching.receive(
       part, of: tile, &cache, for: hosted, view, at: now, into: &effects)
     guard isWhole, tile.tensor == .query else { return }
     effects.append(.pack(tile))

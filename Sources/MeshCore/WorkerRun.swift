@@ -6,7 +6,7 @@ package struct WorkerRun: Sendable {
   var view: JobView
   var hosted: HostedRanks
   var cache: TileCache
-  var fetch = TileFetch()
+  var fetching = TileFetch()
   var server = TileServer()
   var copies = CopySender()
   var held = HeldCopies()
@@ -59,9 +59,10 @@ package struct WorkerRun: Sendable {
   mutating func proceed(at now: Duration, into effects: inout Effects) {
     seekStates(at: now, into: &effects)
     endRevivals(into: &effects)
-    cache.unpackFolded(for: hosted, into: &effects)
-    fetchTiles(at: now, into: &effects)
-    cache.packWindows(of: hosted, into: &effects)
+    let window = hosted.windowTiles
+    cache.unpack(except: window, hosted, into: &effects)
+    fetch(window, at: now, into: &effects)
+    cache.pack(window, hosted, into: &effects)
     hosted.fold(cache, view, outboxTiles: outboxTiles, into: &effects)
     replayReady(into: &effects)
     passOn(at: now, into: &effects)
@@ -72,7 +73,7 @@ package struct WorkerRun: Sendable {
 
   /// Time has passed.
   mutating func expire(at now: Duration, into effects: inout Effects) {
-    fetch.expire(&cache, for: hosted, view, at: now, into: &effects)
+    fetching.expire(&cache, for: hosted, view, at: now, into: &effects)
     for index in hosted.indices {
       let step = hosted[index].next
       hosted[index].result?.expire(&credit, at: now, step: step, into: &effects)
