@@ -82,21 +82,29 @@ package final class FoldEngine {
     return (rank, place)
   }
 
-  /// Packs one part of a query tile at once: rows [heads][tokens][d] of its heads.
-  package func packQueries(tile: Int, part: Int, payload: UnsafeRawBufferPointer) {
+  /// Packs one part of a tile at once: of queries rows [heads][tokens][d] of its heads, of K/V keys
+  /// [heads][tokens][d], then values. Queries of a rank that isn't hosted are left out.
+  ///
+  /// - Precondition: K/V tiles are packed ahead.
+  package func pack(_ tile: TileID, part: Int, payload: UnsafeRawBufferPointer) {
+    precondition(payload.count == plan.payloadBytes(of: tile, part: part), "\(tile) is another one")
+    switch tile.tensor {
+    case .query: packQueries(tile.index, part, payload)
+    case .keyValue: packKeys(tile.index, part, payload)
+    case .hidden, .partial: preconditionFailure("\(tile) is none of attention")
+    }
+  }
+
+  private func packQueries(_ tile: Int, _ part: Int, _ payload: UnsafeRawBufferPointer) {
     guard let (rank, place) = hosted(queryTile: tile) else { return }
-    precondition(payload.count == plan.payloadBytes(of: .query(tile), part: part))
     for (index, head) in plan.heads(of: .query(tile), part: part).enumerated() {
       rank.packQueries(payload, index, head: head, place: place, kernel: kernel)
     }
   }
 
-  /// Packs one part of a K/V tile at once: keys [heads][tokens][d] of its heads, then values.
-  ///
-  /// - Precondition: K/V tiles are packed ahead.
-  package func packKeys(tile: Int, part: Int, payload: UnsafeRawBufferPointer) {
+  private func packKeys(_ tile: Int, _ part: Int, _ payload: UnsafeRawBufferPointer) {
     guard let base = payload.baseAddress else { return }
-    precondition(packsAhead && payload.count == plan.payloadBytes(of: .keyValue(tile), part: part))
+    precondition(packsAhead, "K/V tile \(tile) is packed by those who fold it")
     let packed = tiles[tile] ?? PackedKeyTile(plan: plan, tile: tile, layout: layout)
     tiles[tile] = packed
     let headBytes = packed.keys.count * plan.job.headDimension * plan.job.element.byteCount
@@ -126,8 +134,9 @@ package final class FoldEngine {
   package func fold(_ vrank: VRank, steps: Range<Int>) -> FoldWork {
     guard let rank = ranks[vrank] else { preconditionFailure("rank \(vrank) isn't hosted") }
     func all<Tile>(_ tiles: [Int: Tile]) -> [Tile] {
-      plan.neededKeyTiles(of: vrank)[steps].map { tile in
-        guard let tile = tiles[tile] else { preconditionFailure("tile \(tile) isn't packed") }
+      steps.map { step in
+        let index = rank.steps.tile(step)
+        guard let tile = tiles[index] else { preconditionFailure("tile \(index) isn't packed") }
         return tile
       }
     }

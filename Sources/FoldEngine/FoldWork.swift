@@ -74,7 +74,7 @@ package struct FoldWork: Sendable {
   /// by.
   package var visiblePairs: Int {
     let plan = rank.plan
-    let tiles = plan.neededKeyTiles(of: vrank)[steps]
+    let tiles = steps.map(rank.steps.tile)
     func pairs(_ head: Int?) -> Int {
       places.reduce(0) { total, place in
         let rows = plan.queryRows(of: rank.queryTiles[place])

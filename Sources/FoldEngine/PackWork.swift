@@ -40,3 +40,7 @@ package struct PackWork: Sendable {
     }
   }
 }
+
+extension PackWork: ItemisedWork {
+  package func perform(_ item: Int, scratch: FoldScratch) { perform(item) }
+}

@@ -7,6 +7,8 @@ struct RankBuffers: Sendable {
   let plan: Plan
   let vrank: VRank
   let layout: PackedLayout
+  /// What the rank does.
+  let steps: RankSteps
   /// Query tiles of the rank, ascending, and the place of each in item order.
   let queryTiles: [Int]
   private(set) var queries: AlignedBuffer
@@ -25,6 +27,7 @@ struct RankBuffers: Sendable {
     self.plan = plan
     self.vrank = vrank
     self.layout = layout
+    steps = plan.steps(of: vrank)
     queryTiles = plan.queryTiles(of: vrank)
     let rows = plan.queryTileRoom
     queryStride = (layout.queryFloats(rowCount: rows) + 15) & ~15
@@ -33,8 +36,7 @@ struct RankBuffers: Sendable {
     heads = first..<first + plan.headCount(.query)
     let items = queryTiles.count * heads.count
     // A rank that sees no key has a state, but nothing to fold.
-    let folds = !plan.neededKeyTiles(of: vrank).isEmpty
-    queries = AlignedBuffer(count: folds ? items * queryStride : 0)
+    queries = AlignedBuffer(count: steps.isEmpty ? 0 : items * queryStride)
     accumulator = AlignedBuffer(count: items * accumulatorStride)
     statistics = AlignedBuffer(count: items * 2 * rows)
   }
@@ -58,8 +60,8 @@ struct RankBuffers: Sendable {
 
   /// Places of query tiles among which are all whose rows see keys of the tiles of these steps.
   func places(near steps: Range<Int>) -> Runs {
-    let runs = plan.neededKeyTiles(of: vrank)[steps].flatMap {
-      plan.mask.queries(near: plan.keys(of: $0)).ranges
+    let runs = steps.flatMap {
+      plan.mask.queries(near: plan.keys(of: self.steps.tile($0))).ranges
     }
     return Runs(
       runs.map { rows in

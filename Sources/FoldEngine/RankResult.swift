@@ -40,7 +40,7 @@ package final class RankResult: Sendable {
     let (place, part) = message.quotientAndRemainder(dividingBy: plan.resultPartCount)
     let heads = plan.resultHeads(queryTile: rank.queryTiles[place], part: part)
     // Rows that see no key were never folded.
-    let isUntouched = plan.neededKeyTiles(of: vrank).isEmpty
+    let isUntouched = rank.steps.isEmpty
     let rows = plan.queryRows(of: rank.queryTiles[place]).count
     let outputs = output.floats + offsets[message]
     let logSumExp = outputs + heads.count * rows * plan.job.headDimension
@@ -116,9 +116,13 @@ package final class RankResult: Sendable {
     let tile = rank.queryTiles[place]
     return SoftmaxState(
       job: job, planTag: planTag, vrank: vrank, epoch: epoch,
-      next: plan.neededKeyTiles(of: vrank).count, queryTile: tile, part: part,
+      next: rank.steps.count, queryTile: tile, part: part,
       heads: plan.resultHeads(queryTile: tile, part: part), rows: plan.queryRows(of: tile),
       headDimension: plan.job.headDimension, isNormalised: true,
       checksum: crc32c(payload(message)))
   }
+}
+
+extension RankResult: ItemisedWork {
+  package func perform(_ item: Int, scratch: FoldScratch) { perform(item) }
 }

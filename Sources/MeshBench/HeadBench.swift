@@ -10,7 +10,7 @@ final class HeadBench {
   private let kernel: AttentionKernel
   private let engine: FoldEngine
   private let operands: Operands
-  private let scratch = FoldScratch()
+  private let thread = CallingThread()
   private let rank = VRank(0)
   /// Elements as they are stored, [tokens][d] each.
   private let queries: [UInt8]
@@ -62,17 +62,23 @@ final class HeadBench {
   }
 
   func packQueries() {
-    for tile in 0..<plan.queryTileCount {
-      rows(queries, plan.queryRows(of: tile)).withUnsafeBytes {
-        engine.packQueries(tile: tile, part: 0, payload: $0)
-      }
-    }
+    for tile in 0..<plan.queryTileCount { pack(.query(tile)) }
   }
 
   func packKeys() {
-    for (tile, payload) in keyPayloads.enumerated() {
-      payload.withUnsafeBytes { engine.packKeys(tile: tile, part: 0, payload: $0) }
-    }
+    for tile in 0..<plan.keyTileCount { pack(.keyValue(tile)) }
+  }
+
+  private func pack(_ tile: TileID) {
+    payload(of: tile) { engine.pack(tile, part: 0, payload: $0) }
+  }
+
+  /// A tile of one head is one part.
+  private func payload(of tile: TileID, _ take: (UnsafeRawBufferPointer) -> Void) {
+    let bytes =
+      tile.tensor == .query
+      ? rows(queries, plan.queryRows(of: tile.index)) : keyPayloads[tile.index][...]
+    bytes.withUnsafeBytes(take)
   }
 
   private func rows(_ elements: [UInt8], _ range: Range<Int>) -> ArraySlice<UInt8> {
@@ -102,27 +108,28 @@ final class HeadBench {
 
   /// Folds all tiles, a few at a time as a worker does, on this thread.
   func fold() {
-    let steps = plan.neededKeyTiles(of: rank).count
+    let steps = plan.steps(of: rank).count
     for start in stride(from: 0, to: steps, by: Limits.tilesPerFold) {
-      let work = engine.fold(rank, steps: start..<min(start + Limits.tilesPerFold, steps))
-      for item in 0..<work.itemCount { work.perform(item, scratch: scratch) }
+      thread.perform(
+        engine.fold(rank, steps: start..<min(start + Limits.tilesPerFold, steps)))
     }
   }
 
   /// All there is to do for the head: elements are packed, folded and normalised.
   func attend() {
-    reset()
-    packKeys()
-    fold()
-    let result = engine.finish(rank)
-    for item in 0..<result.itemCount { result.perform(item) }
+    ProgramRun(plan: plan, engine: engine)
+      .run(on: thread) { tile, _, take in
+        payload(of: tile, take)
+      } stepDone: { _ in
+      }
+    thread.perform(engine.finish(rank))
   }
 
   /// Compares rows from all over the sequence with the reference in Double; gives their number.
   func verify(_ findings: inout Findings) -> Int {
     let d = plan.job.headDimension
     let result = engine.finish(rank)
-    for item in 0..<result.itemCount { result.perform(item) }
+    thread.perform(result)
     let reference = ReferenceAttention(
       keys: doubles(keys[...]), values: doubles(values[...]), headDimension: d,
       scale: Double(plan.job.scale))

@@ -64,7 +64,7 @@ final class WireTiles {
         let part = try? PayloadFrame<TilePart>(decoding: bytes), part.message.header == header,
         (try? part.verify(in: bytes)) != nil
       else { return false }
-      engine.packKeys(tile: header.tile.index, part: 0, payload: part.payload(in: bytes))
+      engine.pack(header.tile, part: 0, payload: part.payload(in: bytes))
       packed.append(header.tile.index)
       // What was folded makes room, as in a worker.
       if packed.count > Limits.windowTiles { engine.unpack(packed.removeFirst()) }
@@ -78,7 +78,7 @@ final class WireTiles {
       && packed.allSatisfy { tile in
         frames[tile].withUnsafeBytes { bytes in
           guard let part = try? PayloadFrame<TilePart>(decoding: bytes) else { return false }
-          witness.packKeys(tile: tile, part: 0, payload: part.payload(in: bytes))
+          witness.pack(.keyValue(tile), part: 0, payload: part.payload(in: bytes))
           return engine.hasEqualTile(tile, to: witness)
         }
       }

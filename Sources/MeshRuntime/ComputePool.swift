@@ -71,14 +71,25 @@ package final class ComputePool: Sendable {
     state.update { $0.queue.append(work) }
   }
 
+  /// Waits until no more than `count` pieces of work are unfinished.
+  ///
+  /// - Returns: how many are.
+  @discardableResult
+  package func wait(unfinished count: Int) -> Int {
+    var left = 0
+    state.wait {
+      $0.queue.count <= count
+    } then: {
+      left = $0.queue.count
+    }
+    return left
+  }
+
   /// Skips all items that haven't begun; completions still run, in order. Waits until the queue is
   /// empty: at most as long as one item takes, or one step of a completion.
   package func cancel() {
     isCancelled.store(true, ordering: .relaxed)
-    state.wait {
-      $0.queue.isEmpty
-    } then: { _ in
-    }
+    wait(unfinished: 0)
     isCancelled.store(false, ordering: .relaxed)
   }
 
@@ -163,6 +174,17 @@ package final class ComputePool: Sendable {
           state.busySince = nil
         }
       }
+    }
+  }
+}
+
+extension ComputePool: WorkQueue {
+  package func submit(_ work: some ItemisedWork) {
+    let count = work.itemCount
+    // Without items it still takes its turn.
+    submit(itemCount: max(1, count)) {
+      if $0 < count { work.perform($0, scratch: $1) }
+    } completion: { _ in
     }
   }
 }

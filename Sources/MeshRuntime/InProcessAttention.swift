@@ -64,7 +64,7 @@ package struct InProcessAttention {
           progress(before + folded, total)
         }
         try portion.finish(into: files) { hasher.update($0) }
-        before += portion.needed
+        before += plan.steps(of: rank).count
       }
     }
     try inputs.checkUnchanged()
@@ -74,6 +74,6 @@ package struct InProcessAttention {
   }
 
   private func tiles(_ plan: Plan) -> Int {
-    plan.vranks.reduce(0) { $0 + plan.neededKeyTiles(of: $1).count }
+    plan.vranks.reduce(0) { $0 + plan.steps(of: $1).count }
   }
 }

@@ -41,23 +41,12 @@ package struct KernelRate: Sendable {
     let engine = FoldEngine(plan: plan, kernel: kernel)
     let rank = VRank(0)
     engine.host(rank)
-    for tile in 0..<plan.queryTileCount {
-      pack(.query(tile), plan) { engine.packQueries(tile: tile, part: $0, payload: $1) }
-    }
-    pack(.keyValue(0), plan) { engine.packKeys(tile: 0, part: $0, payload: $1) }
-    let folded = Monitor(0)
+    for tile in 0..<plan.queryTileCount { pack(.query(tile), engine) }
+    pack(.keyValue(0), engine)
     /// Folds the tile into all rows so many times.
     func fold(_ times: Int) {
-      let before = folded.read { $0 }
-      for _ in 0..<times {
-        let work = engine.fold(rank, steps: 0..<1)
-        pool.submit(itemCount: work.itemCount) {
-          work.perform($0, scratch: $1)
-        } completion: { _ in
-          folded.update { $0 += 1 }
-        }
-      }
-      folded.wait(until: { $0 == before + times }, then: { _ in })
+      for _ in 0..<times { pool.submit(engine.fold(rank, steps: 0..<1)) }
+      pool.wait(unfinished: 0)
     }
     // Touches the memory, and gets the clock up.
     fold(2)
@@ -73,15 +62,13 @@ package struct KernelRate: Sendable {
   }
 
   /// Packs a tile of numbers about one.
-  private static func pack(
-    _ tile: TileID, _ plan: Plan, into pack: (Int, UnsafeRawBufferPointer) -> Void
-  ) {
-    for part in 0..<plan.partCount(tile.tensor) {
-      let count = plan.payloadBytes(of: tile, part: part) / 4
+  private static func pack(_ tile: TileID, _ engine: FoldEngine) {
+    for part in 0..<engine.plan.partCount(tile.tensor) {
+      let count = engine.plan.payloadBytes(of: tile, part: part) / 4
       let floats = UnsafeMutableBufferPointer<Float>.allocate(capacity: count)
       defer { floats.deallocate() }
       for index in 0..<count { floats[index] = Float(index &* 7_919 % 1_000) / 1_000 - 0.5 }
-      pack(part, UnsafeRawBufferPointer(floats))
+      engine.pack(tile, part: part, payload: UnsafeRawBufferPointer(floats))
     }
   }
 }

@@ -1,3 +1,4 @@
+internal import FoldEngine
 internal import MeshCore
 
 /// What is in every state: in accumulators, snapshots, copies and checkpoints.

@@ -1,25 +1,20 @@
+internal import FoldEngine
 internal import MeshCore
 
 extension Oracle {
   /// All steps of all ranks of a rehearsal, one after the other in the order of all.
-  init(rehearsing plan: Plan, keyParts: [[[UInt8]]]) {
+  init(rehearsing plan: Plan, _ parts: StoredParts) {
     let engine = RehearsalEngine(plan: plan)
     var rehearsal = Rehearsal(vranks: plan.vrankCount)
-    for (tile, parts) in keyParts.enumerated() { engine.pack(.keyValue(tile), parts) }
-    for vrank in plan.vranks { engine.host(vrank) }
-    let programs = plan.vranks.map { plan.steps(of: $0) }
-    let order = plan.vranks.flatMap { vrank in
-      (0..<programs[vrank.index].count).map { (vrank: vrank, step: $0) }
-    }.sorted { programs[$0.vrank.index].order($0.step) < programs[$1.vrank.index].order($1.step) }
-    for (vrank, step) in order {
-      for publication in engine.run(step..<step + 1, of: vrank)() {
-        engine.pack(publication.tile, publication.parts)
-        rehearsal.published[publication.tile] = publication.parts
+    ProgramRun(plan: plan, engine: engine)
+      .run(on: CallingThread(), source: parts.source(for: plan)) { done in
+        if let publication = done.publication {
+          rehearsal.published[publication.tile] = publication.parts
+        }
+        if let state = engine.state(of: done.vrank) {
+          rehearsal.states[done.vrank.index].append((0..<state.messageCount).map(state.read))
+        }
       }
-      if let state = engine.state(of: vrank) {
-        rehearsal.states[vrank.index].append((0..<state.messageCount).map(state.read))
-      }
-    }
     let results = plan.vranks.map { engine.finish($0) }
     self.init(
       output: results.flatMap { result in (0..<result.messageCount).flatMap(result.payload) },

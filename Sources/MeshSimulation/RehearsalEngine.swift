@@ -1,4 +1,6 @@
+internal import FoldEngine
 internal import MeshCore
+internal import Synchronization
 
 /// The arithmetic of rehearsals: words that are mixed so that whatever is left out, done twice or done in
 /// another order shows.
@@ -10,7 +12,9 @@ final class RehearsalEngine: SimulatedEngine {
   private let salt: UInt64
 
   /// A rank's state: of each message a word of rows and one of sums.
-  private final class Rank {
+  ///
+  /// Unchecked because pieces of work, of which one touches it at a time, are in the order of a queue.
+  private final class Rank: @unchecked Sendable {
     var words: [(rows: UInt64, sums: UInt64)]
 
     init(messageCount: Int) { words = Array(repeating: (0, 0), count: messageCount) }
@@ -26,11 +30,19 @@ final class RehearsalEngine: SimulatedEngine {
   func unpack(_ tile: TileID) { tiles[tile] = nil }
 
   func pack(_ tile: TileID, _ parts: [[UInt8]]) {
-    // Rows take part by where they are.
-    if tile.tensor != .query { tiles[tile] = parts.map(Self.word) }
+    for (part, payload) in parts.enumerated() {
+      payload.withUnsafeBytes { pack(tile, part: part, payload: $0) }
+    }
   }
 
-  func run(_ steps: Range<Int>, of vrank: VRank) -> () -> [Publication] {
+  func pack(_ tile: TileID, part: Int, payload: UnsafeRawBufferPointer) {
+    // Rows take part by where they are.
+    guard tile.tensor != .query else { return }
+    if part == 0 { tiles[tile] = [] }
+    tiles[tile, default: []].append(Self.word(payload))
+  }
+
+  func run(_ steps: Range<Int>, of vrank: VRank) -> @Sendable () -> [Publication] {
     guard let rank = ranks[vrank] else { preconditionFailure("rank \(vrank) isn't hosted") }
     let program = plan.steps(of: vrank)
     let reads = steps.map { program.reads($0).map(words) }
@@ -103,7 +115,7 @@ final class RehearsalEngine: SimulatedEngine {
       SimulatedState(
         messageCount: rank.words.count, read: { Self.payload(rank.words[$0]) },
         write: { message, payload in
-          rank.words[message] = (Self.word(Array(payload[..<8])), Self.word(Array(payload[8...])))
+          rank.words[message] = (Self.word(payload[..<8]), Self.word(payload[8...]))
         })
     }
   }
@@ -119,7 +131,7 @@ final class RehearsalEngine: SimulatedEngine {
   }
 
   /// Any bytes as a word.
-  private static func word(_ bytes: [UInt8]) -> UInt64 {
+  private static func word(_ bytes: some BidirectionalCollection<UInt8>) -> UInt64 {
     guard bytes.count == 8 else { return bytes.reduce(0) { mix($0, UInt64($1)) } }
     return bytes.reversed().reduce(0) { $0 << 8 | UInt64($1) }
   }
@@ -130,4 +142,24 @@ final class RehearsalEngine: SimulatedEngine {
     word = (word ^ (word >> 29)) &* 0xBF58_476D_1CE4_E5B9
     return word ^ (word >> 32)
   }
+}
+
+extension RehearsalEngine: ProgramEngine {
+  /// One step, in one item.
+  final class Work: StepWork {
+    private let run: @Sendable () -> [Publication]
+    private let published = Mutex<Publication?>(nil)
+
+    init(_ run: @escaping @Sendable () -> [Publication]) { self.run = run }
+
+    var itemCount: Int { 1 }
+    var publication: Publication? { published.withLock { $0 } }
+
+    func perform(_ item: Int, scratch: FoldScratch) {
+      let publications = run()
+      published.withLock { $0 = publications.first }
+    }
+  }
+
+  func work(of vrank: VRank, step: Int) -> Work { Work(run(step..<step + 1, of: vrank)) }
 }

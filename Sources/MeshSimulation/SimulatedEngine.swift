@@ -9,17 +9,11 @@ protocol SimulatedEngine: AnyObject {
   func pack(_ tile: TileID, _ parts: [[UInt8]])
   func unpack(_ tile: TileID)
   /// Does steps of a rank, and says what they publish.
-  func run(_ steps: Range<Int>, of vrank: VRank) -> () -> [Publication]
+  func run(_ steps: Range<Int>, of vrank: VRank) -> @Sendable () -> [Publication]
   /// What a step published, once more.
   func replay(_ tile: TileID) -> () -> Publication
   func finish(_ vrank: VRank) -> SimulatedResult
   func state(of vrank: VRank) -> SimulatedState?
-}
-
-/// A tile that a step published.
-struct Publication: Hashable, Sendable {
-  let tile: TileID
-  let parts: [[UInt8]]
 }
 
 /// The running state of a hosted rank, by messages.
@@ -39,11 +33,11 @@ struct SimulatedResult {
 /// Attention, with the real arithmetic.
 final class AttentionEngine: SimulatedEngine {
   private let engine: FoldEngine
-  private let scratch: FoldScratch
+  private let thread: CallingThread
 
   init(_ engine: FoldEngine, scratch: FoldScratch) {
     self.engine = engine
-    self.scratch = scratch
+    thread = CallingThread(scratch: scratch)
   }
 
   func host(_ vrank: VRank) { engine.host(vrank) }
@@ -51,17 +45,16 @@ final class AttentionEngine: SimulatedEngine {
 
   /// As if the compute threads took no time for it.
   func pack(_ tile: TileID, _ parts: [[UInt8]]) {
-    let work = engine.pack(
-      tile, parts.map { part in part.withUnsafeBytes { PartPayload(copying: $0) } })
-    for head in 0..<work.itemCount { work.perform(head) }
+    thread.perform(
+      engine.pack(tile, parts.map { part in part.withUnsafeBytes { PartPayload(copying: $0) } }))
   }
 
   func unpack(_ tile: TileID) { engine.unpack(tile.index) }
 
-  func run(_ steps: Range<Int>, of vrank: VRank) -> () -> [Publication] {
-    let (fold, scratch) = (engine.fold(vrank, steps: steps), scratch)
+  func run(_ steps: Range<Int>, of vrank: VRank) -> @Sendable () -> [Publication] {
+    let (fold, thread) = (engine.fold(vrank, steps: steps), thread)
     return {
-      for item in 0..<fold.itemCount { fold.perform(item, scratch: scratch) }
+      thread.perform(fold)
       return []
     }
   }
@@ -71,10 +64,10 @@ final class AttentionEngine: SimulatedEngine {
   }
 
   func finish(_ vrank: VRank) -> SimulatedResult {
-    let result = engine.finish(vrank)
+    let (result, thread) = (engine.finish(vrank), thread)
     return SimulatedResult(
       messageCount: result.messageCount,
-      compute: { for item in 0..<result.itemCount { result.perform(item) } },
+      compute: { thread.perform(result) },
       payload: { Array(result.payload($0)) })
   }
 
