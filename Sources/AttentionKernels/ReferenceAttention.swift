@@ -6,7 +6,8 @@ internal import Glibc
 ///
 /// Other keys don't contribute, whatever K and V hold there. A row without any logit above -infinity
 /// gives O = 0 and LSE = -infinity. A sink logit takes part in the sum of weights, also where there is no
-/// other, and has no value. NaN and infinity propagate as IEEE 754 has it.
+/// other, and has no value. NaN and infinity propagate as IEEE 754 has it; whether an infinite value stays
+/// one or becomes NaN under a weight next to nothing is up to the arithmetic, and `faintColumns` says where.
 package struct ReferenceAttention: Sendable {
   /// One row's result.
   package struct Row: Sendable, Equatable {
@@ -16,7 +17,14 @@ package struct ReferenceAttention: Sendable {
     package let logSumExp: Double
     /// Largest absolute value of a finite visible logit, in natural units; 0 where there is none.
     package let largestLogit: Double
+    /// Columns, ascending, in which an infinite value has a weight below `faintWeight`: where a weight of
+    /// 0 makes it NaN, Double, float32 and float32 tile by tile differ in which weights are 0.
+    package let faintColumns: [Int]
   }
+
+  /// Of the largest weight of a row: float32 doesn't see what is so much smaller, and kernels take what is
+  /// below 2^-100 for 0. The difference is room for logits that float32 rounds.
+  private static let faintWeight = 0x1p-90
 
   /// K rows [keys][headDimension], exactly as given to the kernel.
   package let keys: [Double]
@@ -27,6 +35,7 @@ package struct ReferenceAttention: Sendable {
   package let shape: LogitShape
   /// A learnt logit of the head; nil without one.
   package let sinkLogit: Float?
+  private let hasInfiniteValue: Bool
 
   package init(
     keys: [Double], values: [Double], headDimension: Int, scale: Double, shape: LogitShape = .plain,
@@ -39,6 +48,7 @@ package struct ReferenceAttention: Sendable {
     self.scale = scale
     self.shape = shape
     self.sinkLogit = sinkLogit
+    hasInfiniteValue = values.contains { $0.isInfinite }
   }
 
   /// Largest absolute value of a finite element of V.
@@ -53,7 +63,19 @@ package struct ReferenceAttention: Sendable {
       logit: { shape.logit($0 * scale, distance: $1, tangent: { Glibc.tanh($0) }).value },
       exponential: { Glibc.exp($0) }, logarithm: { Glibc.log($0) })
     return Row(
-      output: row.output, logSumExp: row.logSumExp, largestLogit: row.largestLogit)
+      output: row.output, logSumExp: row.logSumExp, largestLogit: row.largestLogit,
+      faintColumns: faintColumns(row.weights, of: sight))
+  }
+
+  private func faintColumns(_ weights: [Double], of sight: Sight) -> [Int] {
+    guard hasInfiniteValue else { return [] }
+    var columns: Set<Int> = []
+    for (key, weight) in zip(sight.keys, weights) where weight < Self.faintWeight {
+      for column in 0..<headDimension where values[key * headDimension + column].isInfinite {
+        columns.insert(column)
+      }
+    }
+    return columns.sorted()
   }
 
   /// Rows like `row(query:sight:)` in naive float32: the yardstick of `Tolerance`.
@@ -71,7 +93,7 @@ package struct ReferenceAttention: Sendable {
         exponential: { Glibc.expf($0) }, logarithm: { Glibc.logf($0) })
       return Row(
         output: row.output.map(Double.init), logSumExp: Double(row.logSumExp),
-        largestLogit: Double(row.largestLogit))
+        largestLogit: Double(row.largestLogit), faintColumns: [])
     }
   }
 }
@@ -94,7 +116,7 @@ extension ReferenceAttention {
         exponential: { Self.rounded(Glibc.expf($0)) }, logarithm: { Glibc.logf($0) })
       return Row(
         output: row.output.map { Double(Self.rounded($0)) }, logSumExp: Double(row.logSumExp),
-        largestLogit: Double(row.largestLogit))
+        largestLogit: Double(row.largestLogit), faintColumns: [])
     }
   }
 
@@ -118,11 +140,12 @@ extension LogitShape {
 }
 
 /// Softmax attention of one row in the arithmetic of `Scalar`, every sum in index order. `logit` takes
-/// a product of a query and a key, and how far the query stands behind the key.
+/// a product of a query and a key, and how far the query stands behind the key. Weights are those of the
+/// keys, before they are divided by their sum; none where there is no logit above -infinity.
 private func softmaxRow<Scalar: BinaryFloatingPoint>(
   query: [Scalar], keys: [Scalar], values: [Scalar], sight: Sight, sink: Scalar?,
   logit: (Scalar, Int) -> Scalar, exponential: (Scalar) -> Scalar, logarithm: (Scalar) -> Scalar
-) -> (output: [Scalar], logSumExp: Scalar, largestLogit: Scalar) {
+) -> (output: [Scalar], logSumExp: Scalar, largestLogit: Scalar, weights: [Scalar]) {
   let d = query.count
   var output = [Scalar](repeating: 0, count: d)
   var logits: [Scalar] = []
@@ -134,16 +157,18 @@ private func softmaxRow<Scalar: BinaryFloatingPoint>(
   }
   let largestLogit = logits.reduce(0) { $1.isFinite ? max($0, abs($1)) : $0 }
   if sink == nil, logits.allSatisfy({ $0 == -.infinity }) {
-    return (output, -.infinity, largestLogit)
+    return (output, -.infinity, largestLogit, [])
   }
   // A NaN logit takes no part in the maximum: it makes the sum NaN, and with it the row.
   let top = logits.reduce(sink ?? -.infinity) { $1 > $0 ? $1 : $0 }
   var sum = sink.map { exponential($0 - top) } ?? 0
-  for (key, logit) in zip(sight.keys, logits) {
-    let weight = exponential(logit - top)
+  // In the logits' place: rows may see millions of keys.
+  for (place, key) in sight.keys.enumerated() {
+    let weight = exponential(logits[place] - top)
+    logits[place] = weight
     sum += weight
     for k in 0..<d { output[k] += weight * values[key * d + k] }
   }
   for k in 0..<d { output[k] /= sum }
-  return (output, top + logarithm(sum), largestLogit)
+  return (output, top + logarithm(sum), largestLogit, logits)
 }

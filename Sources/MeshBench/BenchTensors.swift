@@ -131,13 +131,25 @@ package final class BenchTensors: Sendable {
   }
 
   /// The tensors as a job, with the scale 1/√d.
+  ///
+  /// - Parameter blockMap: a file of the blocks that `mask` has.
   package func inputs(
-    mask: MaskRule, layout: Layout? = nil, vranks: Int = 0
+    mask: MaskRule, blockMap: String? = nil, layout: Layout? = nil, vranks: Int = 0
   ) throws(MeshError) -> JobInputs {
     try JobInputs(
       query: path("q"), key: path("k"), value: path("v"),
       options: JobInputs.Options(
-        mask: mask, scale: nil, layout: layout, precision: .float32, vranks: vranks))
+        mask: mask, blockMap: blockMap, scale: nil, layout: layout, precision: .float32,
+        vranks: vranks))
+  }
+
+  /// Writes a block map of one row of blocks, for all queries and heads, beside the tensors.
+  func blockMap(_ columns: [Bool]) throws(MeshError) -> String {
+    let path = path("map")
+    try Self.reading { () throws(TensorFileError) in
+      try TruthFile.write(columns, shape: [1, columns.count], to: path)
+    }
+    return path
   }
 }
 

@@ -27,33 +27,87 @@ extension MasksBench {
       isCausal: true, documents: MaskRule.Documents(queries: lengths, keys: lengths))
   }
 
+  /// One job's mask.
+  private struct MeshMask {
+    var rule: MaskRule
+    /// A file of its blocks, and the tokens of those that are seen.
+    var blockMap: String?
+    var seenKeys: Int?
+  }
+
+  /// Of all K/V tiles every fourth, seen by all queries: so known are the bytes that have to cross and the
+  /// pairs that are computed.
+  private func everyFourthTile(_ tensors: BenchTensors) throws(MeshError) -> MeshMask {
+    let keys = Plan.keyTileKeys
+    let columns = (0..<(meshTokens + keys - 1) / keys).map { $0 % 4 == 0 }
+    let seen = columns.indices.reduce(0) { sum, column in
+      columns[column] ? sum + min(keys, meshTokens - column * keys) : sum
+    }
+    return MeshMask(
+      rule: MaskRule(blocks: MaskRule.Block(queries: meshTokens, keys: keys)),
+      blockMap: try tensors.blockMap(columns), seenKeys: seen)
+  }
+
   func measureMeshes(
     _ tensors: BenchTensors, _ findings: inout Findings,
     isCancelled: @escaping @Sendable () -> Bool, progress: (String) -> Void
   ) throws(MeshError) -> [MeshCase] {
     let documents = Self.documents(tokens: meshTokens)
+    let masks =
+      [.causal, Self.window, documents].map { MeshMask(rule: $0) } + [try everyFourthTile(tensors)]
     var cases: [MeshCase] = []
-    var causalBytes: [Layout: Int] = [:]
-    for mask in [.causal, Self.window, documents] {
-      let expected = try tensors.digest(of: tensors.inputs(mask: mask), isCancelled: isCancelled)
+    var causal: [Layout: MeshTrial.Outcome] = [:]
+    for mask in masks {
+      let alone = try tensors.inputs(mask: mask.rule, blockMap: mask.blockMap)
+      let expected = try tensors.digest(of: alone, isCancelled: isCancelled)
       for layout in Layout.allCases {
-        let inputs = try tensors.inputs(mask: mask, layout: layout)
+        let inputs = try tensors.inputs(mask: mask.rule, blockMap: mask.blockMap, layout: layout)
         let outcome = try MeshTrial(workers: workers, isCancelled: isCancelled).run(inputs)
-        let name = "\(mask.name), \(layout.name)"
+        let name = "\(mask.rule.name), \(layout.name)"
         findings.expect(
           outcome.report.outputDigest == expected, "\(name): other bits than one process")
-        let traffic = BytesBench.Case(outcome)
-        if mask == .causal { causalBytes[layout] = traffic.sentBytes }
-        let share = Double(traffic.sentBytes) / Double(max(1, causalBytes[layout] ?? 0))
-        cases.append(MeshCase(mask: mask.name, traffic: traffic, sentOverCausal: share))
+        if mask.rule == .causal { causal[layout] = outcome }
+        let item = MeshCase(mask.rule, outcome, causal: causal[layout] ?? outcome)
+        cases.append(item)
         progress("\(workers) workers, \(name)")
         findings.goals.append(
-          Goal("\(name): sent / needed", traffic.sentOverNeeded, atMost: 1.01))
-        if mask == documents {
-          findings.goals.append(Goal("\(name): sent / causal's", share, atMost: 0.5))
+          Goal("\(name): sent / needed", item.traffic.sentOverNeeded, atMost: 1.01))
+        if mask.rule == documents {
+          findings.goals.append(Goal("\(name): sent / causal's", item.sentOverCausal, atMost: 0.5))
         }
+        if let seen = mask.seenKeys { check(seenKeys: seen, outcome, name, &findings) }
       }
     }
     return cases
+  }
+
+  /// That all queries see these keys, and no others, decides what crosses and what is computed: every
+  /// worker has rows, and is sent what it hasn't got.
+  private func check(
+    seenKeys: Int, _ outcome: MeshTrial.Outcome, _ name: String, _ findings: inout Findings
+  ) {
+    let spec = outcome.status.summary.spec
+    let hosts = min(workers, outcome.report.vranks)
+    let needed = 2 * spec.keyBytes / spec.keyTokens * seenKeys * (hosts - 1)
+    findings.expect(
+      outcome.report.bytesNeeded == needed,
+      "\(name): \(outcome.report.bytesNeeded) bytes are needed, where it should be \(needed)")
+    let flops =
+      4 * Double(spec.queryTokens * seenKeys) * Double(spec.headDimension)
+      * Double(spec.flatQueryHeads)
+    findings.expect(
+      outcome.report.flops == flops,
+      "\(name): \(outcome.report.flops) FLOP are counted, where it should be \(flops)")
+  }
+}
+
+extension MasksBench.MeshCase {
+  /// - Parameter causal: the same job under a plain causal mask.
+  init(_ mask: MaskRule, _ outcome: MeshTrial.Outcome, causal: MeshTrial.Outcome) {
+    self.mask = mask.name
+    traffic = BytesBench.Case(outcome)
+    sentOverCausal =
+      Double(traffic.sentBytes) / Double(max(1, causal.report.bytesSent["tiles"] ?? 0))
+    pairsOverCausal = outcome.report.flops / causal.report.flops
   }
 }

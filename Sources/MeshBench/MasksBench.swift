@@ -38,6 +38,8 @@ package struct MasksBench {
     package let traffic: BytesBench.Case
     /// Bytes sent over those of the causal job in the same layout.
     package let sentOverCausal: Double
+    /// (query, key) pairs that are seen, over those of causal.
+    package let pairsOverCausal: Double
   }
 
   package struct Result: Encodable, Sendable {

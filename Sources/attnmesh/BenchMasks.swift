@@ -8,13 +8,14 @@ internal import MeshRuntime
 struct BenchMasks: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "masks",
-    abstract: "Whether time and bytes follow the mask: windows and documents against causal.",
+    abstract: "Whether time and bytes follow the mask: windows, documents, blocks against causal.",
     discussion: """
       Time: whole passes of one head of float16 elements, head dimension 64, on one thread by processor
       time, in turn with causal ones; a mask does well whose TIME over causal's is near its query–key
       PAIRS over causal's. Bytes: jobs on a local mesh, with K/V tiles of 64 KiB; SENT counts requests and
       framing, too, NEEDED is the payload of the tiles that have to cross. Windows are of 1,024 keys, a
-      query's own among them; documents of the mesh's jobs have lengths like those of texts.
+      query's own among them; documents of the mesh's jobs have lengths like those of texts; their block
+      map lets all queries see every fourth tile.
 
       Example, in little:
         attnmesh bench masks --tokens 8192 --repetitions 3 --mesh-tokens 8192
@@ -69,12 +70,15 @@ struct BenchMasks: ParsableCommand {
       "\n\(counted(workers, "worker")), \(result.meshTokens) tokens, tiles of"
         + " \(bytes(result.tileBytes)); digests equal to one process's")
     printTable(
-      ["MASK", "LAYOUT", "VRANKS", "SENT", "NEEDED", "SENT/NEEDED", "SENT/CAUSAL"],
+      [
+        "MASK", "LAYOUT", "VRANKS", "SENT", "NEEDED", "SENT/NEEDED", "SENT/CAUSAL",
+        "PAIRS/CAUSAL",
+      ],
       result.meshes.map { item in
         [
           item.mask, item.traffic.layout, "\(item.traffic.vranks)", "\(item.traffic.sentBytes)",
           "\(item.traffic.neededBytes)", decimal(item.traffic.sentOverNeeded, 4),
-          decimal(item.sentOverCausal, 4),
+          decimal(item.sentOverCausal, 4), decimal(item.pairsOverCausal, 4),
         ]
       })
   }

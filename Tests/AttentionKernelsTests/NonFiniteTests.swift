@@ -105,6 +105,36 @@ import Testing
     }
   }
 
+  @Test(
+    "under a weight next to nothing an infinite value may be NaN or stay, and nothing else",
+    arguments: supportedLevels)
+  func faintInfinity(level: KernelLevel) {
+    // A weight of 0 for a kernel and not for Double, of 0 for both, and one that both see.
+    for (logit, isFaint) in [(120.0, true), (800, true), (1, false)] {
+      // The largest logit is in the same tile, or in the next, under which what was folded shrinks.
+      for largest in [10, 280] {
+        var problem = HeadProblem(headDimension: 2, rows: 8, keys: 300, seed: 38)
+        problem.scale = 1
+        problem.queries = problem.queries.indices.map { $0 % 2 == 0 ? 1 : 0 }
+        problem.keys = problem.keys.map { _ in 0 }
+        problem.keys[largest * 2] = logit
+        problem.values[200 * 2 + 1] = .infinity
+        let result = attend(level, problem)
+        let tolerance = tolerance(problem)
+        #expect(violation(problem, result, tolerance) == nil)
+        let first = result.row(0, of: 2)
+        #expect(isFaint ? first[1].isNaN : first[1] == .infinity)
+        for (other, passes) in [
+          (Float.nan, isFaint), (.infinity, true), (-.infinity, logit == 800), (0, false),
+        ] {
+          let found = tolerance.violation(
+            row: 0, output: [first[0], other], logSumExp: result.logSumExp[0])
+          #expect((found == nil) == passes, "\(logit), \(largest), \(other)")
+        }
+      }
+    }
+  }
+
   @Test("logits of 1e38 apart leave exactly one key", arguments: supportedLevels)
   func hugeGap(level: KernelLevel) {
     var problem = HeadProblem(headDimension: 1, rows: 7, keys: 520, seed: 37)

@@ -1,6 +1,8 @@
 import AttentionMasks
+import ElementTypes
 import Glibc
 import MeshCore
+import MeshRuntime
 import Testing
 
 extension Integration {
@@ -125,6 +127,40 @@ extension Integration {
         // A worker that is asked before it has begun says no, and the tile comes from the store.
         #expect(Double(first.sent) <= 1.01 * Double(first.needed) + 2_048)
         #expect(abs(first.flops / full.flops - 256 / 3_001) < 1e-9)
+      }
+    }
+
+    @Test("the store takes no block map of a job without one, and none that is longer than its own")
+    func uploads() throws {
+      try withScratch { scratch in
+        let mesh = try Mesh(scratch, workers: 0)
+        let client = try MeshClient(endpoint: mesh.endpoint, name: "tester")
+        var spec = AttentionJob(
+          batch: 1, queryHeads: 1, keyValueHeads: 1, queryTokens: 8, keyTokens: 16,
+          headDimension: 4, element: .float32, mask: .full, scale: 0.5, layout: .contiguous)
+        func submit() throws -> JobID {
+          let request = SubmitRequest(spec: spec, deadlineSeconds: 0)
+          let outcome = try client.call(.submit(request), isCancelled: { false })
+          guard case .success(.submitted(let reply)) = outcome else {
+            throw HarnessError("\(outcome)")
+          }
+          try client.connectStore(reply.storeEndpoint)
+          return reply.job
+        }
+        func upload(_ count: Int, _ tensor: InputTensor, to job: JobID) throws -> Int {
+          try [UInt8](repeating: 1, count: count).withUnsafeBytes { bytes in
+            try client.upload(job, tensor, at: 0, bytes, isCancelled: { false })
+          }
+        }
+        let plain = try submit()
+        let refusal = #expect(throws: MeshError.self) { try upload(2, .blockMap, to: plain) }
+        #expect(refusal?.message.contains("job \(plain) has no blockMap") == true)
+        #expect(try upload(128, .query, to: plain) == 128)
+
+        spec.mask.blocks = MaskRule.Block(queries: 4, keys: 4)
+        let masked = try submit()
+        #expect(throws: MeshError.self) { try upload(3, .blockMap, to: masked) }
+        #expect(try upload(2, .blockMap, to: masked) == 2)
       }
     }
 

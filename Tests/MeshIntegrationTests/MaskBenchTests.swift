@@ -29,7 +29,7 @@ extension Integration {
 
         #expect(result["tile_bytes"] as? Int == 64 << 10)
         let meshes = try #require(result["meshes"] as? [[String: Any]])
-        #expect(meshes.count == 6)
+        #expect(meshes.count == 8)
         var needed: [String: [String: Int]] = [:]
         for mesh in meshes {
           let traffic = try #require(mesh["traffic"] as? [String: Any])
@@ -39,6 +39,15 @@ extension Integration {
           needed[traffic["layout"] as? String ?? "", default: [:]][mask] =
             try #require(traffic["needed_bytes"] as? Int)
         }
+        // A quarter of 32 tiles, of which each worker has a part and gets the rest from the other.
+        let blocks = meshes.filter { ($0["mask"] as? String)?.contains("a map of blocks") == true }
+        for mesh in blocks {
+          let traffic = try #require(mesh["traffic"] as? [String: Any])
+          #expect(traffic["needed_bytes"] as? Int == 8 * (64 << 10))
+          let pairs = try #require(mesh["pairs_over_causal"] as? Double)
+          #expect(abs(pairs - 8_192 * 2_048 / (8_192.0 * 8_193 / 2)) < 1e-9)
+        }
+        #expect(blocks.count == 2)
         for (layout, needed) in needed {
           let causal = try #require(needed["causal"])
           for (mask, bytes) in needed where mask != "causal" {
@@ -47,8 +56,8 @@ extension Integration {
         }
         let goals = try #require(
           (result["findings"] as? [String: Any])?["goals"] as? [[String: Any]])
-        // Of the six jobs, and of documents in both layouts; none of the time of so short a head.
-        #expect(goals.count == 8)
+        // Of the eight jobs, and of documents in both layouts; none of the time of so short a head.
+        #expect(goals.count == 10)
       }
     }
   }

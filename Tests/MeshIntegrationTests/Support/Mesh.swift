@@ -76,17 +76,31 @@ final class Mesh {
   @discardableResult func startWorker(
     _ name: String, _ flags: [String] = [], _ environment: [String: String]? = nil
   ) throws -> Program {
-    let flags = workerFlags + flags
     let count = joined(name)
+    let worker = try launch(name, flags, environment)
+    try eventually("worker \(name)") {
+      guard worker.isRunning else { throw HarnessError("worker \(name): \(worker.errors)") }
+      return joined(name) > count
+    }
+    return worker
+  }
+
+  /// Starts workers with these names and environments all at once, and waits until the coordinator knows
+  /// them, in whatever order that is.
+  func startWorkers(_ environments: [String: [String: String]]) throws {
+    for (name, environment) in environments { try launch(name, [], environment) }
+    try eventually("workers") { environments.keys.allSatisfy { joined($0) > 0 } }
+  }
+
+  @discardableResult private func launch(
+    _ name: String, _ flags: [String], _ environment: [String: String]?
+  ) throws -> Program {
+    let flags = workerFlags + flags
     let coordinator = flags.contains("--coordinator") ? [] : ["--coordinator", endpoint]
     let threads = flags.contains("--threads") ? [] : ["--threads", "1"]
     let worker = try scratch.start(
       ["worker", "--name", name] + coordinator + threads + flags, environment ?? self.environment)
     workers[name] = worker
-    try eventually("worker \(name)") {
-      guard worker.isRunning else { throw HarnessError("worker \(name): \(worker.errors)") }
-      return joined(name) > count
-    }
     return worker
   }
 
