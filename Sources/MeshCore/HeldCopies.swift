@@ -71,7 +71,8 @@ struct HeldCopies: Sendable {
 
   /// Takes a message of a copy, or says why not.
   mutating func receive(
-    _ header: CopyHeader, from link: Worker.Link, _ view: inout JobView, into effects: inout Effects
+    _ header: CopyHeader, _ payload: Payload, from link: Worker.Link, _ view: inout JobView,
+    into effects: inout Effects
   ) {
     guard header.planTag == view.planTag, view.isKnown(header.vrank), view.plan.isPossible(header)
     else { return effects.append(.receipt(header.receipt(.outOfRange), to: link)) }
@@ -83,7 +84,7 @@ struct HeldCopies: Sendable {
       return effects.append(.receipt(header.receipt(.unavailable), to: link))
     }
     let index = place(of: header.vrank)
-    if let receipt = keep(header, at: index, view, into: &effects) {
+    if let receipt = keep(header, payload, at: index, view, into: &effects) {
       effects.append(.receipt(receipt, to: link))
     }
   }
@@ -98,7 +99,8 @@ struct HeldCopies: Sendable {
   /// - Returns: what to answer; nil for a gap, which the sender fills when nothing comes, and for
   ///   messages that a later receipt acknowledges.
   private mutating func keep(
-    _ header: CopyHeader, at index: Int, _ view: JobView, into effects: inout Effects
+    _ header: CopyHeader, _ payload: Payload, at index: Int, _ view: JobView,
+    into effects: inout Effects
   ) -> CopyReceipt? {
     if let whole = ranks[index].whole, whole.epoch == header.epoch, whole.next >= header.next {
       return header.receipt(.ok)  // Again, after its receipt was lost.
@@ -112,7 +114,7 @@ struct HeldCopies: Sendable {
     }
     guard var partial = ranks[index].partial, header.message <= partial.received else { return nil }
     guard header.message == partial.received else { return header.receipt(.ok) }
-    effects.append(.keepCopy(header))
+    effects.append(.keepCopy(header, payload))
     partial.received += 1
     if let tile = header.tile, header.part == 0 { partial.tiles.append(tile) }
     ranks[index].partial = partial

@@ -15,6 +15,8 @@ package enum JobEffect: Sendable {
 package enum TileEffect: Sendable {
   case pull(Pull, from: Worker.Source)
   case answer(PullAnswer, Pull, to: Worker.Link)
+  /// Keep the next part of a tile, which has just arrived.
+  case keepPart(TileID, part: Int, Payload)
   /// Send one part that is kept.
   case serve(TileID, part: Int, to: Worker.Link)
   /// Bring a resident tile into the layout that the kernel reads: K/V of all heads, or the rows of
@@ -57,7 +59,7 @@ package enum CopyEffect: Sendable {
 /// Of copies of others' ranks in this worker's memory.
 package enum HeldEffect: Sendable {
   /// Keep the message of a copy that has just arrived.
-  case keepCopy(CopyHeader)
+  case keepCopy(CopyHeader, Payload)
   /// Messages `first...` that were kept replace those of the copy before: it is whole. Of published tiles
   /// it has these, new and old.
   case completeCopy(VRank, first: Int, tiles: [TileID])
@@ -80,7 +82,7 @@ package enum RestoreEffect: Sendable {
   case endLoad(VRank, Epoch)
   case pullState(StatePull, from: Worker.Source)
   /// Load the message of a copy that has just arrived into the rank's state.
-  case loadState(CopyHeader)
+  case loadState(CopyHeader, Payload)
 }
 
 /// Of results on their way to the store.

@@ -5,8 +5,8 @@ package enum JobEvent: Sendable {
   /// A peer asks for one.
   case pull(Pull, from: Worker.Link)
   case answer(PullAnswer, TileID, from: Worker.Source)
-  /// A part arrived whole, is what it says, and is kept by the shell.
-  case part(TileID, part: Int, from: Worker.Source)
+  /// A part arrived that is what it says.
+  case part(TileID, part: Int, from: Worker.Source, Payload)
   /// A part arrived that isn't what it says.
   case badPart(TileID, from: Worker.Source)
   /// The connection to a source broke.
@@ -32,15 +32,15 @@ package enum JobEvent: Sendable {
   case persistFailed(VRank, Epoch, reason: String)
 
   // Copies of others' ranks.
-  /// A message of a copy arrived that is what it says; the shell keeps it if it is told to.
-  case copy(CopyHeader, from: Worker.Link)
+  /// A message of a copy arrived that is what it says.
+  case copy(CopyHeader, from: Worker.Link, Payload)
   case badCopy(CopyHeader, from: Worker.Link)
   case statePull(StatePull, from: Worker.Link)
 
   // State to go on from.
   case stateAnswer(StateAnswer, from: Worker.Source)
   /// A message of a copy came back that is what it says.
-  case statePart(CopyHeader, from: Worker.Source)
+  case statePart(CopyHeader, from: Worker.Source, Payload)
   case badStatePart(CopyHeader, from: Worker.Source)
   /// The state of a rank was read from memory or disk; nil when nothing usable was there.
   ///

@@ -127,12 +127,12 @@ struct StateSearch: Sendable {
 
   /// Takes the next message.
   mutating func receive(
-    _ header: CopyHeader, from source: Worker.Source, _ view: JobView, at now: Duration,
-    into effects: inout Effects
+    _ header: CopyHeader, _ payload: Payload, from source: Worker.Source, _ view: JobView,
+    at now: Duration, into effects: inout Effects
   ) -> Found? {
     guard takes(header, from: source, view.plan), case .pulling(let asked, var pulling) = stage
     else { return nil }
-    effects.append(.loadState(header))
+    effects.append(.loadState(header, payload))
     if let tile = header.tile, header.part == 0 { tiles.append(tile) }
     if header.message + 1 == header.count {
       let state = WorkerMessage.Restored(tier: .memory, next: header.next)

@@ -127,7 +127,7 @@ package struct Worker: Sendable {
     effects.job = job
     switch event {
     case .pull(let pull, let link): effects.append(.answer(.no, pull, to: link))
-    case .copy(let header, let link):
+    case .copy(let header, let link, _):
       effects.append(.receipt(header.receipt(.unavailable), to: link))
     case .statePull(let pull, let link):
       effects.append(.stateAnswer(pull.answer(next: 0, .notFound), to: link))

@@ -5,7 +5,8 @@ extension WorkerRun {
     case .pull(let pull, let link): serve(pull, to: link, into: &effects)
     case .answer(let answer, let tile, let source):
       receive(answer, about: tile, from: source, at: now, into: &effects)
-    case .part(let tile, let part, _): receive(part, of: tile, at: now, into: &effects)
+    case .part(let tile, let part, _, let payload):
+      receive(part, of: tile, payload, at: now, into: &effects)
     case .badPart(let tile, let source):
       guard cache.request(of: tile)?.source == source else { return }
       fetching.askElsewhere(
@@ -41,7 +42,8 @@ extension WorkerRun {
         vrank, epoch, slot: slot, next: next, cost: cost, &hosted, into: &effects)
     case .persistFailed(let vrank, let epoch, let reason):
       copies.persistFailed(vrank, epoch, reason: reason, &hosted, at: now, into: &effects)
-    case .copy(let header, let link): held.receive(header, from: link, &view, into: &effects)
+    case .copy(let header, let link, let payload):
+      held.receive(header, payload, from: link, &view, into: &effects)
     case .badCopy(let header, let link):
       effects.append(.receipt(header.receipt(.dataLoss), to: link))
     case .statePull(let pull, let link): held.serve(pull, to: link, &view, into: &effects)
@@ -49,8 +51,8 @@ extension WorkerRun {
       if let index = hosted.index(of: answer.vrank, answer.epoch) {
         hosted[index].restoring?.receive(answer, from: source, view.plan, at: now)
       }
-    case .statePart(let header, let source):
-      receive(header, from: source, at: now, into: &effects)
+    case .statePart(let header, let source, let payload):
+      receive(header, payload, from: source, at: now, into: &effects)
     case .badStatePart(let header, let source):
       if takes(header, from: source), let index = hosted.index(of: header.vrank) {
         hosted[index].restoring?.giveUp(source)

@@ -57,12 +57,12 @@ extension WorkerRun {
   }
 
   mutating func receive(
-    _ header: CopyHeader, from source: Worker.Source, at now: Duration,
+    _ header: CopyHeader, _ payload: Payload, from source: Worker.Source, at now: Duration,
     into effects: inout Effects
   ) {
     guard takes(header, from: source), let index = hosted.index(of: header.vrank),
       let found = hosted[index].restoring?.receive(
-        header, from: source, view, at: now, into: &effects)
+        header, payload, from: source, view, at: now, into: &effects)
     else { return }
     begin(index, with: found, into: &effects)
   }

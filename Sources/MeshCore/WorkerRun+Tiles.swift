@@ -82,9 +82,11 @@ extension WorkerRun {
 
   /// One more part of a tile. Parts of a tile come in order; anything else was not asked for.
   mutating func receive(
-    _ part: Int, of tile: TileID, at now: Duration, into effects: inout Effects
+    _ part: Int, of tile: TileID, _ payload: Payload, at now: Duration,
+    into effects: inout Effects
   ) {
     guard takes(part, of: tile) else { return }
+    effects.append(.keepPart(tile, part: part, payload))
     if tile.tensor != .query { server.forward(part, of: tile, plan, into: &effects) }
     let isWhole = fetching.receive(
       part, of: tile, &cache, for: hosted, view, at: now, into: &effects)

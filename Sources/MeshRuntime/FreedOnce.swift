@@ -2,7 +2,7 @@
 /// this.
 ///
 /// Unchecked: who makes it gives its value up, and only one thread calls `free`, once.
-final class FreedOnce: @unchecked Sendable {
+package final class FreedOnce: @unchecked Sendable {
   private var value: Any?
 
   init(_ value: consuming Any) { self.value = value }
@@ -16,7 +16,11 @@ extension BackgroundQueue {
   package func free(_ value: consuming (any Sendable)?) {
     if value == nil { return }
     // Given up before the other thread sees it: this one must not be the last that holds it.
-    let parcel = FreedOnce(consume value as Any)
+    free(FreedOnce(consume value as Any))
+  }
+
+  package func free(_ parcel: FreedOnce?) {
+    guard let parcel else { return }
     run { parcel.free() }
   }
 }

@@ -18,7 +18,10 @@ struct TileShelf {
     return frames[part]
   }
 
-  mutating func remove(_ tile: TileID) { parts[tile] = nil }
+  /// - Returns: the frames, to be freed elsewhere: there may be very many.
+  mutating func remove(_ tile: TileID) -> FreedOnce? {
+    parts.removeValue(forKey: tile).map { FreedOnce($0) }
+  }
 
   /// The payloads of a whole tile, which share its frames: forgotten here, they stay where they are.
   func payloads(of tile: TileID) -> [PartPayload] {

@@ -22,9 +22,9 @@ extension WorkerLoop {
   /// for long.
   func hold(_ effect: HeldEffect) {
     switch effect {
-    case .keepCopy(let header):
+    case .keepCopy(let header, let payload):
       Failpoint.pass("keep-copy")
-      if let arriving { job?.copies.keep(arriving, header) }
+      if let frame = arrivals[payload] { job?.copies.keep(frame, header) }
     case .completeCopy(let vrank, let first, _): job?.copies.complete(vrank, first: first)
     case .dropPartialCopy(let vrank): job?.copies.dropPartial(vrank)
     case .dropCopy(let vrank): job?.copies.drop(vrank)
@@ -43,7 +43,7 @@ extension WorkerLoop {
     case .restoreSlot(let vrank, let epoch): restoreSlot(vrank, epoch, job)
     case .endLoad(let vrank, _): job.loads[vrank]?.close()
     case .pullState(let pull, let source): ask(pull, of: source, job)
-    case .loadState(let header): load(header, job)
+    case .loadState(let header, let payload): load(header, payload, job)
     }
   }
 
@@ -128,10 +128,12 @@ extension WorkerLoop {
     send(.statePull(pull), nil, to: source, for: .copies)
   }
 
-  private func load(_ header: CopyHeader, _ job: WorkerJob) {
+  private func load(_ header: CopyHeader, _ payload: Payload, _ job: WorkerJob) {
     Failpoint.pass("load-state")
-    guard let arriving, let state = job.engine.state(of: header.vrank) else { return }
-    state.load(arriving, message: header.message)
+    guard let frame = arrivals[payload], let state = job.engine.state(of: header.vrank) else {
+      return
+    }
+    state.load(frame, message: header.message)
   }
 
   private func restoreHeld(_ vrank: VRank, _ epoch: Epoch, _ job: WorkerJob) {

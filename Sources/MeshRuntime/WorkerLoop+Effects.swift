@@ -50,9 +50,11 @@ extension WorkerLoop {
       let header = PartHeader(job: job.id, planTag: job.planTag, tile: tile, part: part)
       pacer.add(LinkPacer.Parcel(frame: .part(header), payload: frame, link: link))
       sendPaced()
+    case .keepPart(let tile, _, let payload):
+      if let frame = arrivals[payload] { job.shelf.add(frame, to: tile) }
     case .pack(let tile): pack(tile, job)
     case .unpack(let tile): memory.free(job.engine.unpack(tile.index))
-    case .forget(let tile): job.shelf.remove(tile)
+    case .forget(let tile): memory.free(job.shelf.remove(tile))
     case .answer: break  // Also without a job: above.
     }
   }
@@ -227,7 +229,7 @@ extension WorkerLoop {
   /// Done before folds that are asked for later begin; with many heads it takes long.
   private func pack(_ tile: TileID, _ job: WorkerJob) {
     let work = job.engine.pack(tile, job.shelf.payloads(of: tile))
-    if tile.tensor == .query { job.shelf.remove(tile) }
+    if tile.tensor == .query { memory.free(job.shelf.remove(tile)) }
     pool.submit(itemCount: work.itemCount) { head, _ in
       work.perform(head)
     } completion: { _ in

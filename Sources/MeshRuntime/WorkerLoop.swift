@@ -46,8 +46,8 @@ final class WorkerLoop {
   var ending: WorkerService.Ending?
   private var stopAt: Duration?
   private var endingSoon = WorkerService.Ending.stopped
-  /// A message of a copy that the core is being told of.
-  var arriving: StoredFrame?
+  /// A part of a tile, or a message of a copy, that the core is being told of.
+  var arrivals = Arrivals<StoredFrame>()
   /// Its work may be blocked by a disk for as long as the disk likes.
   let disk: BackgroundQueue
   /// Copies from memory to memory that take too long for this thread.
@@ -216,13 +216,11 @@ final class WorkerLoop {
 
   /// A message of a copy for this worker's memory: the core says whether it is kept.
   private func receive(_ header: CopyHeader, _ payload: consuming Frame, from link: Worker.Link) {
-    guard let job else { return perform(.copy(header, from: link), of: header.job) }
-    guard job.accepts(payload, header) else {
+    guard job?.accepts(payload, header) != false else {
       return perform(.badCopy(header, from: link), of: header.job)
     }
-    arriving = StoredFrame(payload)
-    perform(.copy(header, from: link), of: header.job)
-    arriving = nil
+    perform(.copy(header, from: link, arrivals.add(StoredFrame(payload))), of: header.job)
+    arrivals.clear()
   }
 
   /// A message of a copy that is to be gone on from.
@@ -236,9 +234,9 @@ final class WorkerLoop {
     guard job.accepts(payload, header) else {
       return perform(.badStatePart(header, from: source), of: header.job)
     }
-    arriving = StoredFrame(payload)
-    perform(.statePart(header, from: source), of: header.job)
-    arriving = nil
+    let bytes = arrivals.add(StoredFrame(payload))
+    perform(.statePart(header, from: source, bytes), of: header.job)
+    arrivals.clear()
   }
 
   private func link(of routingID: [UInt8]) -> Worker.Link {
@@ -341,8 +339,9 @@ final class WorkerLoop {
       job.traffic.dropped += 1
       return perform(.badPart(header.tile, from: source), of: header.job)
     }
-    job.shelf.add(frame, to: header.tile)
-    perform(.part(header.tile, part: header.part, from: source), of: header.job)
+    let bytes = arrivals.add(frame)
+    perform(.part(header.tile, part: header.part, from: source, bytes), of: header.job)
+    arrivals.clear()
   }
 
   func perform(_ event: JobEvent, of job: JobID) { perform(.job(job, event)) }

@@ -64,7 +64,7 @@ extension JobEvent {
     switch self {
     case .pull(let pull, _): "pull \(pull.tile) from \(pull.worker.incarnation)"
     case .answer(let answer, let tile, let source): "\(answer) \(tile) \(source.summary)"
-    case .part(let tile, let part, let source): "part \(part) of \(tile) \(source.summary)"
+    case .part(let tile, let part, let source, _): "part \(part) of \(tile) \(source.summary)"
     case .badPart(let tile, let source): "damaged part of \(tile) \(source.summary)"
     case .sourceLost(let source): "lost \(source.summary)"
     case .reach(let peer, let isReachable):
@@ -82,13 +82,13 @@ extension JobEvent {
       "persisted \(vrank)@\(epoch) slot \(slot) at \(next)"
     case .persistFailed(let vrank, let epoch, let reason):
       "persist failed \(vrank)@\(epoch): \(reason)"
-    case .copy(let header, _): "copy \(header.summary)"
+    case .copy(let header, _, _): "copy \(header.summary)"
     case .badCopy(let header, _): "damaged copy \(header.summary)"
     case .statePull(let pull, _): "state pull \(pull.vrank)@\(pull.epoch) \(pull.messages)"
     case .stateAnswer(let answer, let source):
       "state answer \(answer.vrank)@\(answer.epoch) next \(answer.next): \(answer.status)"
         + " \(source.summary)"
-    case .statePart(let header, let source): "state \(header.summary) \(source.summary)"
+    case .statePart(let header, let source, _): "state \(header.summary) \(source.summary)"
     case .badStatePart(let header, let source):
       "damaged state \(header.summary) \(source.summary)"
     case .replayed(let tile): "\(tile) computed once more"

@@ -38,12 +38,12 @@ struct EventNoise {
       let pull = anyPull(planTag)
       return .job(pull.job, .pull(pull, from: link))
     case 1: return .linkClosed(link)
-    case 13: return .job(header.job, .copy(header, from: link))
+    case 13: return .job(header.job, .copy(header, from: link, Payload(number: 0)))
     case 14: return .job(header.job, .badCopy(header, from: link))
     case 15:
       let pull = anyStatePull(planTag)
       return .job(pull.job, .statePull(pull, from: link))
-    case 17: return .job(header.job, .statePart(header, from: source))
+    case 17: return .job(header.job, .statePart(header, from: source, Payload(number: 0)))
     case 18: return .job(header.job, .badStatePart(header, from: source))
     case 24:
       let pull = BlocksPull(job: job, offset: chance.below(64))
@@ -62,7 +62,7 @@ struct EventNoise {
     case 2:
       return .answer(
         PullAnswer.allCases[chance.below(PullAnswer.allCases.count)], anyTile(), from: source)
-    case 3: return .part(anyTile(), part: chance.below(2), from: source)
+    case 3: return .part(anyTile(), part: chance.below(2), from: source, Payload(number: 0))
     case 4: return .badPart(anyTile(), from: source)
     case 5: return .sourceLost(source)
     case 6: return .folded(vrank, epoch, next: chance.below(24), cost: .milliseconds(3))

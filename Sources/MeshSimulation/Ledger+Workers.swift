@@ -4,22 +4,17 @@ internal import MeshCore
 extension Ledger {
   func note(_ event: Worker.Event, to worker: WorkerProcess) {
     guard case .job(let id, let event) = event else { return }
-    worker.audit.note(event, now: now, taken: isTaken(event, by: worker))
+    worker.audit.note(event, now: now)
     guard let job = worker.job, id == job.id else { return }
     switch event {
     case .pull(let pull, let link):
       credits[Credit(process: worker.index, link: link, tile: pull.tile), default: 0] +=
         pull.creditBytes
       see(pull.epoch, pull.vrank, worker)
-    case .copy(let header, _): see(header.epoch, header.vrank, worker)
+    case .copy(let header, _, _): see(header.epoch, header.vrank, worker)
     case .statePull(let pull, _): see(pull.epoch, pull.vrank, worker)
     default: break
     }
-  }
-
-  private func isTaken(_ event: JobEvent, by worker: WorkerProcess) -> Bool {
-    guard case .part(let tile, let part, _) = event else { return false }
-    return worker.core.run?.takes(part, of: tile) == true
   }
 
   private func see(_ epoch: Epoch, _ vrank: VRank, _ worker: WorkerProcess) {
@@ -56,7 +51,7 @@ extension Ledger {
       guard let owner = owners[epoch], owner.vrank == vrank, owner.worker == worker.id else {
         return fail(.oneOwner, "\(worker.name) hosts rank \(vrank) under \(epoch), uncommitted")
       }
-    case .held(.keepCopy(let header)):
+    case .held(.keepCopy(let header, _)):
       if header.epoch < saw(header.vrank, worker) {
         fail(
           .staleEpoch,

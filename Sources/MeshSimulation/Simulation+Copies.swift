@@ -30,7 +30,8 @@ extension Simulation {
 
   private func hold(_ effect: HeldEffect, by worker: WorkerProcess, _ job: WorkerJobState) {
     switch effect {
-    case .keepCopy(let header): keep(header, worker, job)
+    case .keepCopy(let header, let payload):
+      if let state = worker.states[payload] { keep(state, header, job) }
     case .completeCopy(let vrank, let first, let tiles):
       complete(vrank, first: first, tiles, worker, job)
     case .dropPartialCopy(let vrank):
@@ -51,8 +52,8 @@ extension Simulation {
   func restore(_ effect: RestoreEffect, by worker: WorkerProcess, _ job: WorkerJobState) {
     switch effect {
     case .pullState(let pull, let source): send(.statePull(pull), by: worker, to: source)
-    case .loadState(let header):
-      guard let state = worker.arrived else { return }
+    case .loadState(let header, let payload):
+      guard let state = worker.states[payload] else { return }
       if let tile = header.tile {
         job.keep(state.payload, of: tile, part: header.part)
       } else {
@@ -81,14 +82,14 @@ extension Simulation {
 
   // MARK: Held copies
 
-  private func keep(_ header: CopyHeader, _ worker: WorkerProcess, _ job: WorkerJobState) {
+  private func keep(_ state: StateMessage, _ header: CopyHeader, _ job: WorkerJobState) {
     let place = header.vrank.index
     var held = job.held[place] ?? HeldState(messageCount: job.plan.messageCount(of: header.vrank))
     if let tile = header.tile {
       let before = (held.stagedTiles[tile] ?? []).prefix(header.part)
-      held.stagedTiles[tile] = before + [worker.arrived?.payload ?? []]
+      held.stagedTiles[tile] = before + [state.payload]
     } else {
-      held.staged[header.message] = worker.arrived
+      held.staged[header.message] = state
     }
     held.stagedNext = header.next
     held.stagedEpoch = header.epoch

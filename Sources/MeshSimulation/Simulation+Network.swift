@@ -226,9 +226,9 @@ extension Simulation {
     switch message {
     case .pull(let pull): tell(worker, pull.job, .pull(pull, from: link))
     case .copy(let header, let state, let isBad):
-      worker.arrived = state
-      tell(worker, header.job, isBad ? .badCopy(header, from: link) : .copy(header, from: link))
-      worker.arrived = nil
+      if isBad { return tell(worker, header.job, .badCopy(header, from: link)) }
+      tell(worker, header.job, .copy(header, from: link, worker.states.add(state)))
+      worker.states.clear()
     case .statePull(let pull): tell(worker, pull.job, .statePull(pull, from: link))
     case .passQuestion(let question):
       tell(worker, question.job, .passQuestion(question, from: link))
@@ -249,9 +249,11 @@ extension Simulation {
       guard worker.core.run?.job == job, worker.core.run?.takes(part, of: tile) == true else {
         return coverage.add(.refusal(.unaskedPart))
       }
-      if !isBad, let payload { worker.job?.keep(payload, of: tile, part: part) }
-      tell(
-        worker, job, isBad ? .badPart(tile, from: source) : .part(tile, part: part, from: source))
+      if isBad { return tell(worker, job, .badPart(tile, from: source)) }
+      // Of tiles of the inputs the plan says what they are.
+      let bytes = worker.parts.add(payload ?? [])
+      tell(worker, job, .part(tile, part: part, from: source, bytes))
+      worker.parts.clear()
     case .receipt(let receipt): tell(worker, receipt.job, .receipt(receipt))
     case .blocks(let pull, let bytes, let isBad):
       // What was damaged on its way is asked for again.
@@ -265,11 +267,9 @@ extension Simulation {
       guard worker.core.run?.takes(header, from: source) == true else {
         return coverage.add(.refusal(.unaskedState))
       }
-      worker.arrived = state
-      tell(
-        worker, header.job,
-        isBad ? .badStatePart(header, from: source) : .statePart(header, from: source))
-      worker.arrived = nil
+      if isBad { return tell(worker, header.job, .badStatePart(header, from: source)) }
+      tell(worker, header.job, .statePart(header, from: source, worker.states.add(state)))
+      worker.states.clear()
     default: preconditionFailure("not for a worker")
     }
   }

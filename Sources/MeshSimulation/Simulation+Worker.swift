@@ -162,6 +162,9 @@ extension Simulation {
       send(
         .part(job.id, tile, part: part, payload: job.shelf[tile]?[part], isBad: false),
         on: Int(link.number), isForward: false)
+    case .keepPart(let tile, let part, let payload):
+      guard !tile.tensor.isStored, let bytes = worker.parts[payload] else { return }
+      job.keep(bytes, of: tile, part: part)
     case .pack(let tile): job.engine.pack(tile, payloads(of: tile, job))
     case .unpack(let tile): job.engine.unpack(tile)
     case .forget(let tile): job.shelf[tile] = nil

@@ -54,19 +54,8 @@ package struct WorkerAudit: Sendable {
   package init(windowBytes: Int = Limits.windowBytes) { self.windowBytes = windowBytes }
 
   /// Before the core handles `event`.
-  ///
-  /// - Parameter taken: whether it is a part that the core waits for.
-  package mutating func note(_ event: JobEvent, now: Int, taken: Bool) {
+  package mutating func note(_ event: JobEvent, now: Int) {
     switch event {
-    case .part(let tile, let part, _):
-      guard let plan, taken else { return }
-      received[tile] = part + 1
-      guard var request = requests[tile] else { return }
-      let bytes = plan.payloadBytes(of: tile, part: part)
-      if request.source == .store { storeBytes -= bytes }
-      request.left -= bytes
-      request.heard = now
-      requests[tile] = part + 1 == plan.partCount(tile.tensor) ? nil : request
     case .answer(let answer, let tile, let source):
       guard requests[tile]?.source == source else { return }
       requests[tile]?.heard = now
@@ -125,7 +114,7 @@ package struct WorkerAudit: Sendable {
     case .step(let effect): note(effect)
     case .result(.sendResult(let vrank, _, let message)):
       results[vrank, default: [:]][message] = now
-    case .restore(.loadState(let header)):
+    case .restore(.loadState(let header, _)):
       if let tile = header.tile {
         received[tile] = max(received[tile] ?? 0, header.part + 1)
         if header.part + 1 == plan?.partCount(tile.tensor) { requests[tile] = nil }
@@ -146,8 +135,21 @@ package struct WorkerAudit: Sendable {
       if received[tile, default: 0] <= part {
         fail(.sources, "serves part \(part) of \(tile) without it")
       }
+    case .keepPart(let tile, let part, _): keep(part, of: tile, now)
     case .answer: break
     }
+  }
+
+  private mutating func keep(_ part: Int, of tile: TileID, _ now: Int) {
+    guard let plan else { return }
+    if part != received[tile, default: 0] { fail(.sources, "keeps part \(part) of \(tile)") }
+    received[tile] = part + 1
+    guard var request = requests[tile] else { return }
+    let bytes = plan.payloadBytes(of: tile, part: part)
+    if request.source == .store { storeBytes -= bytes }
+    request.left -= bytes
+    request.heard = now
+    requests[tile] = part + 1 == plan.partCount(tile.tensor) ? nil : request
   }
 
   private mutating func note(_ effect: StepEffect) {

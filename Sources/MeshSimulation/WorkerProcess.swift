@@ -40,8 +40,9 @@ final class WorkerProcess {
   /// Work is done, but its end isn't told: the compute threads hang.
   var hasStalledWork = false
   var audit: WorkerAudit
-  /// The message of a copy or state that is being handled.
-  var arrived: StateMessage?
+  /// What the core is being told of: a part of a tile, or a message of a copy.
+  var parts = Arrivals<[UInt8]>()
+  var states = Arrivals<StateMessage>()
   /// What it asked for last of a block map.
   var blocksPull: BlocksPull?
   var writing: SlotDirectory.Write?

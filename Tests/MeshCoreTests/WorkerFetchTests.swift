@@ -73,7 +73,7 @@ import Testing
     #expect(worker.pulled.map(\.1) == [peer(1)])
     worker.send(.answer(.stale, tile, from: peer(1)))
     #expect(worker.pulled.map(\.1) == [.store])
-    worker.send(.part(tile, part: 0, from: .store))
+    worker.send(.part(tile, part: 0, from: .store, noBytes))
     worker.send(.pull(worker.pull(tile), from: link(1)))
     #expect(worker.answers == [.have])
   }
@@ -83,7 +83,7 @@ import Testing
     let worker = try foreign()
     let tile = TileID.keyValue(4)
     worker.send(.answer(.no, tile, from: peer(2)))
-    worker.send(.part(tile, part: 0, from: peer(2)))
+    worker.send(.part(tile, part: 0, from: peer(2), noBytes))
     worker.send(.pull(worker.pull(tile), from: link(1)))
     #expect(worker.answers == [.have])
     #expect(worker.core.run?.takes(0, of: tile) == false)

@@ -123,7 +123,7 @@ private struct WorkerFuzz {
         rest.firstPart += 1
         requests.append(.tile(.pull(rest, from: source)))
       }
-      return .part(pull.tile, part: pull.firstPart, from: source)
+      return .part(pull.tile, part: pull.firstPart, from: source, noBytes)
     case .step(.fold(let vrank, let epoch, let tiles)):
       return .folded(vrank, epoch, next: tiles.upperBound, cost: cost)
     case .step(.finish(let vrank, let epoch)): return .finished(vrank, epoch)
@@ -157,7 +157,7 @@ private struct WorkerFuzz {
         pull.answer(next: next, count: messages, chance(8) ? .notFound : .ok), from: source)
     case .held(.serveCopy(let header, _)):
       guard let source = lastStateSource else { return nil }
-      return .statePart(header, from: source)
+      return .statePart(header, from: source, noBytes)
     case .restore(.restoreHeld(let vrank, let epoch)),
       .restore(.restoreSlot(let vrank, let epoch)):
       let found = WorkerMessage.Restored(
@@ -178,7 +178,7 @@ private struct WorkerFuzz {
     case 4: return chance(4) ? .linkClosed(link(UInt64(random.below(5)))) : .tick
     case 5:
       let header = header()
-      return .job(header.job, .copy(header, from: link(UInt64(random.below(5)))))
+      return .job(header.job, .copy(header, from: link(UInt64(random.below(5))), noBytes))
     case 6, 7: return copyInOrder()
     case 8:
       let pull = StatePull(
@@ -200,13 +200,13 @@ private struct WorkerFuzz {
       let tile = TileID(chance(3) ? .query : .keyValue, number(12))
       return chance(2)
         ? .job(jobID(), .badPart(tile, from: source()))
-        : .job(jobID(), .part(tile, part: number(3), from: source()))
+        : .job(jobID(), .part(tile, part: number(3), from: source(), noBytes))
     case 13:
       let header = header()
       switch random.below(4) {
       case 0: return .job(header.job, .badCopy(header, from: link(1)))
       case 1: return .job(header.job, .badStatePart(header, from: source()))
-      case 2: return .job(header.job, .statePart(header, from: source()))
+      case 2: return .job(header.job, .statePart(header, from: source(), noBytes))
       default: return .job(header.job, .copyReceipt(header.receipt(.ok), from: source()))
       }
     default: return .tick
@@ -263,7 +263,7 @@ private struct WorkerFuzz {
       var next = header
       next.message += 1
       incoming = (next, count)
-      return .job(next.job, .copy(next, from: link(3)))
+      return .job(next.job, .copy(next, from: link(3), noBytes))
     }
     guard let run = worker.core.run,
       let vrank = run.plan.vranks.first(where: {
@@ -276,7 +276,7 @@ private struct WorkerFuzz {
     (header.first, header.message, header.next) = (0, 0, 1 + random.below(run.plan.keyTileCount))
     header.count = run.plan.messageCount(of: vrank)
     incoming = (header, header.count)
-    return .job(header.job, .copy(header, from: link(3)))
+    return .job(header.job, .copy(header, from: link(3), noBytes))
   }
 
   private mutating func coordinator() -> Worker.Event {
@@ -383,7 +383,7 @@ private struct WorkerFuzz {
     case .restore(.pullState(_, let source)):
       lastStateSource = source
       requests.append(effect)
-    case .held(.keepCopy(let header)):
+    case .held(.keepCopy(let header, _)):
       let count = worker.core.run?.plan.messageCount(of: header.vrank) ?? 0
       if !(0..<count).contains(header.message) { problem = "keeps message \(header.message)" }
     case .tile(.pull), .step(.finish), .result, .copy(.sendCopy), .copy(.persist),

@@ -92,7 +92,7 @@ extension WorkerHarness {
       send(
         .copy(
           header(vrank, next: next, first: messages.lowerBound, message: message, epoch: epoch),
-          from: link(number)))
+          from: link(number), noBytes))
     }
   }
 
@@ -126,13 +126,13 @@ extension WorkerHarness {
     let header = CopyHeader(
       job: job, planTag: planTag, vrank: VRank(vrank), epoch: epoch(of: vrank), next: next,
       first: 0, message: message, count: messageCount(vrank))
-    send(.statePart(header, from: source))
+    send(.statePart(header, from: source, noBytes))
   }
 
   /// Messages loaded with the last event.
   var loads: [Int] {
     effects.compactMap { effect in
-      guard case .job(_, .restore(.loadState(let header))) = effect else { return nil }
+      guard case .job(_, .restore(.loadState(let header, _))) = effect else { return nil }
       return header.message
     }
   }

@@ -88,7 +88,7 @@ final class WorkerHarness {
   func deliver(_ tile: TileID, from source: Worker.Source, parts: Range<Int>? = nil) {
     let plan = core.run?.plan
     for part in parts ?? 0..<(plan?.partCount(tile.tensor) ?? 0) {
-      send(.part(tile, part: part, from: source))
+      send(.part(tile, part: part, from: source, noBytes))
     }
   }
 
@@ -190,6 +190,9 @@ final class WorkerHarness {
 /// The worker at an index of the samples' peers.
 func peer(_ index: Int) -> Worker.Source { .peer(WorkerID(incarnation: UInt64(index) + 1)) }
 
+/// Of parts and messages that no test looks into.
+let noBytes = Payload(number: 0)
+
 func link(_ number: UInt64) -> Worker.Link { Worker.Link(number: number) }
 
 extension JobEvent {
@@ -199,10 +202,10 @@ extension JobEvent {
     case .pull(let pull, _): pull.job
     case .receipt(let receipt): receipt.job
     case .copyReceipt(let receipt, _): receipt.job
-    case .copy(let header, _), .badCopy(let header, _): header.job
+    case .copy(let header, _, _), .badCopy(let header, _): header.job
     case .statePull(let pull, _): pull.job
     case .stateAnswer(let answer, _): answer.job
-    case .statePart(let header, _), .badStatePart(let header, _): header.job
+    case .statePart(let header, _, _), .badStatePart(let header, _): header.job
     case .passQuestion(let question, _): question.job
     case .passAnswer(let answer, _): answer.job
     default: nil

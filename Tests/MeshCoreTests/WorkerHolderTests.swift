@@ -14,7 +14,7 @@ import Testing
 
   private func kept(_ worker: WorkerHarness) -> [Int] {
     worker.effects.compactMap {
-      if case .job(_, .held(.keepCopy(let header))) = $0 { header.message } else { nil }
+      if case .job(_, .held(.keepCopy(let header, _))) = $0 { header.message } else { nil }
     }
   }
 
@@ -23,7 +23,7 @@ import Testing
     let worker = try worker()
     for message in 0..<20 {
       #expect(worker.held.isEmpty)
-      worker.send(.copy(worker.header(1, next: 5, message: message), from: link(7)))
+      worker.send(.copy(worker.header(1, next: 5, message: message), from: link(7), noBytes))
       let isAcknowledged = (message + 1) % Limits.copyMessagesPerReceipt == 0 || message == 19
       #expect(kept(worker) == [message] && worker.receipts == (isAcknowledged ? [.ok] : []))
     }
@@ -41,23 +41,23 @@ import Testing
   func duplicatesAndGaps() throws {
     let worker = try worker()
     worker.hold(1, next: 5, messages: 0..<3)
-    worker.send(.copy(worker.header(1, next: 5, message: 1), from: link(7)))
+    worker.send(.copy(worker.header(1, next: 5, message: 1), from: link(7), noBytes))
     #expect(kept(worker).isEmpty && worker.receipts == [.ok])
-    worker.send(.copy(worker.header(1, next: 5, message: 4), from: link(7)))
+    worker.send(.copy(worker.header(1, next: 5, message: 4), from: link(7), noBytes))
     #expect(kept(worker).isEmpty && worker.receipts.isEmpty)
-    worker.send(.copy(worker.header(1, next: 5, message: 3), from: link(7)))
+    worker.send(.copy(worker.header(1, next: 5, message: 3), from: link(7), noBytes))
     #expect(kept(worker) == [3] && worker.receipts == [.ok])
     worker.hold(1, next: 5, messages: 0..<20)
     #expect(worker.held == [1: 5])
     // The receipt of the last one may have been lost.
-    worker.send(.copy(worker.header(1, next: 5, message: 19), from: link(7)))
+    worker.send(.copy(worker.header(1, next: 5, message: 19), from: link(7), noBytes))
     #expect(kept(worker).isEmpty && worker.receipts == [.ok])
   }
 
   @Test("the middle of a copy of which nothing is here is not taken")
   func middle() throws {
     let worker = try worker()
-    worker.send(.copy(worker.header(1, next: 5, message: 3), from: link(7)))
+    worker.send(.copy(worker.header(1, next: 5, message: 3), from: link(7), noBytes))
     #expect(worker.effects.isEmpty)
   }
 
@@ -77,7 +77,7 @@ import Testing
     worker.hold(1, next: 12, messages: 0..<20)
     #expect(worker.held == [1: 12])
     // What was overtaken on its way counts no more.
-    worker.send(.copy(worker.header(1, next: 9, message: 19), from: link(7)))
+    worker.send(.copy(worker.header(1, next: 9, message: 19), from: link(7), noBytes))
     #expect(kept(worker).isEmpty && worker.held == [1: 12])
   }
 
@@ -85,18 +85,18 @@ import Testing
   func epochs() throws {
     let worker = try worker()
     worker.hold(1, next: 5, messages: 0..<20, epoch: 50)
-    worker.send(.copy(worker.header(1, next: 9, message: 0, epoch: 49), from: link(7)))
+    worker.send(.copy(worker.header(1, next: 9, message: 0, epoch: 49), from: link(7), noBytes))
     #expect(worker.receipts == [.failedPrecondition] && kept(worker).isEmpty)
     worker.adopt { $0[1].epoch = Epoch(term: 1, counter: 60) }
-    worker.send(.copy(worker.header(1, next: 9, message: 0, epoch: 59), from: link(7)))
+    worker.send(.copy(worker.header(1, next: 9, message: 0, epoch: 59), from: link(7), noBytes))
     #expect(worker.receipts == [.failedPrecondition])
     let pull = StatePull(
       job: worker.job, planTag: worker.planTag, vrank: VRank(1),
       epoch: Epoch(term: 1, counter: 70), messages: 0..<1)
     worker.send(.statePull(pull, from: link(8)))
-    worker.send(.copy(worker.header(1, next: 9, message: 0, epoch: 69), from: link(7)))
+    worker.send(.copy(worker.header(1, next: 9, message: 0, epoch: 69), from: link(7), noBytes))
     #expect(worker.receipts == [.failedPrecondition] && worker.held == [1: 5])
-    worker.send(.copy(worker.header(1, next: 9, message: 0, epoch: 70), from: link(7)))
+    worker.send(.copy(worker.header(1, next: 9, message: 0, epoch: 70), from: link(7), noBytes))
     #expect(kept(worker) == [0])
     #expect(
       worker.history.count { effect in
@@ -117,7 +117,7 @@ import Testing
   func base() throws {
     // Causal: rank 1 has query tiles 20 ..< 40, which see up to K/V tiles 6 ... 10.
     let worker = try worker(mask: .causal)
-    worker.send(.copy(worker.header(1, next: 8, first: 12, message: 12), from: link(7)))
+    worker.send(.copy(worker.header(1, next: 8, first: 12, message: 12), from: link(7), noBytes))
     #expect(worker.receipts == [.notFound] && kept(worker).isEmpty)
     worker.hold(1, next: 7, messages: 0..<20)
     // Tiles 20 ... 27 see 7 tiles at most: their rows are as they will be.
@@ -128,7 +128,7 @@ import Testing
       return nil
     }
     #expect(first == 8)
-    worker.send(.copy(worker.header(1, next: 10, first: 17, message: 17), from: link(7)))
+    worker.send(.copy(worker.header(1, next: 10, first: 17, message: 17), from: link(7), noBytes))
     #expect(worker.receipts == [.notFound], "tile 36 has seen more since")
   }
 
@@ -136,7 +136,7 @@ import Testing
   func notTheHolder() throws {
     let worker = try worker()
     for vrank in [0, 3] {
-      worker.send(.copy(worker.header(vrank, next: 5, message: 0), from: link(7)))
+      worker.send(.copy(worker.header(vrank, next: 5, message: 0), from: link(7), noBytes))
       #expect(worker.receipts == [.unavailable] && kept(worker).isEmpty)
     }
     // The table may come later than the copy.
@@ -148,7 +148,7 @@ import Testing
   @Test("without the job there is nothing to keep it with")
   func withoutJob() {
     let worker = WorkerHarness()
-    worker.send(.copy(worker.header(1, next: 5, message: 0), from: link(7)))
+    worker.send(.copy(worker.header(1, next: 5, message: 0), from: link(7), noBytes))
     #expect(worker.receipts == [.unavailable])
     let pull = StatePull(
       job: worker.job, planTag: 0, vrank: VRank(0), epoch: .lowest, messages: 0..<8)
@@ -236,7 +236,7 @@ import Testing
       (1, 5, 3, 2),
     ] {
       let header = worker.header(vrank, next: next, first: first, message: message)
-      worker.send(.copy(header, from: link(7)))
+      worker.send(.copy(header, from: link(7), noBytes))
       #expect(worker.receipts == [.outOfRange] && kept(worker).isEmpty, "\(header)")
     }
     worker.send(.badCopy(worker.header(1, next: 5, message: 0), from: link(7)))
@@ -247,7 +247,8 @@ import Testing
   func hostileFirst() throws {
     for first in [Int.min, -1, 20, 21, .max] {
       let worker = try worker()
-      worker.send(.copy(worker.header(1, next: 5, first: first, message: first), from: link(7)))
+      worker.send(
+        .copy(worker.header(1, next: 5, first: first, message: first), from: link(7), noBytes))
       #expect(worker.receipts == [.outOfRange] && kept(worker).isEmpty, "\(first)")
     }
   }

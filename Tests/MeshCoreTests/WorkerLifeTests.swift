@@ -159,7 +159,7 @@ import Testing
     worker.assign(plan(), hosts: [0, 1, 2], peers: 3)
     #expect(releases(worker) == [old] && lastWords(worker) == [old])
     #expect(worker.core.run?.job == worker.job)
-    worker.send(.job(old, .part(.keyValue(0), part: 0, from: .store)))
+    worker.send(.job(old, .part(.keyValue(0), part: 0, from: .store, noBytes)))
     worker.send(.pull(worker.pull(.keyValue(0)), from: link(1)))
     #expect(worker.answers == [.coming], "the old job's part doesn't count")
     // The same assignment again changes nothing.

@@ -137,7 +137,8 @@ import Testing
     worker.send(.pull(worker.pull(.keyValue(0)), from: link(7)))
     #expect(worker.answers == [.no])
     let ofJob: [JobEvent] = [
-      .answer(.have, .keyValue(0), from: .store), .part(.keyValue(0), part: 0, from: .store),
+      .answer(.have, .keyValue(0), from: .store),
+      .part(.keyValue(0), part: 0, from: .store, noBytes),
       .badPart(.keyValue(0), from: peer(3)), .sourceLost(.store),
       .folded(VRank(0), .lowest, next: 1, cost: .zero), .finished(VRank(0), .lowest),
     ]
