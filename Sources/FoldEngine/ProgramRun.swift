@@ -56,7 +56,7 @@ package struct ProgramRun<Engine: ProgramEngine> {
   ///     left there.
   ///   - source: asked for one part at a time, before the first step that reads the tile.
   ///   - stepDone: told every step in order once it is done; throws to end the run.
-  /// - Throws: what `source` or `stepDone` throws.
+  /// - Throws: what `source` or `stepDone` throws; tiles may be left in the engine then.
   package consuming func run(
     on queue: some WorkQueue, source: Source, stepDone: (DoneStep) throws -> Void
   ) rethrows {

@@ -63,7 +63,7 @@ struct CopyRecord: Sendable {
   func isAwaited(after next: Int) -> Bool { dueSteps <= next && best < dueSteps }
 
   /// Somebody waits until a copy has passed some steps.
-  mutating func isDue(at steps: Int) {
+  mutating func demand(_ steps: Int) {
     guard steps > best else { return }
     dueSteps = dueSteps > best ? min(dueSteps, steps) : steps
   }
@@ -75,7 +75,7 @@ struct CopyRecord: Sendable {
   }
 
   /// The holder has a whole copy.
-  mutating func isCopied(at next: Int) {
+  mutating func arrived(at next: Int) {
     copied = next
     holderAnswered()
   }
@@ -93,7 +93,7 @@ struct CopyRecord: Sendable {
     holderAnswered()
   }
 
-  /// A copy on its way to a holder that can't be reached is given up, and made anew when it can be.
+  /// Whether there is a connection to the holder: when there is one again, the copy is made anew.
   mutating func reach(_ isReachable: Bool, dispatched: Int) {
     guard isUnreachable == isReachable else { return }
     isUnreachable = !isReachable

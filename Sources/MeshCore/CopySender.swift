@@ -116,7 +116,7 @@ struct CopySender: Sendable {
     switch receipt.status {
     case .ok:
       guard current?.acknowledge(receipt.message, at: now) == true else { return }
-      ranks[index].copies.isCopied(at: taken.next)
+      ranks[index].copies.arrived(at: taken.next)
       endPush(&ranks, into: &effects)
     case .dataLoss:
       resend(&ranks, at: now, into: &effects)
@@ -228,7 +228,7 @@ struct CopySender: Sendable {
   private mutating func endIfDone(_ ranks: inout HostedRanks, into effects: inout Effects) {
     guard let taken = current, taken.isDone else { return }
     if let index = ranks.index(of: taken.vrank, taken.epoch) {
-      ranks[index].pace.copied(taken.cost)
+      ranks[index].copied(cost: taken.cost)
     }
     end(taken.vrank, into: &effects)
   }

@@ -47,11 +47,3 @@ struct Effects: Sendable {
     alarm(vrank, "\(what) \(seconds) s: the disk isn't waited for")
   }
 }
-
-extension Plan {
-  /// How long a disk is waited for that writes or reads a rank's state.
-  func slotPatience(of vrank: VRank) -> Duration {
-    Limits.slotTimeout
-      + .seconds(Double(stateBytes(of: vrank)) / Double(Limits.slotRateMinimum))
-  }
-}

@@ -14,36 +14,41 @@ package struct HostedRank: Sendable {
   /// Steps above `next` whose tiles to have at hand.
   let ahead: Int
   /// The next step: what all before it do is in its state.
-  package internal(set) var next = 0
+  package private(set) var next = 0
   /// The next step to give to the compute threads.
-  var dispatched = 0
-  /// Query tiles that haven't arrived and been packed.
-  var missingQueries = 0
+  private(set) var dispatched = 0
+  /// Query tiles that haven't arrived.
+  private(set) var missingQueries = 0
   /// What it published and others haven't passed, and who those are.
   var outbox = Outbox()
-  var readers: [Reader] = []
+  let readers: [Reader]
   /// Its result is final, and it is run again for what it published.
-  var isRevived = false
+  private(set) var isRevived = false
   /// The search for its state; nil once it folds.
   var restoring: StateSearch?
   /// What the search found; nil for a rank that began at its first step.
   private var restored: WorkerMessage.Restored?
   var copies: CopyRecord
-  var pace = CopyPace()
+  private(set) var pace = CopyPace()
   /// Its result on its way; nil while there are steps to do.
   var result: ResultDelivery?
 
   init(
-    vrank: VRank, epoch: Epoch, duty: Assignment.Duty, steps: RankSteps, ahead: Int,
+    vrank: VRank, epoch: Epoch, duty: Assignment.Duty, _ plan: Plan, ahead: Int,
     copies: CopyRecord
   ) {
     self.vrank = vrank
     self.epoch = epoch
     self.duty = duty
-    self.steps = steps
+    steps = plan.steps(of: vrank)
+    readers = plan.readers(of: vrank)
     self.ahead = ahead
     self.copies = copies
+    if hasSteps { missingQueries = plan.queryTileCount(of: vrank) }
   }
+
+  /// Whether it has anything to do when it is hosted.
+  var hasSteps: Bool { !steps.isEmpty && duty != .serve }
 
   var identity: (vrank: VRank, epoch: Epoch) { (vrank, epoch) }
 
@@ -89,6 +94,23 @@ package struct HostedRank: Sendable {
     dispatched = next
     copies.begin(at: next, isHeld: isHeld)
   }
+
+  /// One more of its query tiles is here.
+  mutating func rowsArrive() { missingQueries -= 1 }
+
+  /// The compute threads are given steps.
+  mutating func dispatch(to step: Int) { dispatched = step }
+
+  /// The compute threads have done the next steps.
+  mutating func folded(_ steps: Range<Int>, cost: Duration) {
+    next = steps.upperBound
+    pace.folded(steps.count, cost)
+  }
+
+  mutating func copied(cost: Duration) { pace.copied(cost) }
+
+  /// It has published all that it was revived for.
+  mutating func endRevival() { isRevived = false }
 
   /// Begins again, for what it published.
   mutating func revive(rows: Int) {

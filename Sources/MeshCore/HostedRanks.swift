@@ -132,7 +132,7 @@ struct HostedRanks: Sendable {
       }
       guard let (_, index, steps) = first else { return }
       let (vrank, epoch) = list[index].identity
-      list[index].dispatched = steps.upperBound
+      list[index].dispatch(to: steps.upperBound)
       folds.append(
         OutstandingFold(vrank: vrank, epoch: epoch, steps: steps, all: list[index].steps))
       effects.append(.fold(vrank, epoch, steps: steps))
@@ -154,8 +154,7 @@ struct HostedRanks: Sendable {
     guard let index = index(of: vrank, epoch), list[index].next == steps.lowerBound else {
       return nil
     }
-    list[index].next = next
-    list[index].pace.folded(steps.count, cost)
+    list[index].folded(steps, cost: cost)
     return (index, steps)
   }
 }

@@ -1,5 +1,3 @@
-package import Checksums
-
 /// What all machines of a job's run go by: what is computed, and who has what now.
 struct JobView: Sendable {
   let plan: Plan
@@ -107,9 +105,4 @@ struct JobView: Sendable {
         ?? "a worker that was lost"
     }
   }
-}
-
-extension Digest {
-  /// First eight bytes, big-endian: enough to tell plans apart, not to trust one.
-  package var tag: UInt64 { bytes.prefix(8).reduce(0) { $0 << 8 | UInt64($1) } }
 }

@@ -55,3 +55,8 @@ extension Plan {
       + bits(logits.sinkLogits)
   }
 }
+
+extension Digest {
+  /// First eight bytes, big-endian: enough to tell plans apart, not to trust one.
+  package var tag: UInt64 { bytes.prefix(8).reduce(0) { $0 << 8 | UInt64($1) } }
+}

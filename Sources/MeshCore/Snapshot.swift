@@ -130,18 +130,3 @@ struct Snapshot: Sendable {
   /// Whether nothing of it is on its way any more.
   var isDone: Bool { isTaken && push == nil && slot == nil }
 }
-
-/// One part of a tile.
-struct TilePartID: Hashable, Sendable {
-  let tile: TileID
-  let part: Int
-}
-
-extension Plan {
-  /// The parts of tiles, in order.
-  func parts(of tiles: [TileID]) -> [TilePartID] {
-    tiles.flatMap { tile in
-      (0..<partCount(tile.tensor)).map { TilePartID(tile: tile, part: $0) }
-    }
-  }
-}

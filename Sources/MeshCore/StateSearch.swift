@@ -120,7 +120,8 @@ struct StateSearch: Sendable {
     guard case .pulling(let asked, let pulling) = stage, let copy = pulling.copy else {
       return false
     }
-    return source == .peer(asked) && header.next == copy.next && header.count == copy.count
+    return source == .peer(asked) && header.epoch == epoch && header.next == copy.next
+      && header.count == copy.count
       && header.message == pulling.received && pulling.received < pulling.asked
       && plan.isPossible(header)
   }

@@ -102,6 +102,7 @@ struct TileCache: Sendable {
     for ranks: HostedRanks, _ view: JobView, into effects: inout Effects
   ) {
     foreign = (table.here + ranks.replays.list.map(\.tile)).filter { !ranks.keep($0, view) }
+      .sorted()
     for tile in foreign where foreign.count > window.kept && isDroppable(tile, for: ranks) {
       drop(tile, into: &effects)
     }

@@ -197,7 +197,7 @@ struct TileFetch: Sendable {
     request.patience ?? trip.timeout(attempts: request.attempts, maximum: Limits.pullTimeout)
   }
 
-  /// - Precondition: the tile has been asked for.
+  /// Asks another source for what is missing of a tile; of one that isn't asked for, nobody.
   mutating func askElsewhere(
     _ tile: TileID, because reason: String, _ cache: inout TileCache, for ranks: HostedRanks,
     _ view: JobView, at now: Duration, into effects: inout Effects

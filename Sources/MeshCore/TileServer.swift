@@ -1,5 +1,5 @@
-/// Answers peers that ask for tiles: HAVE, COMING, LATER or NO, and parts as they come. Serving never waits for
-/// a fold.
+/// Answers peers at once, and sends parts as they come: HAVE, COMING or NO of tiles of the inputs, for which
+/// nobody waits until something is folded, and LATER of those that ranks compute.
 struct TileServer: Sendable {
   private var waiters: [Waiter] = []
 

@@ -4,13 +4,8 @@ internal import AttentionMasks
 /// in results. Pure: the same events give the same effects. Driven by the worker's loop and by the
 /// simulator.
 ///
-/// A tile on its way through a worker:
-///
-///     absent ─pull─► requested ─last part─► resident ─in a window─► packed ─folded─► resident ─► absent
-///                        │                     (foreign tiles may always be dropped; owned ones stay)
-///                        └─no, lost, silent─► next source: ring, owner, store
-///
-/// Nobody waits for another worker's fold, and every chain of waits ends at an owner or the store.
+/// What it waits for of the inputs others have, or the store: nobody waits until another has folded. What ranks
+/// compute waits for the steps before it, in the one order of all steps.
 package struct Worker: Sendable {
   /// What the shell tells the core.
   package enum Event: Sendable {
@@ -115,7 +110,7 @@ package struct Worker: Sendable {
     case .end: leave(at: now, into: &effects)
     case .tick: tick(at: now, into: &effects)
     }
-    guard let job = run?.job else { return effects.list }
+    guard !hasLeft, let job = run?.job else { return effects.list }
     effects.job = job
     run?.proceed(at: now, into: &effects)
     if effects.isUrgent { beat(at: now, into: &effects) }
@@ -128,6 +123,8 @@ package struct Worker: Sendable {
     switch event {
     case .pull(let pull, let link): effects.append(.answer(.no, pull, to: link))
     case .copy(let header, let link, _):
+      effects.append(.receipt(header.receipt(.unavailable), to: link))
+    case .badCopy(let header, let link):
       effects.append(.receipt(header.receipt(.unavailable), to: link))
     case .statePull(let pull, let link):
       effects.append(.stateAnswer(pull.answer(next: 0, .notFound), to: link))

@@ -43,14 +43,12 @@ extension WorkerRun {
     guard host.peer == view.me, hosted.index(of: vrank) == nil else { return }
     let holder = assignment.worker(host.holder)
     var rank = HostedRank(
-      vrank: vrank, epoch: host.epoch, duty: host.duty, steps: plan.steps(of: vrank),
+      vrank: vrank, epoch: host.epoch, duty: host.duty, plan,
       ahead: cache.window.tiles,
       copies: CopyRecord(
         holder: holder, isReachable: holder.map(view.isReachable) ?? true,
         isProtected: assignment.isProtected))
-    rank.readers = plan.readers(of: vrank)
-    if !rank.steps.isEmpty, host.duty != .serve {
-      rank.missingQueries = plan.queryTileCount(of: vrank)
+    if rank.hasSteps {
       fetching.add(rowsOf: vrank, plan)
       if !host.isFresh {
         rank.restoring = StateSearch(

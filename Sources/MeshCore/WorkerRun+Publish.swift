@@ -127,7 +127,7 @@ extension WorkerRun {
     _ reader: Reader, for index: Int, at now: Duration, into effects: inout Effects
   ) {
     if let own = hosted.index(of: reader.vrank) {
-      return hosted[own].copies.isDue(at: reader.steps)
+      return hosted[own].copies.demand(reader.steps)
     }
     guard let host = assignment.worker(view.host(of: reader.vrank).peer), view.isReachable(host),
       hosted[index].outbox.asks(reader, at: now)
@@ -145,7 +145,7 @@ extension WorkerRun {
       let index = hosted.index(of: question.vrank),
       question.steps <= hosted[index].steps.count
     else { return }
-    hosted[index].copies.isDue(at: question.steps)
+    hosted[index].copies.demand(question.steps)
     passes.add(question, from: link)
   }
 

@@ -30,13 +30,16 @@ extension WorkerRun {
 
   /// A rank whose result is final is run again as far as it published what is kept: its former host was
   /// lost with it, and somebody else begins anew.
-  mutating func revive(_ index: Int, into effects: inout Effects) {
-    guard hosted[index].duty == .serve, !hosted[index].isRevived else { return }
+  ///
+  /// - Returns: whether it wasn't being run again.
+  mutating func revive(_ index: Int, into effects: inout Effects) -> Bool {
+    guard hosted[index].duty == .serve, !hosted[index].isRevived else { return false }
     let (vrank, epoch) = hosted[index].identity
     hosted[index].revive(rows: plan.queryTileCount(of: vrank))
     fetching.add(rowsOf: vrank, plan)
     effects.append(.host(vrank, epoch))
     effects.observe(.sourceChanged, vrank: vrank, "run again for what it published")
+    return true
   }
 
   /// A revived rank is as far as it has to be.
@@ -45,7 +48,7 @@ extension WorkerRun {
       guard hosted[index].next == hosted[index].needed, hosted[index].missingQueries == 0 else {
         continue
       }
-      hosted[index].isRevived = false
+      hosted[index].endRevival()
       effects.append(.retire(hosted[index].vrank, hosted[index].epoch))
     }
   }

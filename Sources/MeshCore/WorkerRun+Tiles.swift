@@ -2,39 +2,48 @@
 extension WorkerRun {
   /// Asks for whatever may be asked for now: rows and shard from the store, the windows' foreign
   /// tiles along the ring, within the byte credit of each.
-  mutating func fetch(_ window: [TileID], at now: Duration, into effects: inout Effects) {
+  ///
+  /// - Returns: whether what was let go is to be computed once more, which needs tiles of its own.
+  mutating func fetch(
+    _ window: [TileID], at now: Duration, into effects: inout Effects
+  ) -> Bool {
     fetching.load(&cache, for: hosted, view, at: now, into: &effects)
     let missing = window.filter {
       cache.isAbsent($0) && !($0.tensor.isStored && view.isOwn($0))
     }
+    var isMore = false
     for tile in missing.sorted() {
       guard tile.tensor.isStored else {
-        seek(tile, at: now, into: &effects)
+        isMore = seek(tile, at: now, into: &effects) || isMore
         continue
       }
-      guard cache.makeRoom(for: tile, hosted, into: &effects) else { return }
+      guard cache.makeRoom(for: tile, hosted, into: &effects) else { break }
       fetching.request(
         tile, of: view.firstSource(of: tile), &cache, for: hosted, view, at: now, into: &effects)
     }
+    return isMore
   }
 
   /// A tile that ranks compute and that some step here waits for: asked of the producer's host, or made again.
-  private mutating func seek(_ tile: TileID, at now: Duration, into effects: inout Effects) {
-    guard !hosted.replays.contains(tile) else { return }
+  ///
+  /// - Returns: whether it is made again.
+  private mutating func seek(
+    _ tile: TileID, at now: Duration, into effects: inout Effects
+  ) -> Bool {
+    guard !hosted.replays.contains(tile) else { return false }
     guard let index = hosted.index(of: plan.owner(of: tile)) else {
-      guard let owner = view.owner(of: tile),
-        cache.makeRoom(for: tile, hosted, into: &effects)
-      else { return }
-      return fetching.request(
-        tile, of: owner, &cache, for: hosted, view, at: now, into: &effects)
+      if let owner = view.owner(of: tile), cache.makeRoom(for: tile, hosted, into: &effects) {
+        fetching.request(
+          tile, of: owner, &cache, for: hosted, view, at: now, into: &effects)
+      }
+      return false
     }
     guard isGone(tile, of: hosted[index]) else {
-      if hosted[index].duty == .serve { revive(index, into: &effects) }
-      return
+      return hosted[index].duty == .serve && revive(index, into: &effects)
     }
-    if cache.makeRoom(for: tile, hosted, into: &effects) {
-      hosted.replays.add(tile, plan, into: &effects)
-    }
+    guard cache.makeRoom(for: tile, hosted, into: &effects) else { return false }
+    hosted.replays.add(tile, plan, into: &effects)
+    return true
   }
 
   /// Gives a peer a tile, or says that it will come, that it is gone, or that it isn't here.
@@ -63,7 +72,7 @@ extension WorkerRun {
     if isGone(pull.tile, of: hosted[index]) {
       return effects.append(.answer(.gone, pull, to: link))
     }
-    if hosted[index].duty == .serve { revive(index, into: &effects) }
+    if hosted[index].duty == .serve { _ = revive(index, into: &effects) }
     server.wait(pull, .later, received: 0, link, plan, into: &effects)
   }
 
@@ -93,7 +102,7 @@ extension WorkerRun {
     guard isWhole, tile.tensor == .query else { return }
     effects.append(.pack(tile))
     if let index = hosted.index(of: plan.holder(ofQueryTile: tile.index)) {
-      hosted[index].missingQueries -= 1
+      hosted[index].rowsArrive()
     }
   }
 }

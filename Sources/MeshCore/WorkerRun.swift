@@ -59,9 +59,9 @@ package struct WorkerRun: Sendable {
   mutating func proceed(at now: Duration, into effects: inout Effects) {
     seekStates(at: now, into: &effects)
     endRevivals(into: &effects)
-    let window = hosted.windowTiles
+    var window = hosted.windowTiles
     cache.unpack(except: window, hosted, into: &effects)
-    fetch(window, at: now, into: &effects)
+    if fetch(window, at: now, into: &effects) { window = hosted.windowTiles }
     cache.pack(window, hosted, into: &effects)
     hosted.fold(cache, view, outboxTiles: outboxTiles, into: &effects)
     replayReady(into: &effects)

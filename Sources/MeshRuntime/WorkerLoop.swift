@@ -57,6 +57,8 @@ final class WorkerLoop {
   /// Nil when nobody watches.
   let reporter: WorkerReporter?
   private var shim = MessageShim(1)
+  /// Events in order, the first of which the core is being told of.
+  private var untold: [Worker.Event] = []
 
   init(
     core: Worker, configuration: WorkerService.Configuration, pool: ComputePool,
@@ -216,7 +218,8 @@ final class WorkerLoop {
 
   /// A message of a copy for this worker's memory: the core says whether it is kept.
   private func receive(_ header: CopyHeader, _ payload: consuming Frame, from link: Worker.Link) {
-    guard job?.accepts(payload, header) != false else {
+    // Of another job its bytes can't be told to be right: the core refuses it.
+    if let job, job.id == header.job, !job.accepts(payload, header) {
       return perform(.badCopy(header, from: link), of: header.job)
     }
     perform(.copy(header, from: link, arrivals.add(StoredFrame(payload))), of: header.job)
@@ -346,7 +349,13 @@ final class WorkerLoop {
 
   func perform(_ event: JobEvent, of job: JobID) { perform(.job(job, event)) }
 
+  /// What happens while effects are carried out is told afterwards: the core counts on all of them.
   func perform(_ event: Worker.Event) {
-    for effect in core.handle(event, at: MonotonicClock.now) { act(effect) }
+    untold.append(event)
+    guard untold.count == 1 else { return }
+    while let event = untold.first {
+      for effect in core.handle(event, at: MonotonicClock.now) { act(effect) }
+      untold.removeFirst()
+    }
   }
 }

@@ -4,8 +4,8 @@ internal import MeshCore
 extension Ledger {
   func note(_ event: Worker.Event, to worker: WorkerProcess) {
     guard case .job(let id, let event) = event else { return }
-    worker.audit.note(event, now: now)
     guard let job = worker.job, id == job.id else { return }
+    worker.audit.note(event, now: now)
     switch event {
     case .pull(let pull, let link):
       credits[Credit(process: worker.index, link: link, tile: pull.tile), default: 0] +=
