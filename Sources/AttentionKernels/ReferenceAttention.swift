@@ -17,6 +17,8 @@ package struct ReferenceAttention: Sendable {
     package let logSumExp: Double
     /// Largest absolute value of a finite visible logit, in natural units; 0 where there is none.
     package let largestLogit: Double
+    /// Mean magnitude of the logits, by their weights: the measure of their rounding. 0 in naive rows.
+    package let magnitude: Double
     /// Columns, ascending, in which an infinite value has a weight below `faintWeight`: where a weight of
     /// 0 makes it NaN, Double, float32 and float32 tile by tile differ in which weights are 0.
     package let faintColumns: [Int]
@@ -64,6 +66,7 @@ package struct ReferenceAttention: Sendable {
       exponential: { Glibc.exp($0) }, logarithm: { Glibc.log($0) })
     return Row(
       output: row.output, logSumExp: row.logSumExp, largestLogit: row.largestLogit,
+      magnitude: magnitude(query: query, sight: sight, logSumExp: row.logSumExp),
       faintColumns: faintColumns(row.weights, of: sight))
   }
 
@@ -93,7 +96,7 @@ package struct ReferenceAttention: Sendable {
         exponential: { Glibc.expf($0) }, logarithm: { Glibc.logf($0) })
       return Row(
         output: row.output.map(Double.init), logSumExp: Double(row.logSumExp),
-        largestLogit: Double(row.largestLogit), faintColumns: [])
+        largestLogit: Double(row.largestLogit), magnitude: 0, faintColumns: [])
     }
   }
 }
@@ -116,7 +119,7 @@ extension ReferenceAttention {
         exponential: { Self.rounded(Glibc.expf($0)) }, logarithm: { Glibc.logf($0) })
       return Row(
         output: row.output.map { Double(Self.rounded($0)) }, logSumExp: Double(row.logSumExp),
-        largestLogit: Double(row.largestLogit), faintColumns: [])
+        largestLogit: Double(row.largestLogit), magnitude: 0, faintColumns: [])
     }
   }
 

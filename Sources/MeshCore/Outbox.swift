@@ -70,7 +70,7 @@ extension Plan {
 
   /// Who reads anything that `producer` publishes, and when it has read the last of it.
   func readers(of producer: VRank) -> [Reader] {
-    guard phases.contains(where: { $0.publishes != nil }) else { return [] }
+    guard publishes else { return [] }
     var last: [VRank: Int] = [:]
     let programs = vranks.map { steps(of: $0) }
     let own = programs[producer.index]

@@ -76,7 +76,7 @@ package struct Plan: Sendable {
   }
 
   /// Whether ranks publish anything.
-  var publishes: Bool { phases.count > 1 }
+  var publishes: Bool { phases.contains { $0.publishes != nil } }
 
   package var vranks: [VRank] { (0..<vrankCount).map { VRank($0) } }
 
@@ -101,9 +101,6 @@ package struct Plan: Sendable {
   package func keyTiles(of vrank: VRank) -> [Int] {
     keyShards[shard(of: vrank)].tiles.map { $0 * headGroups + group(of: vrank) }
   }
-
-  /// The virtual rank that owns a K/V tile.
-  package func owner(ofKeyTile tile: Int) -> VRank { holder(of: tile, in: keyShards) }
 
   /// The virtual rank whose a tile is: that folds its rows, keeps it, or publishes it.
   package func owner(of tile: TileID) -> VRank {

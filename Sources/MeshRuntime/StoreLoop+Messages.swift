@@ -143,7 +143,7 @@ extension StoreLoop {
       state.heads == plan.resultHeads(queryTile: header.queryTile, part: header.part),
       state.rows == plan.queryRows(of: header.queryTile),
       state.headDimension == plan.job.headDimension,
-      state.next == plan.neededKeyTiles(of: header.vrank).count
+      state.next == plan.steps(of: header.vrank).count
     else { throw .outOfRange("a result that isn't of its plan") }
     do throws(WireError) {
       try frame.verify(in: bytes)

@@ -16,8 +16,8 @@ extension Simulation {
   /// How long the job takes when nothing happens.
   var expectedTime: Int {
     let plan = Plan(job: job.spec, vrankCount: max(1, job.spec.vranks), blocks: job.blocks)
-    let tiles = plan.vranks.reduce(0) { $0 + plan.neededKeyTiles(of: $1).count }
-    return tiles * options.timing.tile / max(1, options.workers - options.spares)
+    let steps = plan.vranks.reduce(0) { $0 + plan.steps(of: $1).count }
+    return steps * options.timing.tile / max(1, options.workers - options.spares)
       + 200 * Time.millisecond
   }
 

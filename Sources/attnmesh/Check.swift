@@ -8,9 +8,10 @@ struct Check: ParsableCommand {
     abstract: "Compare a result with a naive computation in double precision.",
     discussion: """
       A result passes where, per head, its error is at most twice that of a naive float32 computation
-      of the same rows, plus rounding: 2⁻²³ (1 + max |logit|) max |v|. NaN and infinities have to be
-      where the reference has them; under a weight below 2⁻⁹⁰ of the row's largest an infinite value may
-      have become NaN. Exit code 1 when it fails.
+      of the same rows, plus rounding: (2⁻²³ (1 + max |logit|) + 2⁻²⁴ max m) max |v|, and for
+      log-sum-exp 2⁻²² (1 + |LSE|) + 2⁻²⁴ m, where m is |scale| Σ |q k| on average over the keys of a
+      row, by their weights. NaN and infinities have to be where the reference has them; under a weight
+      below 2⁻⁹⁰ of the row's largest an infinite value may have become NaN. Exit code 1 when it fails.
 
       Example:
         attnmesh check --query q.npy --key k.npy --value v.npy --mask causal \\

@@ -24,7 +24,7 @@ import Testing
       if tiles.isEmpty { return "rank \(vrank) has no rows" }
     }
     for (vrank, tiles) in zip(plan.vranks, keys) {
-      for tile in tiles where plan.owner(ofKeyTile: tile) != vrank { return "owner of \(tile)" }
+      for tile in tiles where plan.owner(of: .keyValue(tile)) != vrank { return "owner of \(tile)" }
     }
     if (0..<plan.queryTileCount).contains(where: { plan.queryRows(of: $0).isEmpty }) {
       return "an empty query tile"
@@ -155,7 +155,7 @@ import Testing
         #expect(heads == Array(first..<first + plan.headCount(.query)))
       }
       for tile in plan.keyTiles(of: vrank) {
-        #expect(plan.owner(ofKeyTile: tile) == vrank)
+        #expect(plan.owner(of: .keyValue(tile)) == vrank)
         for part in 0..<plan.partCount(.keyValue) {
           let stored = plan.storedPart(of: .keyValue(tile), part: part)
           let whole = Plan(job: job, vrankCount: 1)

@@ -32,7 +32,7 @@ import Testing
       ring = Ring(plan: plan, assignment: sampleAssignment(plan, hosts: hosts, peers: peers))
     }
 
-    func owner(of tile: Int) -> Int? { hosts[plan.owner(ofKeyTile: tile).index] }
+    func owner(of tile: Int) -> Int? { hosts[plan.owner(of: .keyValue(tile)).index] }
 
     /// Workers that host a row which sees a key of the tile, by asking the mask for the last row of
     /// each query tile: it sees the most.
