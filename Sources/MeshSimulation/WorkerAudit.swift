@@ -60,7 +60,9 @@ package struct WorkerAudit: Sendable {
       guard requests[tile]?.source == source else { return }
       requests[tile]?.heard = now
       if answer == .gone { requests[tile] = nil }
-    case .restored(_, _, _, let tiles):
+    case .restored(let vrank, let epoch, _, let tiles):
+      // Of a rank that is another's by now the core passes it over.
+      guard hosted[vrank] == epoch else { return }
       for tile in tiles { have(tile) }
     case .replayed(let tile): have(tile)
     case .folded(let vrank, let epoch, let end, _):
@@ -200,7 +202,10 @@ package struct WorkerAudit: Sendable {
 
   private mutating func pulled(_ pull: Pull, _ source: Worker.Source, _ now: Int) {
     if pull.firstPart != received[pull.tile, default: 0] {
-      fail(.credit, "asks for parts it has")
+      fail(
+        .credit,
+        "asks for part \(pull.firstPart) of \(pull.tile) and has \(received[pull.tile, default: 0])"
+      )
     }
     giveBack(pull.tile)
     if source == .store { storeBytes += pull.creditBytes }
