@@ -48,7 +48,7 @@ package struct BytesBench {
             outcome.report.outputDigest == expected, "\(name): other bits than one process")
           progress(name)
           cases.append(item)
-          findings.goals.append(Goal("\(name): sent / needed", item.sentOverNeeded, atMost: 1.01))
+          findings.goals.append(Goal(item, name))
           guard vranks == count else { continue }
           findings.goals.append(
             Goal(
@@ -73,5 +73,13 @@ extension BytesBench.Case {
     sentOverNeeded = outcome.report.sentOverNeeded
     neededOverRing = Double(neededBytes) / Double(max(1, fullRingBytes))
     dropped = outcome.status.workers.reduce(0) { $0 + $1.traffic.dropped }
+  }
+}
+
+extension Goal {
+  /// On a busy machine more is sent than has to be, by requests that are repeated and by virtual ranks
+  /// that move, or less: tiles of a worker that is late come from the store.
+  init(_ item: BytesBench.Case, _ name: String) {
+    self.init("\(name): |sent / needed − 1|", abs(item.sentOverNeeded - 1), atMost: 0.01)
   }
 }

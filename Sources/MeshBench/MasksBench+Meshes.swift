@@ -70,8 +70,7 @@ extension MasksBench {
         let item = MeshCase(mask.rule, outcome, causal: causal[layout] ?? outcome)
         cases.append(item)
         progress("\(workers) workers, \(name)")
-        findings.goals.append(
-          Goal("\(name): sent / needed", item.traffic.sentOverNeeded, atMost: 1.01))
+        findings.goals.append(Goal(item.traffic, name))
         if mask.rule == documents {
           findings.goals.append(Goal("\(name): sent / causal's", item.sentOverCausal, atMost: 0.5))
         }
