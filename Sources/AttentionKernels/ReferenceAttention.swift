@@ -62,11 +62,14 @@ package struct ReferenceAttention: Sendable {
   package func row(query: [Double], sight: Sight) -> Row {
     let row = softmaxRow(
       query: query, keys: keys, values: values, sight: sight, sink: sinkLogit.map(Double.init),
-      logit: { shape.logit($0 * scale, distance: $1, tangent: { Glibc.tanh($0) }).value },
+      logit: { product, size, distance in
+        let logit = shape.logit(product * scale, distance: distance, tangent: { Glibc.tanh($0) })
+        return (logit.value, magnitude(of: size, slope: logit.slope, distance: distance))
+      },
       exponential: { Glibc.exp($0) }, logarithm: { Glibc.log($0) })
     return Row(
       output: row.output, logSumExp: row.logSumExp, largestLogit: row.largestLogit,
-      magnitude: magnitude(query: query, sight: sight, logSumExp: row.logSumExp),
+      magnitude: row.logSumExp.isFinite ? row.magnitude : 0,
       faintColumns: faintColumns(row.weights, of: sight))
   }
 
@@ -91,7 +94,7 @@ package struct ReferenceAttention: Sendable {
         query: query.map(Float.init), keys: narrowKeys, values: narrowValues, sight: sight,
         sink: sinkLogit,
         logit: {
-          shape.logit($0 * Float(scale), distance: $1, tangent: { Glibc.tanhf($0) }).value
+          (shape.logit($0 * Float(scale), distance: $2, tangent: { Glibc.tanhf($0) }).value, 0)
         },
         exponential: { Glibc.expf($0) }, logarithm: { Glibc.logf($0) })
       return Row(
@@ -113,8 +116,8 @@ extension ReferenceAttention {
         sight: sight, sink: sinkLogit,
         logit: {
           let scaled = Self.rounded(Self.rounded($0) * Float(scale))
-          return Self.rounded(
-            shape.logit(scaled, distance: $1, tangent: { Glibc.tanhf($0) }).value)
+          let logit = shape.logit(scaled, distance: $2, tangent: { Glibc.tanhf($0) })
+          return (Self.rounded(logit.value), 0)
         },
         exponential: { Self.rounded(Glibc.expf($0)) }, logarithm: { Glibc.logf($0) })
       return Row(
@@ -143,35 +146,49 @@ extension LogitShape {
 }
 
 /// Softmax attention of one row in the arithmetic of `Scalar`, every sum in index order. `logit` takes
-/// a product of a query and a key, and how far the query stands behind the key. Weights are those of the
-/// keys, before they are divided by their sum; none where there is no logit above -infinity.
+/// a product of a query and a key, the sum of its terms' absolute values, and how far the query stands behind
+/// the key; it gives a logit and its magnitude. Weights are those of the keys, before they are divided by
+/// their sum; none where there is no logit above -infinity. `magnitude` is the mean of the finite ones.
 private func softmaxRow<Scalar: BinaryFloatingPoint>(
   query: [Scalar], keys: [Scalar], values: [Scalar], sight: Sight, sink: Scalar?,
-  logit: (Scalar, Int) -> Scalar, exponential: (Scalar) -> Scalar, logarithm: (Scalar) -> Scalar
-) -> (output: [Scalar], logSumExp: Scalar, largestLogit: Scalar, weights: [Scalar]) {
+  logit: (Scalar, Scalar, Int) -> (value: Scalar, magnitude: Scalar),
+  exponential: (Scalar) -> Scalar, logarithm: (Scalar) -> Scalar
+) -> (
+  output: [Scalar], logSumExp: Scalar, largestLogit: Scalar, magnitude: Scalar, weights: [Scalar]
+) {
   let d = query.count
   var output = [Scalar](repeating: 0, count: d)
-  var logits: [Scalar] = []
+  var (logits, magnitudes) = ([Scalar](), [Scalar]())
   logits.reserveCapacity(sight.keys.count)
+  magnitudes.reserveCapacity(sight.keys.count)
   for key in sight.keys {
-    var product: Scalar = 0
-    for k in 0..<d { product += query[k] * keys[key * d + k] }
-    logits.append(logit(product, sight.position - key))
+    var (product, size): (Scalar, Scalar) = (0, 0)
+    for k in 0..<d {
+      let term = query[k] * keys[key * d + k]
+      product += term
+      size += abs(term)
+    }
+    let (value, magnitude) = logit(product, size, sight.position - key)
+    logits.append(value)
+    magnitudes.append(magnitude)
   }
   let largestLogit = logits.reduce(0) { $1.isFinite ? max($0, abs($1)) : $0 }
   if sink == nil, logits.allSatisfy({ $0 == -.infinity }) {
-    return (output, -.infinity, largestLogit, [])
+    return (output, -.infinity, largestLogit, 0, [])
   }
   // A NaN logit takes no part in the maximum: it makes the sum NaN, and with it the row.
   let top = logits.reduce(sink ?? -.infinity) { $1 > $0 ? $1 : $0 }
   var sum = sink.map { exponential($0 - top) } ?? 0
+  var magnitude: Scalar = 0
   // In the logits' place: rows may see millions of keys.
   for (place, key) in sight.keys.enumerated() {
     let weight = exponential(logits[place] - top)
     logits[place] = weight
     sum += weight
+    let share = weight * magnitudes[place]
+    if share.isFinite { magnitude += share }
     for k in 0..<d { output[k] += weight * values[key * d + k] }
   }
   for k in 0..<d { output[k] /= sum }
-  return (output, top + logarithm(sum), largestLogit, logits)
+  return (output, top + logarithm(sum), largestLogit, magnitude / sum, logits)
 }
