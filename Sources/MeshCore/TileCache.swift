@@ -41,7 +41,7 @@ struct TileCache: Sendable {
   /// All of a tile is here.
   mutating func have(_ tile: TileID) { table[tile] = .resident }
 
-  /// It isn't asked for any more, but there is room for it still.
+  /// It isn't asked for any more; a foreign one keeps its room.
   mutating func giveUp(_ tile: TileID) { table[tile] = .absent }
 
   /// A tile that a rank here published: it stays as long as it is kept.
@@ -50,23 +50,9 @@ struct TileCache: Sendable {
     foreign.removeAll { $0 == tile }
   }
 
-  /// Lets go of a tile.
+  /// Lets go of a tile, asked for or kept, and of the room for it.
   mutating func drop(_ tile: TileID, into effects: inout Effects) {
-    table[tile] = .absent
     foreign.removeAll { $0 == tile }
-    effects.append(.forget(tile))
-  }
-
-  /// Nobody here wants a tile any more, nor the parts of it that came.
-  mutating func dropRequest(_ tile: TileID, into effects: inout Effects) {
-    foreign.removeAll { $0 == tile }
-    guard request(of: tile) != nil else { return }
-    table[tile] = .absent
-    effects.append(.forget(tile))
-  }
-
-  /// Lets go of a tile of the rows, asked for or kept.
-  mutating func dropRows(_ tile: TileID, into effects: inout Effects) {
     guard !table.isAbsent(tile) else { return }
     table[tile] = .absent
     effects.append(.forget(tile))

@@ -20,7 +20,7 @@ struct TileFetch: Sendable {
     let tiles = plan.queryTiles(of: vrank)
     for tile in tiles.map(TileID.query) {
       if let request = cache.request(of: tile) { giveBackCredit(tile, request, plan) }
-      cache.dropRows(tile, into: &effects)
+      cache.drop(tile, into: &effects)
     }
     loads.remove(queryTiles: tiles)
   }
@@ -54,7 +54,7 @@ struct TileFetch: Sendable {
     into effects: inout Effects
   ) {
     guard let asker = ranks.asker(for: tile, view.plan) else {
-      return cache.dropRequest(tile, into: &effects)
+      return cache.drop(tile, into: &effects)
     }
     let received = request?.received ?? 0
     if source == .store {
