@@ -159,18 +159,6 @@ struct StateSearch: Sendable {
     stage = .idle
   }
 
-  /// A silent source is left for the next one; the last one is asked again, since to begin again costs
-  /// more than to wait for a message that was lost, or for a process that was stopped.
-  mutating func expirePull(_ view: JobView, at now: Duration, into effects: inout Effects) {
-    guard case .pulling(let asked, let pulling) = stage, now >= pulling.deadline else { return }
-    guard isLastChance else {
-      stage = .idle
-      return
-    }
-    silences += 1
-    pull(from: asked, pulling.copy, received: pulling.received, view, at: now, into: &effects)
-  }
-
   // MARK: What the shell reads
 
   /// The shell has read a state, or found none.
@@ -183,11 +171,25 @@ struct StateSearch: Sendable {
     return Found(state: state, tiles: tiles)
   }
 
-  /// A disk that blocks and gives no error isn't waited for: the rank begins again without its checkpoint.
-  mutating func expireLoad(_ view: JobView, at now: Duration, into effects: inout Effects) {
-    guard case .loading(let deadline?) = stage, now >= deadline else { return }
-    stage = .idle
-    effects.append(.endLoad(vrank, epoch))
-    effects.alarm(vrank, "a checkpoint isn't read after", view.plan)
+  // MARK: What doesn't come
+
+  /// A silent source is left for the next one; the last one is asked again, since to begin again costs
+  /// more than to wait for a message that was lost, or for a process that was stopped. A disk that blocks and
+  /// gives no error isn't waited for: the rank begins again without its checkpoint.
+  mutating func expire(_ view: JobView, at now: Duration, into effects: inout Effects) {
+    switch stage {
+    case .pulling(let asked, let pulling) where now >= pulling.deadline:
+      guard isLastChance else {
+        stage = .idle
+        return
+      }
+      silences += 1
+      pull(from: asked, pulling.copy, received: pulling.received, view, at: now, into: &effects)
+    case .loading(let deadline?) where now >= deadline:
+      stage = .idle
+      effects.append(.endLoad(vrank, epoch))
+      effects.alarm(vrank, "a checkpoint isn't read after", view.plan)
+    case .idle, .pulling, .loading: break
+    }
   }
 }

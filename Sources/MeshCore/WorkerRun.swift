@@ -79,10 +79,7 @@ package struct WorkerRun: Sendable {
       hosted[index].result?.expire(&credit, at: now, step: step, into: &effects)
     }
     for index in hosted.indices {
-      hosted[index].restoring?.expirePull(view, at: now, into: &effects)
-    }
-    for index in hosted.indices {
-      hosted[index].restoring?.expireLoad(view, at: now, into: &effects)
+      hosted[index].restoring?.expire(view, at: now, into: &effects)
     }
     copies.expire(&hosted, view, at: now, into: &effects)
   }
