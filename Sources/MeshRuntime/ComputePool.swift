@@ -179,13 +179,17 @@ package final class ComputePool: Sendable {
 }
 
 extension ComputePool: WorkQueue {
-  package func submit(_ work: some ItemisedWork) {
+  package func submit(_ work: some ItemisedWork) { submit(work) { _ in } }
+
+  /// Adds work to the end of the queue; `completion` as for items that are closures.
+  package func submit(
+    _ work: some ItemisedWork, completion: @escaping @Sendable (Duration) -> Void
+  ) {
     let count = work.itemCount
     // Without items it still takes its turn.
-    submit(itemCount: max(1, count)) {
-      if $0 < count { work.perform($0, scratch: $1) }
-    } completion: { _ in
-    }
+    submit(
+      itemCount: max(1, count),
+      perform: { if $0 < count { work.perform($0, scratch: $1) } }, completion: completion)
   }
 }
 

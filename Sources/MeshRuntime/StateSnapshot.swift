@@ -9,7 +9,7 @@ internal import ZeroMQ
 ///
 /// Unchecked: each message is filled by one compute thread, and what is done when all are filled is
 /// ordered behind that by the work queue; from then on nothing changes.
-final class StateSnapshot: @unchecked Sendable {
+final class StateSnapshot: ItemisedWork, @unchecked Sendable {
   let vrank: VRank
   let epoch: Epoch
   let next: Int
@@ -49,7 +49,7 @@ final class StateSnapshot: @unchecked Sendable {
   var itemCount: Int { headers.count }
 
   /// Copies the rows of one message, and checksums them while they are in cache.
-  func perform(_ item: Int) {
+  func perform(_ item: Int, scratch: FoldScratch) {
     var header = headers[item]
     header.write(to: memory.bytes(frame(item))) { state.read(first + item, into: $0) }
   }

@@ -58,9 +58,7 @@ extension WorkerLoop {
       state, job: job, epoch: epoch, next: next, first: first, reusing: job.takeSpareMemory())
     job.snapshot = snapshot
     let (id, notices) = (job.id, notices)
-    pool.submit(itemCount: snapshot.itemCount) { item, _ in
-      snapshot.perform(item)
-    } completion: { cost in
+    pool.submit(snapshot) { cost in
       // The bytes cross memory about twice more on their way to another worker.
       _ = notices.post(
         .done(id, .snapshotTaken(vrank, epoch, next: next, cost: cost * 3)))

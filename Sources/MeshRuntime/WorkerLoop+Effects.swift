@@ -230,10 +230,7 @@ extension WorkerLoop {
   private func pack(_ tile: TileID, _ job: WorkerJob) {
     let work = job.engine.pack(tile, job.shelf.payloads(of: tile))
     if tile.tensor == .query { memory.free(job.shelf.remove(tile)) }
-    pool.submit(itemCount: work.itemCount) { head, _ in
-      work.perform(head)
-    } completion: { _ in
-    }
+    pool.submit(work)
   }
 
   private func fold(_ vrank: VRank, _ epoch: Epoch, _ steps: Range<Int>, _ job: WorkerJob) {
@@ -269,9 +266,7 @@ extension WorkerLoop {
     let result = job.engine.finish(vrank)
     job.results[vrank] = result
     let (id, notices) = (job.id, notices)
-    pool.submit(itemCount: result.itemCount) { item, _ in
-      result.perform(item)
-    } completion: { [pool] _ in
+    pool.submit(result) { [pool] _ in
       result.seal { pool.countStep() }
       _ = notices.post(.done(id, .finished(vrank, epoch)))
     }
