@@ -1,4 +1,5 @@
 import Glibc
+import MeshCore
 import MeshRuntime
 import Testing
 import ZeroMQ

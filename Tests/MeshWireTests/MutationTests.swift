@@ -14,7 +14,7 @@ extension WireTests {
 
     @Test("100,000 damaged messages decode or fail with a typed error, in bounded memory")
     func mutations() {
-      var random = SplitMix64(state: 20_26)
+      var random = SplitMix64(seed: 20_26)
       let frames = validFrames.filter { $0.bytes.count <= 16_384 }
       // Warm up: the allocator's own pools.
       for (kind, bytes) in frames { _ = kind.error(bytes) }

@@ -6,19 +6,6 @@ import Testing
 /// All suites of the wire, one test after the other: some look at memory of the whole process.
 @Suite(.serialized) struct WireTests {}
 
-/// A seeded generator: the same inputs in every run.
-struct SplitMix64: RandomNumberGenerator {
-  var state: UInt64
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-    return z ^ (z >> 31)
-  }
-}
-
 /// What a test decodes bytes as.
 enum Kind: CaseIterable {
   case control, data, tilePart, softmaxState, chunk

@@ -1,4 +1,5 @@
 import AttentionMasks
+import MeshCore
 import Testing
 
 /// A block map drawn at random, with rows and columns in which nothing is seen.

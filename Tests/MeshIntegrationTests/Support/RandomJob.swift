@@ -1,5 +1,6 @@
 import ElementTypes
 import Glibc
+import MeshCore
 
 /// A job drawn at random, and the flags that describe it.
 struct RandomJob {

@@ -2,6 +2,7 @@ import AttentionKernels
 import Checksums
 import ElementTypes
 import Foundation
+import MeshCore
 import Testing
 
 /// A line of Fixtures/bits.txt: a job, and digests of its output and log-sum-exp.
