@@ -64,10 +64,12 @@ package struct ReferenceGradients: Sendable {
       }
       let logits = shaped.map(\.value)
       largest = logits.reduce(largest) { $1.isFinite ? max($0, abs($1)) : $0 }
-      let isEmpty = logits.allSatisfy { $0 == -.infinity }
-      let top = isEmpty ? 0 : logits.reduce(-.infinity) { $1 > $0 ? $1 : $0 }
+      // A learnt logit takes weight, and has no value.
+      let sink = attention.sinkLogit.map { Scalar($0) } ?? -.infinity
+      let isEmpty = sink == -.infinity && logits.allSatisfy { $0 == -.infinity }
+      let top = isEmpty ? 0 : logits.reduce(sink) { $1 > $0 ? $1 : $0 }
       let weights = logits.map { exponential($0 - top) }
-      let sum = weights.reduce(0, +)
+      let sum = weights.reduce(sink == -.infinity ? 0 : exponential(sink - top), +)
       if !isEmpty, sum.isFinite {
         largestLogSumExp = max(largestLogSumExp, abs(Double(top) + Glibc.log(Double(sum))))
       }
@@ -98,6 +100,31 @@ package struct ReferenceGradients: Sendable {
     self.values = dV.map { Double($0) }
     largestLogit = max(Double(largest), largestLogSumExp)
     largestSums = (Double(sQ.max() ?? 0), Double(sK.max() ?? 0), Double(sV.max() ?? 0))
+  }
+}
+
+extension ReferenceGradients {
+  /// Of one more query head that reads the same keys: dK and dV are sums over the heads of a group.
+  package func joined(with other: ReferenceGradients) -> ReferenceGradients {
+    func sum(_ left: [Double], _ right: [Double]) -> [Double] { zip(left, right).map { $0 + $1 } }
+    return ReferenceGradients(
+      queries: queries + other.queries, keys: sum(keys, other.keys),
+      values: sum(values, other.values), largestLogit: max(largestLogit, other.largestLogit),
+      largestSums: (
+        max(largestSums.queries, other.largestSums.queries),
+        largestSums.keys + other.largestSums.keys, largestSums.values + other.largestSums.values
+      ))
+  }
+
+  private init(
+    queries: [Double], keys: [Double], values: [Double], largestLogit: Double,
+    largestSums: (queries: Double, keys: Double, values: Double)
+  ) {
+    self.queries = queries
+    self.keys = keys
+    self.values = values
+    self.largestLogit = largestLogit
+    self.largestSums = largestSums
   }
 }
 

@@ -87,6 +87,19 @@ package final class RankResult: Sendable {
     return UnsafeRawBufferPointer(rebasing: payload(message)[start..<start + bytes])
   }
 
+  /// The log-sum-exp of one query tile and head: [rows].
+  package func logSumExp(queryTile: Int, head: Int) -> [Float] {
+    let plan = rank.plan
+    guard let place = rank.place(of: queryTile) else { preconditionFailure("not of this rank") }
+    let (part, index) = (head - rank.heads.lowerBound)
+      .quotientAndRemainder(dividingBy: plan.headsPerResultPart)
+    let message = place * plan.resultPartCount + part
+    let rows = plan.queryRows(of: queryTile).count
+    let heads = plan.resultHeads(queryTile: queryTile, part: part).count
+    let start = offsets[message] + heads * rows * plan.job.headDimension + index * rows
+    return (start..<start + rows).map { output.floats[$0] }
+  }
+
   /// Bytes digested between two calls of `goOn`: some milliseconds.
   private static let pieceBytes = 4 << 20
 

@@ -111,30 +111,7 @@ package struct JobInputs: Sendable {
       return
     }
     guard let file = files[tensor] else { preconditionFailure("no file for \(tensor)") }
-    do throws(TensorFileError) {
-      guard file.element != spec.element else {
-        return try file.read(at: offset, into: target)
-      }
-      try readRounded(file, at: offset, into: target)
-    } catch {
-      throw MeshError(.badInput, error.description)
-    }
-  }
-
-  private func readRounded(
-    _ file: TensorFile, at offset: Int, into target: UnsafeMutableRawBufferPointer
-  ) throws(TensorFileError) {
-    let count = target.count / spec.element.byteCount
-    let source = UnsafeMutableRawBufferPointer.allocate(
-      byteCount: count * file.element.byteCount, alignment: 64)
-    let floats = UnsafeMutableBufferPointer<Float>.allocate(capacity: count)
-    defer {
-      source.deallocate()
-      floats.deallocate()
-    }
-    try file.read(at: offset / spec.element.byteCount * file.element.byteCount, into: source)
-    file.element.decode(UnsafeRawBufferPointer(source), into: floats)
-    spec.element.encode(UnsafeBufferPointer(floats), into: target)
+    try file.read(at: offset, as: spec.element, into: target)
   }
 
   /// Finds out whether all that was read is of one version of the files.

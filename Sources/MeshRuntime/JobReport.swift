@@ -113,7 +113,12 @@ package struct JobReport: Encodable, Sendable {
 
   package func write(to path: String) throws(MeshError) {
     if path == Self.standardOutput { return print(try json()) }
-    let text = Array((try json() + "\n").utf8)
+    try Self.write(try json(), to: path)
+  }
+
+  /// Puts a report where it was asked for.
+  static func write(_ json: String, to path: String) throws(MeshError) {
+    let text = Array((json + "\n").utf8)
     do throws(TensorFileError) {
       let file = try OutputFile(path: path)
       try file.write(at: 0, text)

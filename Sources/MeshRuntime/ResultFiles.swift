@@ -7,7 +7,6 @@ internal import TensorFiles
 package struct ResultFiles: ~Copyable {
   private var output: TensorWriter
   private var logSumExp: TensorWriter?
-  private let element: ElementType
 
   /// - Parameters:
   ///   - output: path of O, with `shape`.
@@ -23,12 +22,11 @@ package struct ResultFiles: ~Copyable {
       logSumExpWriter = try Self.writer(
         logSumExp, .float32, Array(shape.dropLast()), axes.swappedAxis(of: .logSumExp))
     }
-    self.element = element
     self.output = outputWriter
     self.logSumExp = logSumExpWriter
   }
 
-  private static func writer(
+  static func writer(
     _ text: String, _ element: ElementType, _ shape: [Int], _ swappedAxis: Int?
   ) throws(MeshError) -> TensorWriter {
     do throws(TensorFileError) {
@@ -69,7 +67,7 @@ package struct ResultFiles: ~Copyable {
     }
   }
 
-  private static func tensorTarget(
+  static func tensorTarget(
     _ flag: String, _ text: String, _ element: ElementType
   ) throws(MeshError) -> OutputTarget {
     do throws(TensorFileError) {
@@ -109,28 +107,12 @@ package struct ResultFiles: ~Copyable {
   ) throws(MeshError) {
     do throws(TensorFileError) {
       switch tensor {
-      case .output where element == .float32: try output.write(at: offset, bytes: bytes)
-      case .output: try writeRounded(at: offset, bytes)
+      case .output: try output.write(at: offset, floats: bytes)
       case .logSumExp: try logSumExp?.write(at: offset, bytes: bytes)
       }
     } catch {
       throw MeshError(.badInput, error.description)
     }
-  }
-
-  private func writeRounded(
-    at offset: Int, _ bytes: UnsafeRawBufferPointer
-  ) throws(TensorFileError) {
-    let floats = UnsafeMutableBufferPointer<Float>.allocate(capacity: bytes.count / 4)
-    let rounded = UnsafeMutableRawBufferPointer.allocate(
-      byteCount: floats.count * element.byteCount, alignment: 64)
-    defer {
-      floats.deallocate()
-      rounded.deallocate()
-    }
-    UnsafeMutableRawBufferPointer(floats).copyMemory(from: bytes)
-    element.encode(UnsafeBufferPointer(floats), into: rounded)
-    try output.write(at: offset / 4 * element.byteCount, bytes: UnsafeRawBufferPointer(rounded))
   }
 
   /// Makes the files appear.

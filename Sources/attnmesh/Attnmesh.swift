@@ -28,7 +28,8 @@ struct Attnmesh: ParsableCommand {
       """.prose,
     version: programVersion,
     subcommands: [
-      Attend.self, Check.self, Inspect.self, Submit.self, ResultCommand.self, Jobs.self, Job.self,
+      Attend.self, Grad.self, Check.self, Inspect.self, Submit.self, ResultCommand.self, Jobs.self,
+      Job.self,
       Wait.self, Cancel.self, Remove.self, Status.self, Top.self, Workers.self, Drain.self,
       Cordon.self, Uncordon.self, Events.self,
       LimitsCommand.self, Health.self, CoordinatorCommand.self, WorkerCommand.self, Keygen.self,

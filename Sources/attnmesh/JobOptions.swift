@@ -84,6 +84,16 @@ struct JobOptions: ParsableArguments {
     return isRefused ? nil : inputs
   }
 
+  /// Opens and checks the tensors, and those of a backward pass.
+  func gradientInputs(_ paths: GradientInputs.Paths) throws(MeshError) -> GradientInputs {
+    if let problem = JobInputs.pipeProblem(tensors + masks.sources + paths.sources) {
+      throw MeshError(.badInput, problem)
+    }
+    let options = try options { reason throws(MeshError) in throw MeshError(.badInput, reason) }
+    return try GradientInputs(
+      job: try inputs(), paths, options: options, waiting: { Attnmesh.complain($0) })
+  }
+
   /// What is asked of the tensors. For a value that is refused stands the usual one.
   private func options(
     refuse: (String) throws(MeshError) -> Void

@@ -29,10 +29,10 @@ struct ReferenceCheck {
       keyTokens: tensors.key.shape[tensors.key.shape.count - 2], map: blocks)
   }
 
-  private var headDimension: Int { tensors.query.shape[tensors.query.shape.count - 1] }
-  private var queryTokens: Int { tensors.query.shape[tensors.query.shape.count - 2] }
-  private var keyTokens: Int { tensors.key.shape[tensors.key.shape.count - 2] }
-  private func heads(_ tensor: TensorData) -> Int { batch * tensor.shape[tensor.shape.count - 3] }
+  var headDimension: Int { tensors.query.shape[tensors.query.shape.count - 1] }
+  var queryTokens: Int { tensors.query.shape[tensors.query.shape.count - 2] }
+  var keyTokens: Int { tensors.key.shape[tensors.key.shape.count - 2] }
+  func heads(_ tensor: TensorData) -> Int { batch * tensor.shape[tensor.shape.count - 3] }
 
   func sight(_ row: Int, head: Int = 0) -> Sight {
     let heads = tensors.query.shape[tensors.query.shape.count - 3]
@@ -62,18 +62,24 @@ struct ReferenceCheck {
     values.isEmpty ? nil : values[head % values.count]
   }
 
+  /// What one query head reads, by definition.
+  func reference(ofHead head: Int, keyHead: Int) -> ReferenceAttention {
+    let keys = keyHead * keyTokens * headDimension..<(keyHead + 1) * keyTokens * headDimension
+    return ReferenceAttention(
+      keys: tensors.key.floats[keys].map(Double.init),
+      values: tensors.value.floats[keys].map(Double.init), headDimension: headDimension,
+      scale: scale, shape: shape(head), sinkLogit: value(logits.sinkLogits, head))
+  }
+
   /// The first breach of the tolerance rule over sampled rows of all heads, or nil.
   func violation(output: TensorData, logSumExp: TensorData) -> String? {
     let rows = sampledRows()
     let d = headDimension
-    let (q, k, v) = (tensors.query.floats, tensors.key.floats, tensors.value.floats)
+    let q = tensors.query.floats
     let (o, lse) = (output.floats, logSumExp.floats)
     let group = heads(tensors.query) / heads(tensors.key)
     for head in 0..<heads(tensors.query) {
-      let keys = head / group * keyTokens * d..<(head / group + 1) * keyTokens * d
-      let reference = ReferenceAttention(
-        keys: k[keys].map(Double.init), values: v[keys].map(Double.init), headDimension: d,
-        scale: scale, shape: shape(head), sinkLogit: value(logits.sinkLogits, head))
+      let reference = reference(ofHead: head, keyHead: head / group)
       let queries = rows.map { row in
         q[(head * queryTokens + row) * d..<(head * queryTokens + row + 1) * d].map(Double.init)
       }
