@@ -22,7 +22,7 @@ extension AttentionMask {
   }
 
   /// The same as of `neededTiles`, under a map.
-  func neededTiles(rows: Range<Int>, of size: Int, _ blocks: BlockMap) -> Runs {
+  func neededTiles(rows runs: [Range<Int>], of size: Int, _ blocks: BlockMap) -> Runs {
     // Runs of tiles are fewer than tiles, once they are put together.
     let most = keyCount / size + 64
     var found: [Range<Int>] = []
@@ -40,12 +40,14 @@ extension AttentionMask {
     // Blocks of which some row of a group sees each key.
     var whole = [UInt8](
       repeating: 0, count: BlockMap.byteCount(heads: 1, rows: 1, columns: blocks.columns))
-    forEachGroup(rows: rows, keys: 0..<keyCount, blocks) { group, visibility in
-      let some = visibility.start(0)..<visibility.end(group.count - 1)
-      let columns = blocks.columns(within: some)
-      blocks.join(query: group.lowerBound, columns: columns, into: &whole)
-      blocks.forEachRun(
-        query: group.lowerBound, outside: columns, among: some, head: nil, add)
+    for rows in runs {
+      forEachGroup(rows: rows, keys: 0..<keyCount, blocks) { group, visibility in
+        let some = visibility.start(0)..<visibility.end(group.count - 1)
+        let columns = blocks.columns(within: some)
+        blocks.join(query: group.lowerBound, columns: columns, into: &whole)
+        blocks.forEachRun(
+          query: group.lowerBound, outside: columns, among: some, head: nil, add)
+      }
     }
     BlockMap(queries: 1, keys: blocks.keys, rows: 1, columns: blocks.columns, bytes: whole)
       .forEachRun(query: 0, among: 0..<keyCount, head: nil, add)

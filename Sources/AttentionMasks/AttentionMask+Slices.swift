@@ -167,8 +167,15 @@ extension AttentionMask {
   /// The tiles of `size` keys in which any query of `rows` sees any, in any head. A map may name very many
   /// blocks: they aren't kept.
   package func neededTiles(rows: Range<Int>, of size: Int) -> Runs {
-    guard let blocks else { return neededKeys(rows: rows).tiles(of: size) }
-    return neededTiles(rows: rows, of: size, blocks)
+    neededTiles(rows: [rows], of: size)
+  }
+
+  /// The same of several runs of queries, of which there may be many.
+  package func neededTiles(rows runs: [Range<Int>], of size: Int) -> Runs {
+    guard let blocks else {
+      return Runs(runs.flatMap { neededKeys(rows: $0).ranges }).tiles(of: size)
+    }
+    return neededTiles(rows: runs, of: size, blocks)
   }
 
   /// The keys that any query of `rows` sees, in any head: what has to be there to compute them, and no

@@ -5020,7 +5020,7 @@ const ProtobufCMessageDescriptor mesh__v1__epoch__descriptor =
   (ProtobufCMessageInit) mesh__v1__epoch__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor mesh__v1__job_spec__field_descriptors[25] =
+static const ProtobufCFieldDescriptor mesh__v1__job_spec__field_descriptors[28] =
 {
   {
     "batch",
@@ -5322,6 +5322,42 @@ static const ProtobufCFieldDescriptor mesh__v1__job_spec__field_descriptors[25] 
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "strategy",
+    26,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__JobSpec, strategy),
+    &mesh__v1__strategy__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "grid_groups",
+    27,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__JobSpec, grid_groups),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "grid_shards",
+    28,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__JobSpec, grid_shards),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned mesh__v1__job_spec__field_indices_by_name[] = {
   19,   /* field[19] = alibi_slopes */
@@ -5331,6 +5367,8 @@ static const unsigned mesh__v1__job_spec__field_indices_by_name[] = {
   17,   /* field[17] = document_keys */
   16,   /* field[16] = document_queries */
   6,   /* field[6] = element */
+  26,   /* field[26] = grid_groups */
+  27,   /* field[27] = grid_shards */
   11,   /* field[11] = has_batch_dimension */
   24,   /* field[24] = has_map_per_head */
   21,   /* field[21] = head_cuts */
@@ -5345,6 +5383,7 @@ static const unsigned mesh__v1__job_spec__field_indices_by_name[] = {
   20,   /* field[20] = sink_logits */
   15,   /* field[15] = sink_tokens */
   18,   /* field[18] = softcap */
+  25,   /* field[25] = strategy */
   12,   /* field[12] = tokens_first */
   10,   /* field[10] = vranks */
   13,   /* field[13] = window_left */
@@ -5353,7 +5392,7 @@ static const unsigned mesh__v1__job_spec__field_indices_by_name[] = {
 static const ProtobufCIntRange mesh__v1__job_spec__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 25 }
+  { 0, 28 }
 };
 const ProtobufCMessageDescriptor mesh__v1__job_spec__descriptor =
 {
@@ -5363,7 +5402,7 @@ const ProtobufCMessageDescriptor mesh__v1__job_spec__descriptor =
   "Mesh__V1__JobSpec",
   "mesh.v1",
   sizeof(Mesh__V1__JobSpec),
-  25,
+  28,
   mesh__v1__job_spec__field_descriptors,
   mesh__v1__job_spec__field_indices_by_name,
   1,  mesh__v1__job_spec__number_ranges,
@@ -10516,18 +10555,20 @@ const ProtobufCEnumDescriptor mesh__v1__mask__descriptor =
   mesh__v1__mask__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
-static const ProtobufCEnumValue mesh__v1__layout__enum_values_by_number[3] =
+static const ProtobufCEnumValue mesh__v1__layout__enum_values_by_number[4] =
 {
   { "LAYOUT_UNSPECIFIED", "MESH__V1__LAYOUT__LAYOUT_UNSPECIFIED", 0 },
   { "LAYOUT_CONTIGUOUS", "MESH__V1__LAYOUT__LAYOUT_CONTIGUOUS", 1 },
   { "LAYOUT_ZIGZAG", "MESH__V1__LAYOUT__LAYOUT_ZIGZAG", 2 },
+  { "LAYOUT_STRIPED", "MESH__V1__LAYOUT__LAYOUT_STRIPED", 3 },
 };
 static const ProtobufCIntRange mesh__v1__layout__value_ranges[] = {
-{0, 0},{0, 3}
+{0, 0},{0, 4}
 };
-static const ProtobufCEnumValueIndex mesh__v1__layout__enum_values_by_name[3] =
+static const ProtobufCEnumValueIndex mesh__v1__layout__enum_values_by_name[4] =
 {
   { "LAYOUT_CONTIGUOUS", 1 },
+  { "LAYOUT_STRIPED", 3 },
   { "LAYOUT_UNSPECIFIED", 0 },
   { "LAYOUT_ZIGZAG", 2 },
 };
@@ -10538,12 +10579,46 @@ const ProtobufCEnumDescriptor mesh__v1__layout__descriptor =
   "Layout",
   "Mesh__V1__Layout",
   "mesh.v1",
-  3,
+  4,
   mesh__v1__layout__enum_values_by_number,
-  3,
+  4,
   mesh__v1__layout__enum_values_by_name,
   1,
   mesh__v1__layout__value_ranges,
+  NULL,NULL,NULL,NULL   /* reserved[1234] */
+};
+static const ProtobufCEnumValue mesh__v1__strategy__enum_values_by_number[5] =
+{
+  { "STRATEGY_UNSPECIFIED", "MESH__V1__STRATEGY__STRATEGY_UNSPECIFIED", 0 },
+  { "STRATEGY_AUTO", "MESH__V1__STRATEGY__STRATEGY_AUTO", 1 },
+  { "STRATEGY_RING", "MESH__V1__STRATEGY__STRATEGY_RING", 2 },
+  { "STRATEGY_ULYSSES", "MESH__V1__STRATEGY__STRATEGY_ULYSSES", 3 },
+  { "STRATEGY_USP", "MESH__V1__STRATEGY__STRATEGY_USP", 4 },
+};
+static const ProtobufCIntRange mesh__v1__strategy__value_ranges[] = {
+{0, 0},{0, 5}
+};
+static const ProtobufCEnumValueIndex mesh__v1__strategy__enum_values_by_name[5] =
+{
+  { "STRATEGY_AUTO", 1 },
+  { "STRATEGY_RING", 2 },
+  { "STRATEGY_ULYSSES", 3 },
+  { "STRATEGY_UNSPECIFIED", 0 },
+  { "STRATEGY_USP", 4 },
+};
+const ProtobufCEnumDescriptor mesh__v1__strategy__descriptor =
+{
+  PROTOBUF_C__ENUM_DESCRIPTOR_MAGIC,
+  "mesh.v1.Strategy",
+  "Strategy",
+  "Mesh__V1__Strategy",
+  "mesh.v1",
+  5,
+  mesh__v1__strategy__enum_values_by_number,
+  5,
+  mesh__v1__strategy__enum_values_by_name,
+  1,
+  mesh__v1__strategy__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
 static const ProtobufCEnumValue mesh__v1__restore_tier__enum_values_by_number[5] =

@@ -7,8 +7,10 @@ package enum Layout: UInt8, Sendable, CaseIterable, Codable {
   case contiguous = 1
   /// Of 2P runs, rank r holds run r and run 2P − 1 − r: equal work under a causal mask.
   case zigzag = 2
+  /// Single tiles in turn: rank r of P holds tiles r, r + P, …
+  case striped = 3
 
-  package var name: String { self == .contiguous ? "contiguous" : "zigzag" }
+  package var name: String { "\(self)" }
 }
 
 extension MaskRule {
@@ -58,6 +60,15 @@ package struct AttentionJob: Hashable, Sendable, Codable {
     get { cutHeads ?? 1 }
     set { cutHeads = newValue > 1 ? newValue : nil }
   }
+  /// Set where a strategy was asked for. Optional, so that it can be missing in what an earlier version wrote.
+  private var askedStrategy: Strategy?
+  /// How the job is shared out.
+  package var strategy: Strategy {
+    get { askedStrategy ?? .auto }
+    set { askedStrategy = newValue == .auto ? nil : newValue }
+  }
+  /// The grid that was asked for with usp; nil leaves it to the strategy.
+  package var grid: Grid?
   /// The order of the axes in the tensors' files, and in the result's; what is computed and what
   /// travels has the heads first.
   package var axes: AxisOrder {
@@ -118,9 +129,9 @@ package struct AttentionJob: Hashable, Sendable, Codable {
   /// tiles, since small parts cost messages. And a group is worth them: a tiny job is done before a second
   /// worker has begun.
   package func suitableHeadCuts(blocks: BlockMap? = nil) -> Int {
-    let tiles = (queryTokens + Plan.queryTileRows - 1) / Plan.queryTileRows
     // Of a job that can't be, nothing is counted.
-    guard tiles < 32, problem == nil else { return 1 }
+    guard problem == nil, queryPlaces < 32 else { return 1 }
+    let tiles = queryPlaces
     let work = Int(flops(blocks: blocks)) / Self.operationsPerCut
     let most = min(flatKeyValueHeads, (64 + tiles - 1) / tiles, max(1, work))
     return (1...most).last { flatKeyValueHeads % $0 == 0 } ?? 1
@@ -212,6 +223,7 @@ extension AttentionJob {
     guard (0...Limits.vranksMaximum).contains(vranks) else {
       return "\(vranks) virtual ranks; at most \(Limits.vranksMaximum)"
     }
+    if let problem = strategy.rule.problem(of: self) { return problem }
     guard (1...Limits.vranksMaximum).contains(headCuts), flatKeyValueHeads % headCuts == 0 else {
       return "\(flatKeyValueHeads) key/value heads in \(headCuts) equal groups"
     }

@@ -27,8 +27,9 @@ package struct JobFit<Host> {
     var able = Array(workers.indices)
     while true {
       let count = max(1, able.count)
-      let vranks = spec.vranks > 0 ? spec.vranks : Plan.defaultVrankCount(workers: count)
-      let plan = Plan(job: spec, vrankCount: vranks, blocks: blocks ?? spec.blocksUnknown)
+      let plan = Plan(
+        job: spec, vrankCount: spec.vrankCount(workers: count), blocks: blocks ?? spec.blocksUnknown
+      )
       let used = able.prefix(plan.vrankCount)
       let estimate = MemoryEstimate(
         plan: plan, workers: min(count, plan.vrankCount), isProtected: isProtected,

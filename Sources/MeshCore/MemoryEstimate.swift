@@ -135,6 +135,11 @@ extension Plan {
   /// The first placement: equal runs of virtual ranks, so that neighbours in the sequence stay
   /// together and the needed set of a worker is that of its whole run.
   package static func hosts(vranks: Int, workers: Int) -> [Int] {
-    (0..<vranks).map { $0 * min(workers, vranks) / vranks }
+    (0..<vranks).map { host(of: $0, vranks: vranks, workers: workers) }
+  }
+
+  /// Of one virtual rank of them.
+  static func host(of vrank: Int, vranks: Int, workers: Int) -> Int {
+    vrank * min(workers, vranks) / vranks
   }
 }

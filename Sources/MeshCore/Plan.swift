@@ -7,8 +7,7 @@ package import AttentionMasks
 /// tokens are cut at global positions, the last one of each may be short, and no shard cuts a tile.
 /// A row's bits therefore don't depend on the layout or on the number of ranks.
 ///
-/// A rank's share is all heads of some tokens or, where there are fewer query tiles than ranks, a group of
-/// heads of them. Tiles have the heads of one group: tile `place * headGroups + group` is that group's of
+/// A rank's share is a group of heads of some tokens, as the job's strategy cuts them. Tiles have the heads of one group: tile `place * headGroups + group` is that group's of
 /// the tokens at `place`, so that the order of tiles is that of their tokens, whatever their heads.
 package struct Plan: Sendable {
   /// Tokens of a query tile: the unit in which rows are dealt.
@@ -17,9 +16,8 @@ package struct Plan: Sendable {
   package static let keyTileKeys = 256
 
   package let job: AttentionJob
-  package let vrankCount: Int
-  /// Groups of heads into which shares are cut.
-  package let headGroups: Int
+  /// Groups of heads and shards of tokens into which it is cut.
+  package let grid: Grid
   /// Tiles of all groups.
   package let queryTileCount: Int
   package let keyTileCount: Int
@@ -31,6 +29,9 @@ package struct Plan: Sendable {
   private let keyShards: [Shard]
   /// Of each shard, the places of the K/V tiles that its rows need.
   private let needed: [Runs]
+  /// What `settledSteps` goes by where shards have so many runs that they can't be gone through for each
+  /// tile; empty otherwise.
+  private let lastNeeded: [[Int]]
 
   /// - Parameters:
   ///   - vrankCount: 1 ... `Limits.vranksMaximum`; ranks beyond the number of query tiles, of all groups of
@@ -41,32 +42,31 @@ package struct Plan: Sendable {
     precondition((1...Limits.vranksMaximum).contains(vrankCount), "\(vrankCount) virtual ranks")
     precondition((job.mask.blocks == nil) == (blocks == nil), "a plan without the job's block map")
     self.job = job
-    let queryPlaces = (job.queryTokens + Self.queryTileRows - 1) / Self.queryTileRows
-    let keyPlaces = (job.keyTokens + Self.keyTileKeys - 1) / Self.keyTileKeys
-    let shards = min(vrankCount, queryPlaces)
-    headGroups = Self.headGroups(of: job, atMost: vrankCount / shards, keyPlaces)
-    self.vrankCount = shards * headGroups
-    queryTileCount = queryPlaces * headGroups
-    keyTileCount = keyPlaces * headGroups
-    queryShards = Shard.deal(queryPlaces, to: shards, layout: job.layout)
-    keyShards = Shard.deal(keyPlaces, to: shards, layout: job.layout)
+    let grid = Grid(of: job, vranks: vrankCount)
+    self.grid = grid
+    queryTileCount = job.queryPlaces * grid.groups
+    keyTileCount = job.keyPlaces * grid.groups
+    queryShards = Shard.deal(job.queryPlaces, to: grid.shards, layout: job.layout)
+    keyShards = Shard.deal(job.keyPlaces, to: grid.shards, layout: job.layout)
     let mask = job.attentionMask(blocks: blocks)
     self.mask = mask
     phases = job.isRehearsal ? Phase.rehearsal : Phase.forward
     needed = queryShards.map { shard in
-      shard.runs.reduce(.none) {
-        $0.union(Self.neededPlaces(ofRows: Self.queryRows(of: $1, job), mask))
-      }
+      mask.neededTiles(rows: shard.runs.map { Self.queryRows(of: $0, job) }, of: Self.keyTileKeys)
     }
+    lastNeeded =
+      job.layout == .striped ? queryShards.map { Self.lastNeeded(of: $0, job, mask) } : []
   }
 
-  /// The most groups of heads, each as large as the others, that parts of tiles allow: no more than there
-  /// is use for, nor so many that a worker's table of tiles grows large.
-  private static func headGroups(
-    of job: AttentionJob, atMost most: Int, _ keyPlaces: Int
-  ) -> Int {
-    let bound = min(most, max(1, Limits.groupedTilesMaximum / keyPlaces))
-    return (1...job.headCuts).last { job.headCuts % $0 == 0 && $0 <= bound } ?? 1
+  /// Of each tile of a shard, the last key that its rows or those of tiles before it see; -1 for none.
+  private static func lastNeeded(
+    of shard: Shard, _ job: AttentionJob, _ mask: AttentionMask
+  ) -> [Int] {
+    var last = -1
+    return shard.tiles.map { tile in
+      last = max(last, mask.lastNeededKey(rows: queryRows(of: tile..<tile + 1, job)) ?? -1)
+      return last
+    }
   }
 
   /// The number of ranks used when the user doesn't say: about three a worker, so that the ranks of
@@ -74,6 +74,10 @@ package struct Plan: Sendable {
   package static func defaultVrankCount(workers: Int) -> Int {
     min(3 * max(1, workers), Limits.vranksMaximum)
   }
+
+  package var vrankCount: Int { grid.ranks }
+  /// Groups of heads into which shares are cut.
+  package var headGroups: Int { grid.groups }
 
   /// Whether ranks publish anything.
   var publishes: Bool { phases.contains { $0.publishes != nil } }
@@ -94,7 +98,7 @@ package struct Plan: Sendable {
   }
 
   func queryTileCount(of vrank: VRank) -> Int {
-    queryShards[shard(of: vrank)].runs.reduce(0) { $0 + $1.count }
+    queryShards[shard(of: vrank)].count
   }
 
   /// K/V tiles that the host of `vrank` keeps and serves, ascending.
@@ -116,10 +120,10 @@ package struct Plan: Sendable {
 
   private func holder(of tile: Int, in shards: [Shard]) -> VRank {
     let (place, group) = tile.quotientAndRemainder(dividingBy: headGroups)
-    for shard in shards.indices where shards[shard].contains(place) {
-      return vrank(shard: shard, group: group)
+    guard let shard = Shard.index(of: place, in: shards) else {
+      preconditionFailure("tile \(tile) is in no shard")
     }
-    preconditionFailure("tile \(tile) is in no shard")
+    return vrank(shard: shard, group: group)
   }
 
   /// The K/V tiles that `vrank` needs, ascending: those in which some row of it sees some key. None for a
@@ -144,7 +148,7 @@ package struct Plan: Sendable {
   /// The K/V tiles in which some row of a query tile sees some key.
   package func neededKeyTiles(ofQueryTile tile: Int) -> NeededTiles {
     NeededTiles(
-      Self.neededPlaces(ofRows: queryRows(of: tile), mask), groups: headGroups,
+      mask.neededTiles(rows: [queryRows(of: tile)], of: Self.keyTileKeys), groups: headGroups,
       group: tile % headGroups)
   }
 
@@ -164,16 +168,20 @@ package struct Plan: Sendable {
   /// After how many steps of its rank the rows of a query tile, and of all before it in the rank, don't
   /// change any more.
   package func settledSteps(ofQueryTile tile: Int) -> Int {
-    let shard = shard(of: holder(ofQueryTile: tile))
-    let last = queryShards[shard].runs.compactMap { run -> Int? in
-      let rows = Self.queryRows(of: run.clamped(to: 0..<tile / headGroups + 1), job)
-      return mask.lastNeededKey(rows: rows)
-    }.max()
-    return last.map { needed[shard].count(below: $0 / Self.keyTileKeys + 1) } ?? 0
+    let (place, shard) = (tile / headGroups, shard(of: holder(ofQueryTile: tile)))
+    let last =
+      lastNeeded.isEmpty
+      ? lastNeededKey(in: queryShards[shard], to: place)
+      : lastNeeded[shard][queryShards[shard].count(below: place)]
+    return last < 0 ? 0 : needed[shard].count(below: last / Self.keyTileKeys + 1)
   }
 
-  private static func neededPlaces(ofRows rows: Range<Int>, _ mask: AttentionMask) -> Runs {
-    mask.neededTiles(rows: rows, of: keyTileKeys)
+  /// The last key that rows of a shard see, up to those at a place; -1 for none.
+  private func lastNeededKey(in shard: Shard, to place: Int) -> Int {
+    let last = shard.runs.compactMap { run -> Int? in
+      mask.lastNeededKey(rows: Self.queryRows(of: run.clamped(to: 0..<place + 1), job))
+    }
+    return last.max() ?? -1
   }
 
   /// Token positions of the query tiles at a run of places.

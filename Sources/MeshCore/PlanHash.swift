@@ -37,6 +37,9 @@ extension Plan {
       [4, job.mask.blocks?.isPerHead == true ? 1 : 0].forEach(append)
       bytes += blockMap.bytes
     }
+    if job.strategy != .auto {
+      [5, Int(job.strategy.rawValue), grid.groups, grid.shards].forEach(append)
+    }
     return SHA256.hash(bytes)
   }
 

@@ -84,6 +84,8 @@ package struct Portions: Hashable, Sendable {
     part.layout = .contiguous
     part.vranks = 0
     part.headCuts = 1
+    part.strategy = .auto
+    part.grid = nil
     let places = heads.map { $0 % job.queryHeads }
     part.logits = job.logits.ofHeads(places)
     return Plan(job: part, vrankCount: runCount, blocks: blocks?.ofHeads(places))

@@ -246,7 +246,7 @@ package enum CoordinatorMessage: Hashable, Sendable {
 }
 
 /// Version of the messages in `Protos/`. Peers of another version are refused at hello.
-package let protocolVersion = 7
+package let protocolVersion = 8
 
 /// Version of the program.
 package let programVersion = "0.1.0"

@@ -16,6 +16,8 @@ extension AttentionJob {
     (other.queryHeads, other.queryTokens) = (queryTokens, queryHeads)
     (other.keyValueHeads, other.keyTokens) = (keyTokens, keyValueHeads)
     other.headCuts = 1
+    other.strategy = .auto
+    other.grid = nil
     return other
   }
 

@@ -28,7 +28,11 @@ package struct JobInputs: Sendable {
     package var layout: Layout?
     /// bfloat16 rounds float32 inputs once, before anything is computed or sent.
     package var precision: ElementType
+    /// 0 lets whoever plans the job choose.
     package var vranks: Int
+    package var strategy = Strategy.auto
+    /// Of usp, where it was asked for.
+    package var grid: Grid?
     /// How the files have heads and tokens.
     package var axes: AxisOrder
     /// Whether float64, big-endian and Fortran-ordered tensors are converted.
@@ -36,8 +40,8 @@ package struct JobInputs: Sendable {
 
     package init(
       mask: MaskRule, blockMap: String? = nil, logits: Logits = Logits(), scale: Float?,
-      layout: Layout?, precision: ElementType, vranks: Int, axes: AxisOrder = .headsFirst,
-      converts: Bool = false
+      layout: Layout?, precision: ElementType, vranks: Int, strategy: Strategy = .auto,
+      grid: Grid? = nil, axes: AxisOrder = .headsFirst, converts: Bool = false
     ) {
       self.mask = mask
       self.blockMap = blockMap
@@ -46,8 +50,17 @@ package struct JobInputs: Sendable {
       self.layout = layout
       self.precision = precision
       self.vranks = vranks
+      self.strategy = strategy
+      self.grid = grid
       self.axes = axes
       self.converts = converts
+    }
+
+    /// A grid has as many as its product; of one that can't be, none are counted.
+    fileprivate var vranksAsked: Int {
+      guard vranks == 0, let grid else { return vranks }
+      let (ranks, isTooMany) = grid.groups.multipliedReportingOverflow(by: grid.shards)
+      return isTooMany || !(1...Limits.vranksMaximum).contains(ranks) ? 0 : ranks
     }
 
     /// How their tensors are read.
@@ -75,8 +88,10 @@ package struct JobInputs: Sendable {
       mask: mask, logits: logits,
       scale: options.scale ?? 1 / Float(queries[3]).squareRoot(),
       layout: options.layout ?? options.mask.suitableLayout,
-      vranks: options.vranks, hasBatchDimension: q.shape.count == 4, axes: options.axes)
-    spec.headCuts = spec.suitableHeadCuts(blocks: blocks)
+      vranks: options.vranksAsked, hasBatchDimension: q.shape.count == 4, axes: options.axes)
+    spec.strategy = options.strategy
+    spec.grid = options.grid
+    spec.cutHeads(blocks: blocks)
     self.spec = spec
     doubt = spec.axesDoubt
   }

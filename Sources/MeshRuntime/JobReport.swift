@@ -13,8 +13,10 @@ package struct JobReport: Encodable, Sendable {
   package var workers: Int
   package var threadsPerWorker: Int
   package var vranks: Int
-  package var strategy = "ring"
+  package var strategy: String
   package var strategyReason: String
+  /// Groups of heads and shards of tokens, "U,R"; of a job of a mesh.
+  package var grid: String?
   package var mask: String
   package var layout: String
   /// By purpose: "tiles" between workers, "inputs" (requests) and "results" to the store.
@@ -42,6 +44,7 @@ package struct JobReport: Encodable, Sendable {
     workers = 1
     threadsPerWorker = threads
     vranks = 1
+    strategy = spec.strategyName(Grid(groups: 1, shards: 1))
     strategyReason = "one process: nothing to exchange"
     mask = spec.maskText
     layout = spec.layout.name
@@ -65,7 +68,10 @@ package struct JobReport: Encodable, Sendable {
     workers = status.workers.count
     threadsPerWorker = status.workers.map(\.threads).max() ?? 0
     vranks = status.vrankCount
-    strategyReason = "the only exact strategy of this version"
+    let grid = status.grid
+    strategy = grid.map { summary.spec.strategyName($0) } ?? summary.spec.strategy.name
+    strategyReason = grid.map { summary.spec.strategyReason($0) } ?? ""
+    self.grid = grid?.name
     mask = summary.mask
     layout = summary.spec.layout.name
     let traffic = status.workers.map(\.traffic)
@@ -141,6 +147,7 @@ package struct JobReport: Encodable, Sendable {
       if bytesNeeded > 0 { line += String(format: " (%.3f ×)", Double(sent) / Double(bytesNeeded)) }
       lines.append(line + "; results: \(bytes(bytesSent["results"] ?? 0))")
     }
+    if let grid { lines.append("strategy: \(strategy) \(grid), \(strategyReason)") }
     if computeSeconds.count > 1 {
       let waits = zip(computeSeconds, waitSeconds).map {
         String(format: "%.2f+%.2f", $0, $1)

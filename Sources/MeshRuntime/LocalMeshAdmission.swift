@@ -28,8 +28,8 @@ package struct LocalMeshAdmission: Sendable {
   ) {
     self.workers = workers
     self.spares = spares
-    let vranks = job.vranks > 0 ? job.vranks : Plan.defaultVrankCount(workers: workers)
-    plan = Plan(job: job, vrankCount: vranks, blocks: job.blocksUnknown)
+    plan = Plan(
+      job: job, vrankCount: job.vrankCount(workers: workers), blocks: job.blocksUnknown)
     workerBytes =
       MemoryEstimate(
         plan: plan, workers: min(workers, plan.vrankCount), isProtected: isProtected,

@@ -37,6 +37,9 @@ extension Arena {
     message.pointee.scale = spec.scale
     message.pointee.layout = Mesh__V1__Layout(UInt32(spec.layout.rawValue))
     message.pointee.vranks = wire32(spec.vranks)
+    message.pointee.strategy = Mesh__V1__Strategy(UInt32(spec.strategy.rawValue))
+    message.pointee.grid_groups = wire32(spec.grid?.groups ?? 0)
+    message.pointee.grid_shards = wire32(spec.grid?.shards ?? 0)
     message.pointee.has_batch_dimension = spec.hasBatchDimension ? 1 : 0
     message.pointee.tokens_first = spec.axes == .tokensFirst ? 1 : 0
     return message
@@ -105,6 +108,10 @@ extension AttentionJob {
       hasBatchDimension: message.has_batch_dimension != 0,
       axes: message.tokens_first != 0 ? .tokensFirst : .headsFirst)
     spec.headCuts = max(1, Int(message.head_cuts))
+    spec.strategy = try enumeration(message.strategy.rawValue, "strategy")
+    if message.grid_groups != 0 || message.grid_shards != 0 {
+      spec.grid = Grid(groups: Int(message.grid_groups), shards: Int(message.grid_shards))
+    }
     if let problem = spec.problem { throw .outOfRange(problem) }
     self = spec
   }

@@ -42,7 +42,10 @@ extension DryRun {
       lines.append(("where", text + (leftOut.isEmpty ? "" : "; \(told)\(more)")))
     }
     if let portions { lines.append(("ranks", "1, in \(counted(portions, "portion"))")) }
-    if let vranks { lines.append(("ranks", counted(vranks, "virtual rank"))) }
+    if let vranks, let strategy, let grid, let strategyReason {
+      lines.append(("ranks", "\(counted(vranks, "virtual rank")), \(strategy) \(grid)"))
+      lines.append(("strategy", strategyReason))
+    }
     if !memory.isEmpty {
       let needs = memory.map {
         "\(bytes($0.bytes)) for "

@@ -34,6 +34,9 @@ struct DryRun: Encodable {
   private(set) var leftOut: [String] = []
   private(set) var threads: Int?
   private(set) var vranks: Int?
+  private(set) var strategy: String?
+  private(set) var strategyReason: String?
+  private(set) var grid: String?
   private(set) var portions: Int?
   private(set) var memory: [Memory] = []
   private(set) var availableBytes: Int?
@@ -108,7 +111,7 @@ struct DryRun: Encodable {
     place = "a coordinator and workers on this machine"
     workers = admission.workers
     threads = admission.workers * threadsPerWorker
-    vranks = admission.plan.vrankCount
+    add(admission.plan)
     memory = [
       Memory(
         process: "worker", count: admission.workers + admission.spares,
@@ -148,10 +151,18 @@ struct DryRun: Encodable {
     leftOut = all.present.filter { one in !used.contains { $0.worker == one.worker } }
       .map { whyNot($0, fit) }
     threads = used.reduce(0) { $0 + $1.threads }
-    vranks = fit.plan.vrankCount
+    add(fit.plan)
     guard let admission else { return }
     memory = [Memory(process: "worker", count: max(1, used.count), bytes: admission.workerBytes)]
     storeBytes = admission.diskBytes
+  }
+
+  /// How the job would be shared out.
+  private mutating func add(_ plan: Plan) {
+    vranks = plan.vrankCount
+    strategy = plan.job.strategyName(plan.grid)
+    strategyReason = plan.job.strategyReason(plan.grid)
+    grid = plan.grid.name
   }
 
   private func whyNot(_ worker: WorkerStatus, _ fit: JobFit<WorkerStatus>) -> String {

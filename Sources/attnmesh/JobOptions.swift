@@ -20,11 +20,23 @@ struct JobOptions: ParsableArguments {
   @Option(help: "Factor of the logits. (default: 1/√head_dim)")
   var scale: Float?
 
-  @Option(help: "How tiles are dealt: contiguous or zigzag. (default: zigzag for causal)")
+  @Option(
+    help: "How tiles are dealt: contiguous, zigzag or striped. (default: zigzag for causal)")
   var layout: String?
 
-  @Option(help: "How the exact result is computed: auto or ring.")
-  var strategy = "auto"
+  @Option(
+    help: """
+      How a mesh shares the job out: auto; ring, all heads of some tokens for each rank; ulysses, \
+      some heads for each, of all tokens where there are heads enough; usp, a grid of both.
+      """)
+  var strategy = Strategy.auto.name
+
+  @Option(
+    help: """
+      U,R of usp: groups of heads, and shards of tokens of each; a virtual rank for each. \
+      (default: the most even one)
+      """)
+  var grid: String?
 
   @Option(help: "float32, or bfloat16 to round the inputs once before anything else.")
   var precision = "float32"
@@ -98,8 +110,8 @@ struct JobOptions: ParsableArguments {
   private func options(
     refuse: (String) throws(MeshError) -> Void
   ) throws(MeshError) -> JobInputs.Options {
-    if !["auto", "ring"].contains(strategy) {
-      try refuse("--strategy \(strategy): it is auto or ring")
+    let strategy = try checked(Strategy.auto, refuse: refuse) { () throws(MeshError) in
+      try choice(self.strategy, "--strategy", of: Strategy.allCases, named: \.name)
     }
     if let vranks, !(1...Limits.vranksMaximum).contains(vranks) {
       try refuse("--vranks \(vranks): it must be 1 to \(Limits.vranksMaximum)")
@@ -115,11 +127,27 @@ struct JobOptions: ParsableArguments {
       precision: try checked(.float32, refuse: refuse) { () throws(MeshError) in
         try choice(precision, "--precision", of: [.float32, .bfloat16], named: \ElementType.name)
       },
-      vranks: vranks ?? 0,
+      vranks: vranks ?? 0, strategy: strategy,
+      grid: try checked(nil, refuse: refuse) { () throws(MeshError) in
+        try checkedGrid(strategy)
+      },
       axes: try checked(.headsFirst, refuse: refuse) { () throws(MeshError) in
         try choice(axes, "--axes", of: AxisOrder.allCases, named: \.name)
       },
       converts: convert)
+  }
+
+  private func checkedGrid(_ strategy: Strategy) throws(MeshError) -> Grid? {
+    guard let text = grid else { return nil }
+    guard let grid = Grid(text) else {
+      throw MeshError(
+        .badInput, "--grid \(text): it is U,R: groups of heads, and shards of tokens")
+    }
+    guard strategy == .usp else {
+      throw MeshError(
+        .badInput, "--grid \(text): it goes with --strategy usp, not with \(strategy.name)")
+    }
+    return grid
   }
 
   /// Searches the tensors for NaN and infinities where that is asked for: a pass over all of them.

@@ -53,6 +53,10 @@ struct Job: ParsableCommand {
     let queue = status.queuePosition > 0 ? ", place \(status.queuePosition) in the queue" : ""
     print("state    \(job.state.name)\(queue)\(job.reason.isEmpty ? "" : ": \(job.reason)")")
     print("shape    \(printable(job.shapeText))")
+    if let grid = status.grid {
+      print(
+        "strategy \(job.spec.strategyName(grid)) \(grid.name): \(job.spec.strategyReason(grid))")
+    }
     print("tiles    \(job.folded) of \(job.total) folded in \(age(job.wallSeconds))")
     print("memory   up to \(bytes(status.workerBytes)) per worker")
     if !status.ranks.isEmpty { print("protect  \(status.protectionName)") }

@@ -31,6 +31,8 @@ struct SummaryView: Encodable {
   var element: String
   var mask: String
   var layout: String
+  /// As it was asked for.
+  var strategy: String
 
   init(_ job: JobSummary) {
     self.job = "\(job.job)"
@@ -57,6 +59,7 @@ struct SummaryView: Encodable {
     element = job.spec.element.name
     mask = job.mask
     layout = job.spec.layout.name
+    strategy = job.spec.strategy.name
   }
 }
 
@@ -83,6 +86,10 @@ struct JobView: Encodable {
   var summary: SummaryView
   var queuePosition: Int
   var vranks: Int
+  /// What the strategy came to, once the job has its ranks.
+  var strategy: String?
+  var strategyReason: String?
+  var grid: String?
   var planHash: String?
   var ranks: [Rank]
   var workers: [Worker]
@@ -97,6 +104,12 @@ struct JobView: Encodable {
     summary = SummaryView(status.summary)
     queuePosition = status.queuePosition
     vranks = status.vrankCount
+    if let grid = status.grid {
+      let spec = status.summary.spec
+      strategy = spec.strategyName(grid)
+      strategyReason = spec.strategyReason(grid)
+      self.grid = grid.name
+    }
     planHash = status.planHash.map { "\($0)" }
     ranks = status.ranks.map {
       Rank(

@@ -31,6 +31,10 @@ import Testing
     vary { $0.mask = .full }
     vary { $0.scale = $0.scale.nextUp }
     vary { $0.layout = .zigzag }
+    vary { $0.layout = .striped }
+    vary { $0.strategy = .ring }
+    vary { $0.strategy = .ulysses }
+    vary { $0.strategy = .usp }
     var hashes = variants.map { hash($0) }
     hashes.append(hash(job, ranks: 4))
     hashes.append(Plan(job: job, vrankCount: 3).hash(inputs: sampleInputs, numerics: "fmb"))

@@ -47,6 +47,11 @@ import Testing
       // The low runs go up, the high ones down; a rank's two may have met.
       let lows = shards.compactMap(\.first)
       if lows != lows.sorted() && count >= 2 * shards.count { return "low runs \(lows)" }
+    case .striped:
+      for (rank, tiles) in shards.enumerated()
+      where tiles.contains(where: { $0 % shards.count != rank }) {
+        return "rank \(rank) has \(tiles)"
+      }
     }
     return nil
   }
@@ -89,13 +94,13 @@ import Testing
   }
 
   @Test(
-    "a copy leaves out messages that no later step changes, whatever the mask", arguments: 1...30)
-  func settled(seed: Int) {
+    "a copy leaves out messages that no later step changes, whatever the mask", arguments: 1...30,
+    Layout.allCases)
+  func settled(seed: Int, layout: Layout) {
     var random = SplitMix64(seed: UInt64(seed))
     let (queries, keys) = (600 + random.below(900), 1 + random.below(2_000))
     let mask = MaskRule.any(queries: queries, keys: keys, &random)
-    let job = sampleJob(
-      queries: queries, keys: keys, mask: mask, layout: seed % 2 == 0 ? .zigzag : .contiguous)
+    let job = sampleJob(queries: queries, keys: keys, mask: mask, layout: layout)
     let plan = Plan(job: job, vrankCount: 1 + random.below(3))
     let twin = MaskTwin(mask: mask, queries: queries, keys: keys)
     for vrank in plan.vranks {
@@ -122,20 +127,24 @@ import Testing
   }
 
   @Test(
-    "where there are fewer query tiles than ranks, shares are groups of heads", arguments: 1...80)
-  func shares(seed: Int) {
+    "shares are groups of heads of some tokens, as the strategy cuts them", arguments: 1...80,
+    Strategy.allCases)
+  func shares(seed: Int, strategy: Strategy) {
     var random = SplitMix64(seed: UInt64(seed))
     let (group, cuts) = (1 + random.below(3), 1 + random.below(12))
     let keyHeads = cuts * (1 + random.below(3))
     var job = sampleJob(
       heads: keyHeads * group, keyHeads: keyHeads, queries: 1 + random.below(500),
       keys: 1 + random.below(2_000), dimension: 1 + random.below(200),
-      layout: seed % 2 == 0 ? .zigzag : .contiguous)
+      layout: Layout.allCases[seed % 3])
     job.headCuts = cuts
+    job.strategy = strategy
     let plan = Plan(job: job, vrankCount: 1 + random.below(40))
     let places = (job.queryTokens + 63) / 64
     #expect(cuts % plan.headGroups == 0)
-    #expect(plan.headGroups == 1 || plan.vrankCount == places * plan.headGroups)
+    if strategy == .auto {
+      #expect(plan.headGroups == 1 || plan.vrankCount == places * plan.headGroups)
+    }
     #expect(Plan(job: job, vrankCount: plan.vrankCount).vrankCount == plan.vrankCount)
     // Every row of every head is one rank's, and so is every key.
     var rows = [[VRank]](repeating: [], count: job.flatQueryHeads * job.queryTokens)

@@ -18,7 +18,7 @@ import Testing
         queries: 1 + random.below(3_000), keys: 1 + random.below(6_000),
         dimension: 1 + random.below(8), element: random.below(2) == 0 ? .float32 : .float16,
         mask: random.below(4) == 0 ? .full : .causal,
-        layout: random.below(2) == 0 ? .zigzag : .contiguous)
+        layout: Layout.allCases[random.below(3)])
       let plan = Plan(job: job, vrankCount: 1 + random.below(24))
       let peers = 1 + random.below(9)
       // Any table, also one that only a recovery would make, with peers that host nothing and ranks

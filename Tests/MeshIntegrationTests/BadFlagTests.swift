@@ -28,8 +28,33 @@ extension Integration {
       (["--timeout", "-1"], "--timeout -1.0: it must be"),
       (["--patience", "0"], "--patience 0.0: it must be"), (["--patience", "nan"], "--patience"),
       (["--mask", "bidirectional"], "--mask bidirectional: it is full or causal"),
-      (["--layout", "striped"], "--layout striped: it is contiguous or zigzag"),
-      (["--strategy", "magic"], "--strategy magic: it is auto or ring"),
+      (["--layout", "spiral"], "--layout spiral: it is contiguous or zigzag or striped"),
+      (["--strategy", "magic"], "--strategy magic: it is auto or ring or ulysses or usp"),
+      (["--grid", "1,1"], "--grid 1,1: it goes with --strategy usp, not with auto"),
+      (
+        ["--grid", "1,1", "--strategy", "ring"],
+        "--grid 1,1: it goes with --strategy usp, not with ring"
+      ),
+      (["--strategy", "usp", "--grid", "1"], "--grid 1: it is U,R"),
+      (["--strategy", "usp", "--grid", "1,1,1"], "--grid 1,1,1: it is U,R"),
+      (["--strategy", "usp", "--grid", "one,1"], "--grid one,1: it is U,R"),
+      (["--strategy", "usp", "--grid", "9223372036854775808,1"], "808,1: it is U,R"),
+      (["--strategy", "usp", "--grid", "0,1"], "a grid of 0,1:"),
+      (["--strategy", "usp", "--grid", "1,-1"], "a grid of 1,-1:"),
+      (["--strategy", "usp", "--grid", "9223372036854775807,2"], "they must be 1 to 256"),
+      (
+        ["--strategy", "usp", "--grid", "16,17"],
+        "a grid of 16,17: it has as many virtual ranks as its product, which is 272; they must be 1 to 256"
+      ),
+      (
+        ["--strategy", "usp", "--grid", "2,1"],
+        "2 groups don't divide batch × key/value heads, which is 1"
+      ),
+      (["--strategy", "usp", "--grid", "1,2"], "2 shards of tokens, but only 1 query tile"),
+      (
+        ["--strategy", "usp", "--grid", "1,1", "--vranks", "3"],
+        "a grid of 1,1 has 1 virtual rank, not 3"
+      ),
       (["--precision", "float16"], "--precision float16: it is float32 or bfloat16"),
       (["--output-dtype", "float64"], "--output-dtype float64: it is"),
       (["--output-dtype", "bfloat16"], "o.npy: .npy has no bfloat16"),

@@ -22,14 +22,16 @@ extension Integration {
     }
 
     /// 640 heads, 300 tokens: a tile takes 80 MiB packed, and half of that as it comes.
-    @Test func workersStayBelowWhatAdmissionCounts() throws {
+    @Test(arguments: ["auto", "ring", "ulysses", "usp"])
+    func workersStayBelowWhatAdmissionCounts(strategy: String) throws {
       try withScratch { scratch in
         let flags = try inputs(scratch, heads: 640, tokens: 300) + ["--scale", "0.125"]
         let alone = try scratch.attend(flags, name: "alone")
         let mesh = try Mesh(scratch, workers: 3, workerFlags: ["--memory", "512M"])
         try mesh.output(
           ["attend", "--quiet", "--output", scratch.file("mesh.npy"), "--lse"]
-            + [scratch.file("mesh-lse.npy"), "--report", scratch.file("report.json")] + flags)
+            + [scratch.file("mesh-lse.npy"), "--report", scratch.file("report.json")]
+            + ["--strategy", strategy] + flags)
         #expect(try scratch.attended("mesh") == alone)
         let report = try jsonObject(text(of: scratch.file("report.json")))
         let bound = try #require(report["worker_bytes_bound"] as? Int)

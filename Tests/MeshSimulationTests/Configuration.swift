@@ -57,6 +57,24 @@ struct Configuration: CustomStringConvertible {
       let cuts = (1...min(heads, Limits.vranksMaximum)).filter { heads % $0 == 0 }
       job.headCuts = cuts[random.below(cuts.count)]
     }
+    drawStrategy()
+  }
+
+  /// From numbers of its own, so that whatever else a seed says stays. One job in two says nothing.
+  private mutating func drawStrategy() {
+    var random = SplitMix64(seed: ~seed)
+    if random.below(3) == 0 { job.layout = .striped }
+    guard random.below(2) == 0 else { return }
+    job.strategy = Strategy.allCases[random.below(4)]
+    if job.strategy == .usp, random.below(2) == 0 {
+      let heads = job.flatKeyValueHeads
+      let divisors = (1...heads).filter { heads % $0 == 0 }
+      let groups = divisors[random.below(divisors.count)]
+      let shards = 1 + random.below(min((job.queryTokens + 63) / 64, 12))
+      job.grid = Grid(groups: groups, shards: shards)
+      job.vranks = groups * shards
+    }
+    job.cutHeads()
   }
 
   var tensors: MemoryTensors {
@@ -77,6 +95,8 @@ struct Configuration: CustomStringConvertible {
   var alone: Configuration {
     var other = self
     other.workers = 1
+    other.job.strategy = .auto
+    other.job.grid = nil
     other.job.vranks = 1
     return other
   }
@@ -85,7 +105,7 @@ struct Configuration: CustomStringConvertible {
     """
     seed \(seed): batch \(job.batch), heads \(job.queryHeads)/\(job.keyValueHeads), tokens \
     \(job.queryTokens)/\(job.keyTokens), d \(job.headDimension), \(job.element.name), \
-    \(job.headCuts) cuts, \(job.maskText), \(job.layout.name), scale \(job.scale), vranks \(job.vranks), \
+    \(job.headCuts) cuts, \(job.strategy.name) \(job.grid?.name ?? ""), \(job.maskText), \(job.layout.name), scale \(job.scale), vranks \(job.vranks), \
     workers \(workers), spread \(spread)\(lateMaxima ? ", late maxima" : "")
     """
   }

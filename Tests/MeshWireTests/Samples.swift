@@ -44,7 +44,17 @@ enum Samples {
     logits: LogitRule(
       softcap: 1e30, alibiSlopes: heads { Float($0) / 3 }, sinkLogits: heads { -Float($0) }),
     scale: 1, layout: .contiguous)
-  static let specs = [spec, largestSpec, smallestSpec, maskedSpec]
+  static let specs = [spec, largestSpec, smallestSpec, maskedSpec, gridSpec]
+  /// A grid that was asked for.
+  static let gridSpec: AttentionJob = {
+    var job = spec
+    job.layout = .striped
+    job.strategy = .usp
+    job.grid = Grid(groups: 4, shards: 5)
+    job.vranks = 20
+    job.headCuts = 4
+    return job
+  }()
 
   private static func documents(of tokens: Int) -> [Int] {
     [tokens] + Array(repeating: 0, count: MaskRule.documentsMaximum - 1)

@@ -33,6 +33,9 @@ extension WireTests {
       }
       for state in JobState.allCases { check("JOB_STATE_\(constant(state.name))", state.rawValue) }
       for layout in Layout.allCases { check("LAYOUT_\(constant(layout.name))", layout.rawValue) }
+      for strategy in Strategy.allCases {
+        check("STRATEGY_\(constant(strategy.name))", strategy.rawValue)
+      }
       for type in ElementType.allCases {
         check("ELEMENT_TYPE_\(constant(type.name))", type.rawValue)
       }

@@ -221,9 +221,36 @@ typedef enum _Mesh__V1__Layout {
   /*
    * Rank r of P holds runs r and 2P - 1 - r.
    */
-  MESH__V1__LAYOUT__LAYOUT_ZIGZAG = 2
+  MESH__V1__LAYOUT__LAYOUT_ZIGZAG = 2,
+  /*
+   * Rank r of P holds tiles r, r + P, r + 2P, and so on.
+   */
+  MESH__V1__LAYOUT__LAYOUT_STRIPED = 3
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(MESH__V1__LAYOUT)
 } Mesh__V1__Layout;
+/*
+ * How a job is cut into virtual ranks: groups of heads, and shards of tokens of each.
+ */
+typedef enum _Mesh__V1__Strategy {
+  MESH__V1__STRATEGY__STRATEGY_UNSPECIFIED = 0,
+  /*
+   * Tokens; heads only where there are fewer query tiles than ranks.
+   */
+  MESH__V1__STRATEGY__STRATEGY_AUTO = 1,
+  /*
+   * Tokens alone.
+   */
+  MESH__V1__STRATEGY__STRATEGY_RING = 2,
+  /*
+   * Heads; tokens only where there are more ranks than groups.
+   */
+  MESH__V1__STRATEGY__STRATEGY_ULYSSES = 3,
+  /*
+   * Both.
+   */
+  MESH__V1__STRATEGY__STRATEGY_USP = 4
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(MESH__V1__STRATEGY)
+} Mesh__V1__Strategy;
 /*
  * The best first.
  */
@@ -1101,10 +1128,17 @@ struct  Mesh__V1__JobSpec
    * Whether each query head has a map of its own.
    */
   protobuf_c_boolean has_map_per_head;
+  Mesh__V1__Strategy strategy;
+  /*
+   * Of STRATEGY_USP, where a grid was asked for: groups of heads, and shards of tokens of each; as many virtual
+   * ranks as their product. Both 0 for none.
+   */
+  uint32_t grid_groups;
+  uint32_t grid_shards;
 };
 #define MESH__V1__JOB_SPEC__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&mesh__v1__job_spec__descriptor) \
-    , 0, 0, 0, 0, 0, 0, MESH__V1__ELEMENT_TYPE__ELEMENT_TYPE_UNSPECIFIED, MESH__V1__MASK__MASK_UNSPECIFIED, 0, MESH__V1__LAYOUT__LAYOUT_UNSPECIFIED, 0, 0, 0, 0, 0, 0, {0,NULL}, {0,NULL}, 0, {0,NULL}, {0,NULL}, 0, 0, 0, 0 }
+    , 0, 0, 0, 0, 0, 0, MESH__V1__ELEMENT_TYPE__ELEMENT_TYPE_UNSPECIFIED, MESH__V1__MASK__MASK_UNSPECIFIED, 0, MESH__V1__LAYOUT__LAYOUT_UNSPECIFIED, 0, 0, 0, 0, 0, 0, {0,NULL}, {0,NULL}, 0, {0,NULL}, {0,NULL}, 0, 0, 0, 0, MESH__V1__STRATEGY__STRATEGY_UNSPECIFIED, 0, 0 }
 
 
 /*
@@ -4170,6 +4204,7 @@ extern const ProtobufCEnumDescriptor    mesh__v1__output_tensor__descriptor;
 extern const ProtobufCEnumDescriptor    mesh__v1__element_type__descriptor;
 extern const ProtobufCEnumDescriptor    mesh__v1__mask__descriptor;
 extern const ProtobufCEnumDescriptor    mesh__v1__layout__descriptor;
+extern const ProtobufCEnumDescriptor    mesh__v1__strategy__descriptor;
 extern const ProtobufCEnumDescriptor    mesh__v1__restore_tier__descriptor;
 extern const ProtobufCEnumDescriptor    mesh__v1__job_state__descriptor;
 extern const ProtobufCEnumDescriptor    mesh__v1__result_state__descriptor;
