@@ -37,7 +37,7 @@ extension Grid {
   }
 
   /// How often K and V pass between workers: once for every worker but one that has ranks of a group.
-  func passes(workers: Int) -> Double {
+  package func passes(workers: Int) -> Double {
     let workers = min(workers, ranks)
     let further = (0..<groups).reduce(0) { total, group in
       let first = Plan.host(of: group * shards, vranks: ranks, workers: workers)

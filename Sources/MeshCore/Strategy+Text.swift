@@ -8,7 +8,11 @@ extension AttentionJob {
   }
 
   /// Why it is that one, and what passes between workers.
-  package func strategyReason(_ grid: Grid) -> String { "\(choice(grid)): \(effect(grid))" }
+  ///
+  /// - Parameter passesTiles: whether some worker needs a K/V tile of another's.
+  package func strategyReason(_ grid: Grid, passesTiles: Bool) -> String {
+    "\(choice(grid)): \(share(grid)), and \(traffic(grid, passesTiles))"
+  }
 
   private func choice(_ grid: Grid) -> String {
     switch strategy {
@@ -22,15 +26,17 @@ extension AttentionJob {
     }
   }
 
-  private func effect(_ grid: Grid) -> String {
+  private func share(_ grid: Grid) -> String {
     switch (grid.groups, grid.shards) {
     case (1, 1): "one rank has all heads of all tokens"
-    case (1, _): "a rank has all heads of some tokens, and K/V tiles pass between workers"
-    case (_, 1):
-      "each rank loads its own heads from the store, and no tile passes between workers"
-    default:
-      "each rank loads its own heads from the store, and tiles pass only between workers that have"
-        + " ranks of the same group of heads"
+    case (1, _): "a rank has all heads of some tokens"
+    default: "each rank loads its own heads from the store"
     }
+  }
+
+  private func traffic(_ grid: Grid, _ passesTiles: Bool) -> String {
+    if !passesTiles { return "no tile passes between workers" }
+    if grid.groups == 1 { return "K/V tiles pass between workers" }
+    return "tiles pass only between workers that have ranks of the same group of heads"
   }
 }

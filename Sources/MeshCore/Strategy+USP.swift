@@ -3,8 +3,7 @@ internal import AttentionMasks
 /// Shares are rectangles: groups of heads, and in each of them shards of tokens that pass its K/V tiles on.
 enum USPGrid: GridRule {
   static func headCuts(of job: AttentionJob, blocks: BlockMap?) -> Int {
-    job.grid?.groups
-      ?? AttentionJob.divisor(of: job.flatKeyValueHeads, atMost: job.headGroupsMaximum)
+    job.grid?.groups ?? job.dealtHeadCuts
   }
 
   static func grid(of job: AttentionJob, atMost vranks: Int) -> Grid {

@@ -4,10 +4,9 @@ internal import AttentionMasks
 /// there are more ranks than groups.
 enum UlyssesGrid: GridRule {
   static func headCuts(of job: AttentionJob, blocks: BlockMap?) -> Int {
-    // Small parts cost messages: no more of them than there may be groups.
-    let ranks = job.vranks > 0 ? job.vranks : Limits.vranksMaximum
+    guard job.vranks > 0 else { return job.dealtHeadCuts }
     return AttentionJob.divisor(
-      of: job.flatKeyValueHeads, atMost: min(ranks, job.headGroupsMaximum))
+      of: job.flatKeyValueHeads, atMost: min(job.vranks, job.headGroupsMaximum))
   }
 
   static func grid(of job: AttentionJob, atMost vranks: Int) -> Grid {

@@ -70,6 +70,14 @@ extension AttentionJob {
     (1...max(1, min(count, most))).last { count % $0 == 0 } ?? 1
   }
 
+  /// Equal groups into which parts let the heads be cut that are to be dealt whole: enough for a mesh of some
+  /// dozens of workers. More would be smaller parts, and parts are messages.
+  var dealtHeadCuts: Int {
+    let most = min(flatKeyValueHeads, headGroupsMaximum)
+    return (min(64, most)...most).first { flatKeyValueHeads % $0 == 0 }
+      ?? Self.divisor(of: flatKeyValueHeads, atMost: most)
+  }
+
   /// Cuts the heads as the strategy needs it.
   package mutating func cutHeads(blocks: BlockMap? = nil) {
     headCuts = strategy.rule.headCuts(of: self, blocks: blocks)

@@ -68,10 +68,10 @@ package struct JobReport: Encodable, Sendable {
     workers = status.workers.count
     threadsPerWorker = status.workers.map(\.threads).max() ?? 0
     vranks = status.vrankCount
-    let grid = status.grid
-    strategy = grid.map { summary.spec.strategyName($0) } ?? summary.spec.strategy.name
-    strategyReason = grid.map { summary.spec.strategyReason($0) } ?? ""
-    self.grid = grid?.name
+    let strategy = status.strategy
+    self.strategy = strategy?.name ?? summary.spec.strategy.name
+    strategyReason = strategy?.reason ?? ""
+    grid = strategy?.grid.name
     mask = summary.mask
     layout = summary.spec.layout.name
     let traffic = status.workers.map(\.traffic)

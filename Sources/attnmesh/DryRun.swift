@@ -111,7 +111,7 @@ struct DryRun: Encodable {
     place = "a coordinator and workers on this machine"
     workers = admission.workers
     threads = admission.workers * threadsPerWorker
-    add(admission.plan)
+    add(admission.plan, workers: admission.workers)
     memory = [
       Memory(
         process: "worker", count: admission.workers + admission.spares,
@@ -151,17 +151,18 @@ struct DryRun: Encodable {
     leftOut = all.present.filter { one in !used.contains { $0.worker == one.worker } }
       .map { whyNot($0, fit) }
     threads = used.reduce(0) { $0 + $1.threads }
-    add(fit.plan)
+    add(fit.plan, workers: max(1, fit.used.count))
     guard let admission else { return }
     memory = [Memory(process: "worker", count: max(1, used.count), bytes: admission.workerBytes)]
     storeBytes = admission.diskBytes
   }
 
   /// How the job would be shared out.
-  private mutating func add(_ plan: Plan) {
+  private mutating func add(_ plan: Plan, workers: Int) {
     vranks = plan.vrankCount
     strategy = plan.job.strategyName(plan.grid)
-    strategyReason = plan.job.strategyReason(plan.grid)
+    strategyReason = plan.job.strategyReason(
+      plan.grid, passesTiles: plan.grid.passes(workers: workers) > 0)
     grid = plan.grid.name
   }
 

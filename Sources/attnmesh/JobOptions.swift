@@ -41,7 +41,8 @@ struct JobOptions: ParsableArguments {
   @Option(help: "float32, or bfloat16 to round the inputs once before anything else.")
   var precision = "float32"
 
-  @Option(help: "Virtual ranks. (default: about three a worker)")
+  @Option(
+    help: "Virtual ranks, at most. (default: about three a worker, or as share evenly)")
   var vranks: Int?
 
   @Option(

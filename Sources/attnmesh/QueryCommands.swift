@@ -53,9 +53,8 @@ struct Job: ParsableCommand {
     let queue = status.queuePosition > 0 ? ", place \(status.queuePosition) in the queue" : ""
     print("state    \(job.state.name)\(queue)\(job.reason.isEmpty ? "" : ": \(job.reason)")")
     print("shape    \(printable(job.shapeText))")
-    if let grid = status.grid {
-      print(
-        "strategy \(job.spec.strategyName(grid)) \(grid.name): \(job.spec.strategyReason(grid))")
+    if let (name, grid, reason) = status.strategy {
+      print("strategy \(name) \(grid.name): \(reason)")
     }
     print("tiles    \(job.folded) of \(job.total) folded in \(age(job.wallSeconds))")
     print("memory   up to \(bytes(status.workerBytes)) per worker")

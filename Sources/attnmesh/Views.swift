@@ -104,12 +104,9 @@ struct JobView: Encodable {
     summary = SummaryView(status.summary)
     queuePosition = status.queuePosition
     vranks = status.vrankCount
-    if let grid = status.grid {
-      let spec = status.summary.spec
-      strategy = spec.strategyName(grid)
-      strategyReason = spec.strategyReason(grid)
-      self.grid = grid.name
-    }
+    strategy = status.strategy?.name
+    strategyReason = status.strategy?.reason
+    grid = status.strategy?.grid.name
     planHash = status.planHash.map { "\($0)" }
     ranks = status.ranks.map {
       Rank(

@@ -77,10 +77,18 @@ import Testing
       (7, 4, Grid(groups: 7, shards: 4)), (2, 8, Grid(groups: 2, shards: 16)),
       (8, 4, Grid(groups: 8, shards: 2)), (8, 8, Grid(groups: 8, shards: 4)),
       (32, 4, Grid(groups: 16, shards: 1)), (1, 3, Grid(groups: 1, shards: 32)),
-      (8, 1, Grid(groups: 4, shards: 1)),
+      (8, 1, Grid(groups: 4, shards: 1)), (256, 4, Grid(groups: 16, shards: 1)),
     ])
   func ulysses(heads: Int, workers: Int, expected: Grid) {
     #expect(grid(job(.ulysses, heads: heads), workers: workers) == expected)
+  }
+
+  @Test("parts are no smaller than a mesh of some dozens of workers has a use for")
+  func parts() {
+    let cuts = [1, 7, 63, 64, 128, 134, 252, 514, 640].map { job(.ulysses, heads: $0).headCuts }
+    #expect(cuts == [1, 7, 63, 64, 64, 67, 84, 2, 64])
+    #expect(job(.ulysses, heads: 256, vranks: 200).headCuts == 128)
+    #expect(job(.usp, heads: 128, grid: Grid(groups: 2, shards: 3)).headCuts == 2)
   }
 
   @Test(
@@ -200,15 +208,17 @@ import Testing
   @Test("the reason says what passes between workers")
   func reasons() {
     let whole = job(.ulysses, heads: 8)
-    let text = whole.strategyReason(grid(whole, workers: 2))
+    let text = whole.strategyReason(grid(whole, workers: 2), passesTiles: false)
     #expect(text.contains("no tile passes between workers") && text.hasPrefix("as asked"))
     let ring = job(.auto, heads: 8)
     #expect(ring.strategyName(grid(ring, workers: 2)) == "ring")
-    #expect(ring.strategyReason(grid(ring, workers: 2)).contains("K/V tiles pass"))
+    #expect(
+      ring.strategyReason(grid(ring, workers: 2), passesTiles: true).contains("K/V tiles pass"))
     var few = job(.auto, heads: 8, tiles: 1)
     few.headCuts = 8
     #expect(few.strategyName(grid(few, workers: 2)) == "ulysses")
-    #expect(few.strategyReason(grid(few, workers: 2)).contains("no tile passes between workers"))
+    #expect(
+      few.strategyReason(grid(few, workers: 2), passesTiles: false).contains("no tile passes"))
     few = job(.auto, heads: 8, tiles: 2)
     few.headCuts = 8
     #expect(few.strategyName(grid(few, workers: 2)) == "usp")
