@@ -5020,7 +5020,7 @@ const ProtobufCMessageDescriptor mesh__v1__epoch__descriptor =
   (ProtobufCMessageInit) mesh__v1__epoch__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor mesh__v1__job_spec__field_descriptors[28] =
+static const ProtobufCFieldDescriptor mesh__v1__job_spec__field_descriptors[29] =
 {
   {
     "batch",
@@ -5358,6 +5358,18 @@ static const ProtobufCFieldDescriptor mesh__v1__job_spec__field_descriptors[28] 
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "output_gradient",
+    29,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__JobSpec, output_gradient),
+    &mesh__v1__element_type__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned mesh__v1__job_spec__field_indices_by_name[] = {
   19,   /* field[19] = alibi_slopes */
@@ -5377,6 +5389,7 @@ static const unsigned mesh__v1__job_spec__field_indices_by_name[] = {
   2,   /* field[2] = key_value_heads */
   9,   /* field[9] = layout */
   7,   /* field[7] = mask */
+  28,   /* field[28] = output_gradient */
   1,   /* field[1] = query_heads */
   3,   /* field[3] = query_tokens */
   8,   /* field[8] = scale */
@@ -5392,7 +5405,7 @@ static const unsigned mesh__v1__job_spec__field_indices_by_name[] = {
 static const ProtobufCIntRange mesh__v1__job_spec__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 28 }
+  { 0, 29 }
 };
 const ProtobufCMessageDescriptor mesh__v1__job_spec__descriptor =
 {
@@ -5402,7 +5415,7 @@ const ProtobufCMessageDescriptor mesh__v1__job_spec__descriptor =
   "Mesh__V1__JobSpec",
   "mesh.v1",
   sizeof(Mesh__V1__JobSpec),
-  28,
+  29,
   mesh__v1__job_spec__field_descriptors,
   mesh__v1__job_spec__field_indices_by_name,
   1,  mesh__v1__job_spec__number_ranges,
@@ -6714,7 +6727,7 @@ const ProtobufCEnumDescriptor mesh__v1__assign__duty__descriptor =
   mesh__v1__assign__duty__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
-static const ProtobufCFieldDescriptor mesh__v1__assign__field_descriptors[12] =
+static const ProtobufCFieldDescriptor mesh__v1__assign__field_descriptors[14] =
 {
   {
     "term",
@@ -6860,6 +6873,30 @@ static const ProtobufCFieldDescriptor mesh__v1__assign__field_descriptors[12] =
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "output_gradient_digest",
+    13,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__Assign, output_gradient_digest),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "row_statistics_digest",
+    14,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__Assign, row_statistics_digest),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned mesh__v1__assign__field_indices_by_name[] = {
   11,   /* field[11] = block_map_digest */
@@ -6867,10 +6904,12 @@ static const unsigned mesh__v1__assign__field_indices_by_name[] = {
   10,   /* field[10] = is_protected */
   1,   /* field[1] = job */
   4,   /* field[4] = key_digest */
+  12,   /* field[12] = output_gradient_digest */
   7,   /* field[7] = peers */
   6,   /* field[6] = plan_hash */
   3,   /* field[3] = query_digest */
   9,   /* field[9] = revision */
+  13,   /* field[13] = row_statistics_digest */
   2,   /* field[2] = spec */
   0,   /* field[0] = term */
   5,   /* field[5] = value_digest */
@@ -6878,7 +6917,7 @@ static const unsigned mesh__v1__assign__field_indices_by_name[] = {
 static const ProtobufCIntRange mesh__v1__assign__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 12 }
+  { 0, 14 }
 };
 const ProtobufCMessageDescriptor mesh__v1__assign__descriptor =
 {
@@ -6888,7 +6927,7 @@ const ProtobufCMessageDescriptor mesh__v1__assign__descriptor =
   "Mesh__V1__Assign",
   "mesh.v1",
   sizeof(Mesh__V1__Assign),
-  12,
+  14,
   mesh__v1__assign__field_descriptors,
   mesh__v1__assign__field_indices_by_name,
   1,  mesh__v1__assign__number_ranges,
@@ -7370,7 +7409,7 @@ const ProtobufCMessageDescriptor mesh__v1__result_status__descriptor =
   (ProtobufCMessageInit) mesh__v1__result_status__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor mesh__v1__job_status__field_descriptors[12] =
+static const ProtobufCFieldDescriptor mesh__v1__job_status__field_descriptors[11] =
 {
   {
     "summary",
@@ -7469,24 +7508,12 @@ static const ProtobufCFieldDescriptor mesh__v1__job_status__field_descriptors[12
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
   {
-    "output_digest",
+    "result_digests",
     9,
     PROTOBUF_C_LABEL_NONE,
     PROTOBUF_C_TYPE_BYTES,
     0,   /* quantifier_offset */
-    offsetof(Mesh__V1__JobStatus, output_digest),
-    NULL,
-    NULL,
-    0,             /* flags */
-    0,NULL,NULL    /* reserved1,reserved2, etc */
-  },
-  {
-    "log_sum_exp_digest",
-    10,
-    PROTOBUF_C_LABEL_NONE,
-    PROTOBUF_C_TYPE_BYTES,
-    0,   /* quantifier_offset */
-    offsetof(Mesh__V1__JobStatus, log_sum_exp_digest),
+    offsetof(Mesh__V1__JobStatus, result_digests),
     NULL,
     NULL,
     0,             /* flags */
@@ -7518,23 +7545,23 @@ static const ProtobufCFieldDescriptor mesh__v1__job_status__field_descriptors[12
   },
 };
 static const unsigned mesh__v1__job_status__field_indices_by_name[] = {
-  9,   /* field[9] = log_sum_exp_digest */
   6,   /* field[6] = needed_bytes */
-  8,   /* field[8] = output_digest */
   3,   /* field[3] = plan_hash */
-  10,   /* field[10] = protection */
+  9,   /* field[9] = protection */
   1,   /* field[1] = queue_position */
   4,   /* field[4] = ranks */
-  11,   /* field[11] = recoveries */
+  10,   /* field[10] = recoveries */
+  8,   /* field[8] = result_digests */
   0,   /* field[0] = summary */
   2,   /* field[2] = vrank_count */
   7,   /* field[7] = worker_bytes */
   5,   /* field[5] = workers */
 };
-static const ProtobufCIntRange mesh__v1__job_status__number_ranges[1 + 1] =
+static const ProtobufCIntRange mesh__v1__job_status__number_ranges[2 + 1] =
 {
   { 1, 0 },
-  { 0, 12 }
+  { 11, 9 },
+  { 0, 11 }
 };
 const ProtobufCMessageDescriptor mesh__v1__job_status__descriptor =
 {
@@ -7544,10 +7571,10 @@ const ProtobufCMessageDescriptor mesh__v1__job_status__descriptor =
   "Mesh__V1__JobStatus",
   "mesh.v1",
   sizeof(Mesh__V1__JobStatus),
-  12,
+  11,
   mesh__v1__job_status__field_descriptors,
   mesh__v1__job_status__field_indices_by_name,
-  1,  mesh__v1__job_status__number_ranges,
+  2,  mesh__v1__job_status__number_ranges,
   (ProtobufCMessageInit) mesh__v1__job_status__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
@@ -8994,7 +9021,7 @@ const ProtobufCMessageDescriptor mesh__v1__part_answer__descriptor =
   (ProtobufCMessageInit) mesh__v1__part_answer__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor mesh__v1__tile_part__field_descriptors[10] =
+static const ProtobufCFieldDescriptor mesh__v1__tile_part__field_descriptors[11] =
 {
   {
     "header",
@@ -9105,6 +9132,18 @@ static const ProtobufCFieldDescriptor mesh__v1__tile_part__field_descriptors[10]
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
   {
+    "row_bytes",
+    10,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__TilePart, row_bytes),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
     "payload",
     15,
     PROTOBUF_C_LABEL_NONE,
@@ -9125,15 +9164,16 @@ static const unsigned mesh__v1__tile_part__field_indices_by_name[] = {
   2,   /* field[2] = head_end */
   0,   /* field[0] = header */
   7,   /* field[7] = layout */
-  9,   /* field[9] = payload */
+  10,   /* field[10] = payload */
+  9,   /* field[9] = row_bytes */
   3,   /* field[3] = token_begin */
   4,   /* field[4] = token_end */
 };
 static const ProtobufCIntRange mesh__v1__tile_part__number_ranges[2 + 1] =
 {
   { 1, 0 },
-  { 15, 9 },
-  { 0, 10 }
+  { 15, 10 },
+  { 0, 11 }
 };
 const ProtobufCMessageDescriptor mesh__v1__tile_part__descriptor =
 {
@@ -9143,14 +9183,14 @@ const ProtobufCMessageDescriptor mesh__v1__tile_part__descriptor =
   "Mesh__V1__TilePart",
   "mesh.v1",
   sizeof(Mesh__V1__TilePart),
-  10,
+  11,
   mesh__v1__tile_part__field_descriptors,
   mesh__v1__tile_part__field_indices_by_name,
   2,  mesh__v1__tile_part__number_ranges,
   (ProtobufCMessageInit) mesh__v1__tile_part__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor mesh__v1__state_header__field_descriptors[6] =
+static const ProtobufCFieldDescriptor mesh__v1__state_header__field_descriptors[7] =
 {
   {
     "job",
@@ -9201,12 +9241,24 @@ static const ProtobufCFieldDescriptor mesh__v1__state_header__field_descriptors[
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
   {
-    "query_tile",
+    "tensor",
     5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Mesh__V1__StateHeader, tensor),
+    &mesh__v1__tile_tensor__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "tile",
+    6,
     PROTOBUF_C_LABEL_NONE,
     PROTOBUF_C_TYPE_UINT32,
     0,   /* quantifier_offset */
-    offsetof(Mesh__V1__StateHeader, query_tile),
+    offsetof(Mesh__V1__StateHeader, tile),
     NULL,
     NULL,
     0,             /* flags */
@@ -9214,7 +9266,7 @@ static const ProtobufCFieldDescriptor mesh__v1__state_header__field_descriptors[
   },
   {
     "part",
-    6,
+    7,
     PROTOBUF_C_LABEL_NONE,
     PROTOBUF_C_TYPE_UINT32,
     0,   /* quantifier_offset */
@@ -9228,15 +9280,16 @@ static const ProtobufCFieldDescriptor mesh__v1__state_header__field_descriptors[
 static const unsigned mesh__v1__state_header__field_indices_by_name[] = {
   3,   /* field[3] = epoch */
   0,   /* field[0] = job */
-  5,   /* field[5] = part */
+  6,   /* field[6] = part */
   1,   /* field[1] = plan_tag */
-  4,   /* field[4] = query_tile */
+  4,   /* field[4] = tensor */
+  5,   /* field[5] = tile */
   2,   /* field[2] = vrank */
 };
 static const ProtobufCIntRange mesh__v1__state_header__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 6 }
+  { 0, 7 }
 };
 const ProtobufCMessageDescriptor mesh__v1__state_header__descriptor =
 {
@@ -9246,7 +9299,7 @@ const ProtobufCMessageDescriptor mesh__v1__state_header__descriptor =
   "Mesh__V1__StateHeader",
   "mesh.v1",
   sizeof(Mesh__V1__StateHeader),
-  6,
+  7,
   mesh__v1__state_header__field_descriptors,
   mesh__v1__state_header__field_indices_by_name,
   1,  mesh__v1__state_header__number_ranges,
@@ -10429,22 +10482,26 @@ const ProtobufCEnumDescriptor mesh__v1__status_code__descriptor =
   mesh__v1__status_code__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
-static const ProtobufCEnumValue mesh__v1__input_tensor__enum_values_by_number[5] =
+static const ProtobufCEnumValue mesh__v1__input_tensor__enum_values_by_number[7] =
 {
   { "INPUT_TENSOR_UNSPECIFIED", "MESH__V1__INPUT_TENSOR__INPUT_TENSOR_UNSPECIFIED", 0 },
   { "INPUT_TENSOR_QUERY", "MESH__V1__INPUT_TENSOR__INPUT_TENSOR_QUERY", 1 },
   { "INPUT_TENSOR_KEY", "MESH__V1__INPUT_TENSOR__INPUT_TENSOR_KEY", 2 },
   { "INPUT_TENSOR_VALUE", "MESH__V1__INPUT_TENSOR__INPUT_TENSOR_VALUE", 3 },
   { "INPUT_TENSOR_BLOCK_MAP", "MESH__V1__INPUT_TENSOR__INPUT_TENSOR_BLOCK_MAP", 4 },
+  { "INPUT_TENSOR_OUTPUT_GRADIENT", "MESH__V1__INPUT_TENSOR__INPUT_TENSOR_OUTPUT_GRADIENT", 5 },
+  { "INPUT_TENSOR_ROW_STATISTICS", "MESH__V1__INPUT_TENSOR__INPUT_TENSOR_ROW_STATISTICS", 6 },
 };
 static const ProtobufCIntRange mesh__v1__input_tensor__value_ranges[] = {
-{0, 0},{0, 5}
+{0, 0},{0, 7}
 };
-static const ProtobufCEnumValueIndex mesh__v1__input_tensor__enum_values_by_name[5] =
+static const ProtobufCEnumValueIndex mesh__v1__input_tensor__enum_values_by_name[7] =
 {
   { "INPUT_TENSOR_BLOCK_MAP", 4 },
   { "INPUT_TENSOR_KEY", 2 },
+  { "INPUT_TENSOR_OUTPUT_GRADIENT", 5 },
   { "INPUT_TENSOR_QUERY", 1 },
+  { "INPUT_TENSOR_ROW_STATISTICS", 6 },
   { "INPUT_TENSOR_UNSPECIFIED", 0 },
   { "INPUT_TENSOR_VALUE", 3 },
 };
@@ -10455,28 +10512,34 @@ const ProtobufCEnumDescriptor mesh__v1__input_tensor__descriptor =
   "InputTensor",
   "Mesh__V1__InputTensor",
   "mesh.v1",
-  5,
+  7,
   mesh__v1__input_tensor__enum_values_by_number,
-  5,
+  7,
   mesh__v1__input_tensor__enum_values_by_name,
   1,
   mesh__v1__input_tensor__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
-static const ProtobufCEnumValue mesh__v1__output_tensor__enum_values_by_number[3] =
+static const ProtobufCEnumValue mesh__v1__output_tensor__enum_values_by_number[6] =
 {
   { "OUTPUT_TENSOR_UNSPECIFIED", "MESH__V1__OUTPUT_TENSOR__OUTPUT_TENSOR_UNSPECIFIED", 0 },
   { "OUTPUT_TENSOR_OUTPUT", "MESH__V1__OUTPUT_TENSOR__OUTPUT_TENSOR_OUTPUT", 1 },
   { "OUTPUT_TENSOR_LOG_SUM_EXP", "MESH__V1__OUTPUT_TENSOR__OUTPUT_TENSOR_LOG_SUM_EXP", 2 },
+  { "OUTPUT_TENSOR_QUERY_GRADIENT", "MESH__V1__OUTPUT_TENSOR__OUTPUT_TENSOR_QUERY_GRADIENT", 3 },
+  { "OUTPUT_TENSOR_KEY_GRADIENT", "MESH__V1__OUTPUT_TENSOR__OUTPUT_TENSOR_KEY_GRADIENT", 4 },
+  { "OUTPUT_TENSOR_VALUE_GRADIENT", "MESH__V1__OUTPUT_TENSOR__OUTPUT_TENSOR_VALUE_GRADIENT", 5 },
 };
 static const ProtobufCIntRange mesh__v1__output_tensor__value_ranges[] = {
-{0, 0},{0, 3}
+{0, 0},{0, 6}
 };
-static const ProtobufCEnumValueIndex mesh__v1__output_tensor__enum_values_by_name[3] =
+static const ProtobufCEnumValueIndex mesh__v1__output_tensor__enum_values_by_name[6] =
 {
+  { "OUTPUT_TENSOR_KEY_GRADIENT", 4 },
   { "OUTPUT_TENSOR_LOG_SUM_EXP", 2 },
   { "OUTPUT_TENSOR_OUTPUT", 1 },
+  { "OUTPUT_TENSOR_QUERY_GRADIENT", 3 },
   { "OUTPUT_TENSOR_UNSPECIFIED", 0 },
+  { "OUTPUT_TENSOR_VALUE_GRADIENT", 5 },
 };
 const ProtobufCEnumDescriptor mesh__v1__output_tensor__descriptor =
 {
@@ -10485,9 +10548,9 @@ const ProtobufCEnumDescriptor mesh__v1__output_tensor__descriptor =
   "OutputTensor",
   "Mesh__V1__OutputTensor",
   "mesh.v1",
-  3,
+  6,
   mesh__v1__output_tensor__enum_values_by_number,
-  3,
+  6,
   mesh__v1__output_tensor__enum_values_by_name,
   1,
   mesh__v1__output_tensor__value_ranges,
@@ -10921,19 +10984,21 @@ const ProtobufCEnumDescriptor mesh__v1__event_kind__descriptor =
   mesh__v1__event_kind__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
-static const ProtobufCEnumValue mesh__v1__tile_tensor__enum_values_by_number[5] =
+static const ProtobufCEnumValue mesh__v1__tile_tensor__enum_values_by_number[6] =
 {
   { "TILE_TENSOR_UNSPECIFIED", "MESH__V1__TILE_TENSOR__TILE_TENSOR_UNSPECIFIED", 0 },
   { "TILE_TENSOR_QUERY", "MESH__V1__TILE_TENSOR__TILE_TENSOR_QUERY", 1 },
   { "TILE_TENSOR_KEY_VALUE", "MESH__V1__TILE_TENSOR__TILE_TENSOR_KEY_VALUE", 2 },
   { "TILE_TENSOR_HIDDEN", "MESH__V1__TILE_TENSOR__TILE_TENSOR_HIDDEN", 3 },
   { "TILE_TENSOR_PARTIAL", "MESH__V1__TILE_TENSOR__TILE_TENSOR_PARTIAL", 4 },
+  { "TILE_TENSOR_GRADIENT", "MESH__V1__TILE_TENSOR__TILE_TENSOR_GRADIENT", 5 },
 };
 static const ProtobufCIntRange mesh__v1__tile_tensor__value_ranges[] = {
-{0, 0},{0, 5}
+{0, 0},{0, 6}
 };
-static const ProtobufCEnumValueIndex mesh__v1__tile_tensor__enum_values_by_name[5] =
+static const ProtobufCEnumValueIndex mesh__v1__tile_tensor__enum_values_by_name[6] =
 {
+  { "TILE_TENSOR_GRADIENT", 5 },
   { "TILE_TENSOR_HIDDEN", 3 },
   { "TILE_TENSOR_KEY_VALUE", 2 },
   { "TILE_TENSOR_PARTIAL", 4 },
@@ -10947,9 +11012,9 @@ const ProtobufCEnumDescriptor mesh__v1__tile_tensor__descriptor =
   "TileTensor",
   "Mesh__V1__TileTensor",
   "mesh.v1",
-  5,
+  6,
   mesh__v1__tile_tensor__enum_values_by_number,
-  5,
+  6,
   mesh__v1__tile_tensor__enum_values_by_name,
   1,
   mesh__v1__tile_tensor__value_ranges,
@@ -11013,18 +11078,20 @@ const ProtobufCEnumDescriptor mesh__v1__log_base__descriptor =
   mesh__v1__log_base__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
-static const ProtobufCEnumValue mesh__v1__normalisation__enum_values_by_number[3] =
+static const ProtobufCEnumValue mesh__v1__normalisation__enum_values_by_number[4] =
 {
   { "NORMALISATION_UNSPECIFIED", "MESH__V1__NORMALISATION__NORMALISATION_UNSPECIFIED", 0 },
   { "NORMALISATION_RUNNING", "MESH__V1__NORMALISATION__NORMALISATION_RUNNING", 1 },
   { "NORMALISATION_FINAL", "MESH__V1__NORMALISATION__NORMALISATION_FINAL", 2 },
+  { "NORMALISATION_GRADIENTS", "MESH__V1__NORMALISATION__NORMALISATION_GRADIENTS", 3 },
 };
 static const ProtobufCIntRange mesh__v1__normalisation__value_ranges[] = {
-{0, 0},{0, 3}
+{0, 0},{0, 4}
 };
-static const ProtobufCEnumValueIndex mesh__v1__normalisation__enum_values_by_name[3] =
+static const ProtobufCEnumValueIndex mesh__v1__normalisation__enum_values_by_name[4] =
 {
   { "NORMALISATION_FINAL", 2 },
+  { "NORMALISATION_GRADIENTS", 3 },
   { "NORMALISATION_RUNNING", 1 },
   { "NORMALISATION_UNSPECIFIED", 0 },
 };
@@ -11035,9 +11102,9 @@ const ProtobufCEnumDescriptor mesh__v1__normalisation__descriptor =
   "Normalisation",
   "Mesh__V1__Normalisation",
   "mesh.v1",
-  3,
+  4,
   mesh__v1__normalisation__enum_values_by_number,
-  3,
+  4,
   mesh__v1__normalisation__enum_values_by_name,
   1,
   mesh__v1__normalisation__value_ranges,

@@ -40,7 +40,7 @@ package final class FoldEngine {
   /// Lets go of the queries of a rank whose last tile is folded.
   ///
   /// - Returns: what holds their memory.
-  package func dropQueries(of vrank: VRank) -> (any Sendable)? {
+  package func dropRows(of vrank: VRank) -> (any Sendable)? {
     guard let rank = ranks[vrank] else { return nil }
     ranks[vrank] = rank.withoutQueries()
     return rank.queries
@@ -71,7 +71,7 @@ package final class FoldEngine {
       let packed = PackedKeyTile(plan: plan, tile: tile.index, layout: layout)
       tiles[tile.index] = packed
       return .keys(parted, into: packed)
-    case .hidden, .partial: preconditionFailure("\(tile) is none of attention")
+    case .hidden, .partial, .gradient: preconditionFailure("\(tile) is none of attention")
     }
   }
 
@@ -91,7 +91,7 @@ package final class FoldEngine {
     switch tile.tensor {
     case .query: packQueries(tile.index, part, payload)
     case .keyValue: packKeys(tile.index, part, payload)
-    case .hidden, .partial: preconditionFailure("\(tile) is none of attention")
+    case .hidden, .partial, .gradient: preconditionFailure("\(tile) is none of attention")
     }
   }
 
@@ -126,8 +126,9 @@ package final class FoldEngine {
   ///
   /// - Returns: what holds its memory, nil if there is no such tile.
   @discardableResult
-  package func unpack(_ tile: Int) -> (any Sendable)? {
-    packsAhead ? tiles.removeValue(forKey: tile) : partedTiles.removeValue(forKey: tile)
+  package func unpack(_ tile: TileID) -> (any Sendable)? {
+    packsAhead
+      ? tiles.removeValue(forKey: tile.index) : partedTiles.removeValue(forKey: tile.index)
   }
 
   /// The work of folding the packed tiles of steps into a rank.

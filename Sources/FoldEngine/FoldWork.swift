@@ -12,6 +12,22 @@ package struct FoldScratch: Sendable {
 
   package init() {}
 
+  /// A K/V tile packed for the backward pass, its dK and dV, and rows of a query tile: untouched, it takes no
+  /// memory.
+  private let gradients = AlignedBuffer(
+    count: Self.gradientTileFloats + (2 * PackedLayout.keyCountMaximum + 64)
+      * PackedLayout.headDimensionMaximum)
+  private static let gradientTileFloats = PackedLayout(
+    headDimension: PackedLayout.headDimensionMaximum
+  ).backwardTileFloats(keyCount: PackedLayout.keyCountMaximum)
+
+  var gradientTile: UnsafeMutablePointer<Float> { gradients.floats }
+  var gradientSums: UnsafeMutablePointer<Float> { gradients.floats + Self.gradientTileFloats }
+  /// dQ that nobody wants.
+  var gradientRows: UnsafeMutablePointer<Float> {
+    gradientSums + 2 * PackedLayout.keyCountMaximum * PackedLayout.headDimensionMaximum
+  }
+
   func head(_ place: Int) -> UnsafeMutablePointer<Float> {
     precondition(place < Limits.tilesPerFold, "a fold of more than \(Limits.tilesPerFold) tiles")
     return heads.floats + place * Self.headFloats

@@ -86,22 +86,18 @@ final class GradientRows: Sendable {
   ) {
     let job = statistics.job
     let keyHead = head / job.queriesPerKeyHead
-    let positions = keys.keys(of: tile)
     let start = head * job.queryTokens + rows.lowerBound
-    let step = BackwardArguments(
-      queries: padded(0, head: head), outputGradients: padded(1, head: head),
-      logSumExp: statistics.logSumExp.floats + start,
-      differences: statistics.differences.floats + start,
-      factor: BackwardArguments.factor(scale: Double(job.scale)),
-      tile: keys.packed(tile, head: keyHead), layout: layout, rowCount: rows.count,
-      keyCount: positions.count, visibility: KeyVisibility(ceiling: positions.count),
-      shape: job.logitShape(ofHead: head),
-      queryGradients: padded(2, head: head),
-      keyGradients: keys.keyGradients(tile, head: keyHead),
-      valueGradients: keys.valueGradients(tile, head: keyHead), scratch: scratch.head(0))
-    mask.forEachSlice(rows: rows, keys: positions, head: head % job.queryHeads) {
-      kernel.backward(step.taking($0))
-    }
+    kernel.differentiate(
+      GradientOperands(
+        queries: padded(0, head: head), outputGradients: padded(1, head: head),
+        logSumExp: statistics.logSumExp.floats + start,
+        differences: statistics.differences.floats + start),
+      rows: rows, head: head,
+      GradientTile(
+        keys: keys.keys(of: tile), packed: keys.packed(tile, head: keyHead),
+        keyGradients: keys.keyGradients(tile, head: keyHead),
+        valueGradients: keys.valueGradients(tile, head: keyHead)),
+      into: padded(2, head: head), job: job, mask: mask, layout: layout, scratch: scratch.head(0))
   }
 
   /// dQ of one head, as it is handed out.

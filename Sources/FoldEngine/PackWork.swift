@@ -15,6 +15,8 @@ package struct PackWork: Sendable {
     case none
     case queries([PartPayload], into: RankBuffers, place: Int)
     case keys(PartedKeyTile, into: PackedKeyTile)
+    /// Rows of a job of gradients.
+    case rows([PartPayload], into: BackwardRank, place: Int)
   }
 
   package var itemCount: Int {
@@ -22,6 +24,7 @@ package struct PackWork: Sendable {
     case .none: 0
     case .queries(_, let rank, _): rank.heads.count
     case .keys(_, let target): target.heads.count
+    case .rows(_, let rank, _): rank.heads.count
     }
   }
 
@@ -37,6 +40,13 @@ package struct PackWork: Sendable {
       let head = target.heads.lowerBound + item
       parts.pack(
         head: head, kernel: kernel, layout: target.layout, into: target.head(head))
+    case .rows(let parts, let rank, let place):
+      let head = rank.heads.lowerBound + item
+      let tile = TileID.query(rank.queryTiles[place])
+      let (part, index) = rank.plan.part(ofHead: head, in: tile)
+      rank.pack(
+        parts[part].bytes, index, of: rank.plan.heads(of: tile, part: part).count, head: head,
+        place: place)
     }
   }
 }

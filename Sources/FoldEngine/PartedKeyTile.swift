@@ -21,14 +21,32 @@ struct PartedKeyTile: Sendable {
     head: Int, kernel: AttentionKernel, layout: PackedLayout,
     into target: UnsafeMutablePointer<Float>
   ) {
+    let (keyRows, valueRows) = rows(head)
+    kernel.packTile(
+      keys: keyRows, values: valueRows, type: plan.job.element, keyCount: keys.count,
+      layout: layout, into: target)
+  }
+
+  /// Likewise for the backward pass.
+  func packBackward(
+    head: Int, kernel: AttentionKernel, layout: PackedLayout,
+    into target: UnsafeMutablePointer<Float>
+  ) {
+    let (keyRows, valueRows) = rows(head)
+    kernel.packBackwardTile(
+      keys: keyRows, values: valueRows, type: plan.job.element, keyCount: keys.count,
+      layout: layout, into: target)
+  }
+
+  /// Rows of K and of V of one head.
+  private func rows(_ head: Int) -> (keys: UnsafeRawPointer, values: UnsafeRawPointer) {
     let (index, place) = plan.part(ofHead: head, in: .keyValue(tile))
     guard parts.indices.contains(index), let base = parts[index].bytes.baseAddress else {
       preconditionFailure("head \(head) of tile \(tile) isn't here")
     }
     let headBytes = keys.count * plan.job.headDimension * plan.job.element.byteCount
-    kernel.packTile(
-      keys: base + place * headBytes,
-      values: base + parts[index].bytes.count / 2 + place * headBytes, type: plan.job.element,
-      keyCount: keys.count, layout: layout, into: target)
+    return (
+      base + place * headBytes, base + parts[index].bytes.count / 2 + place * headBytes
+    )
   }
 }

@@ -11,41 +11,31 @@ package protocol ProgramEngine: AnyObject {
   func pack(_ tile: TileID, part: Int, payload: UnsafeRawBufferPointer)
 
   /// Lets go of a packed tile.
-  func unpack(_ tile: TileID)
+  @discardableResult
+  func unpack(_ tile: TileID) -> (any Sendable)?
 
-  /// The work of one step of a hosted rank.
+  /// The work of consecutive steps of a hosted rank.
   ///
-  /// - Precondition: what the step reads is packed.
-  func work(of vrank: VRank, step: Int) -> Work
-}
-
-/// The work of a step.
-package protocol StepWork: ItemisedWork {
-  /// What the step published, once every item is done; nil for a step that publishes nothing.
-  var publication: Publication? { get }
-}
-
-/// A tile that a step published.
-package struct Publication: Hashable, Sendable {
-  package let tile: TileID
-  /// The payload of each part.
-  package let parts: [[UInt8]]
-
-  package init(tile: TileID, parts: [[UInt8]]) {
-    self.tile = tile
-    self.parts = parts
-  }
+  /// - Precondition: what the steps read is packed.
+  func work(of vrank: VRank, steps: Range<Int>) -> Work
 }
 
 /// Attention publishes nothing.
 extension FoldWork: StepWork {
-  package var publication: Publication? { nil }
+  package var publications: [Publication] { [] }
 }
 
-extension FoldEngine: ProgramEngine {
-  package func unpack(_ tile: TileID) { unpack(tile.index) }
+extension FoldEngine: ProgramEngine {}
 
-  package func work(of vrank: VRank, step: Int) -> FoldWork {
-    fold(vrank, steps: step..<step + 1)
+extension FoldEngine: RankEngine {
+  package func work(of vrank: VRank, steps: Range<Int>) -> FoldWork { fold(vrank, steps: steps) }
+
+  package func replay(_ tile: TileID) -> FoldWork {
+    preconditionFailure("attention publishes no \(tile)")
+  }
+
+  package func finish(_ vrank: VRank, kept: [PartPayload]) -> RankResult {
+    precondition(kept.isEmpty, "attention keeps nothing")
+    return finish(vrank)
   }
 }

@@ -77,7 +77,7 @@ package struct ProgramRun<Engine: ProgramEngine> {
         }
         if packed.insert(tile).inserted { try pack(tile, source) }
       }
-      let work = engine.work(of: vrank, step: step)
+      let work = engine.work(of: vrank, steps: step..<step + 1)
       queue.submit(work)
       unfinished.append(Unfinished(vrank: vrank, step: step, work: work))
       ranks[first].next += 1
@@ -122,11 +122,11 @@ package struct ProgramRun<Engine: ProgramEngine> {
     let left = queue.wait(unfinished: count)
     while unfinished.count > left {
       let done = unfinished.removeFirst()
-      let publication = done.work.publication
+      let publication = done.work.publications.first
       if let publication, isRead(publication.tile) {
         packed.insert(publication.tile)
         for (part, payload) in publication.parts.enumerated() {
-          payload.withUnsafeBytes { engine.pack(publication.tile, part: part, payload: $0) }
+          engine.pack(publication.tile, part: part, payload: payload.bytes)
         }
       }
       try stepDone(

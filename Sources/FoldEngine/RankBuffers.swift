@@ -1,21 +1,17 @@
 internal import AttentionKernels
 internal import MeshCore
 
-/// Q, O~, m and l of the rows of one virtual rank. One *item* is a query tile of one query head; its
-/// rows lie together, so that a thread folds an item without touching another's cache lines.
-struct RankBuffers: Sendable {
+/// Q, O~, m and l of the rows of one virtual rank.
+struct RankBuffers: RankRows {
   let plan: Plan
   let vrank: VRank
   let layout: PackedLayout
-  /// What the rank does.
   let steps: RankSteps
-  /// Query tiles of the rank, ascending, and the place of each in item order.
   let queryTiles: [Int]
   private(set) var queries: AlignedBuffer
   let accumulator: AlignedBuffer
   let statistics: AlignedBuffer
 
-  /// The rank's flattened query heads.
   let heads: Range<Int>
 
   private let queryStride: Int
@@ -46,27 +42,6 @@ struct RankBuffers: Sendable {
     var rest = self
     rest.queries = AlignedBuffer(count: 0)
     return rest
-  }
-
-  /// The place of a query tile in `queryTiles`; nil when it isn't this rank's.
-  func place(of tile: Int) -> Int? {
-    let place = Runs.partition(queryTiles.count) { queryTiles[$0] >= tile }
-    return place < queryTiles.count && queryTiles[place] == tile ? place : nil
-  }
-
-  /// Items run over query tiles first, then heads: successive items of a thread use the same head of
-  /// a K/V tile while it is in cache.
-  func item(head: Int, place: Int) -> Int { (head - heads.lowerBound) * queryTiles.count + place }
-
-  /// Places of query tiles among which are all whose rows see keys of the tiles of these steps.
-  func places(near steps: Range<Int>) -> Runs {
-    let runs = steps.flatMap {
-      plan.mask.queries(near: plan.keys(of: self.steps.tile($0))).ranges
-    }
-    return Runs(
-      runs.map { rows in
-        Runs.places(queryTiles.count, near: rows) { plan.queryRows(of: queryTiles[$0]) }
-      })
   }
 
   /// - Precondition: the result hasn't been taken: their memory is the result's then.

@@ -3,76 +3,52 @@ package import Checksums
 package import MeshCore
 internal import Synchronization
 
-/// The normalised result of a virtual rank, cut into messages: for each query tile and group of
-/// heads, O [heads][rows][d], then log-sum-exp [heads][rows].
+/// The result of a virtual rank, cut into messages: for each query tile and group of heads, O
+/// [heads][rows][d], then log-sum-exp [heads][rows]; or dQ [heads][rows][d], and after those the parts of the
+/// dK and dV that have travelled to the rank.
 package final class RankResult: Sendable {
   package let vrank: VRank
   let kernel: AttentionKernel
-  let rank: RankBuffers
+  let rank: any RankRows
+  /// What each message is about.
+  private let messages: [TilePartID]
   private let output: AlignedBuffer
   private let offsets: [Int]
+  /// Payloads of the messages after those of rows.
+  private let kept: [PartPayload]
   private let sealed = Mutex<Digest?>(nil)
 
-  init(rank: RankBuffers, kernel: AttentionKernel) {
+  /// - Parameter kept: parts of the tiles that the rank keeps, in order.
+  init(rank: any RankRows, kernel: AttentionKernel, kept: [PartPayload] = []) {
     vrank = rank.vrank
     self.rank = rank
     self.kernel = kernel
+    self.kept = kept
     let plan = rank.plan
+    messages = plan.resultMessages(of: rank.vrank)
+    precondition(messages.count == plan.messageCount(of: vrank) + kept.count, "other tiles")
     var offsets = [0]
-    for tile in rank.queryTiles {
-      let rows = plan.queryRows(of: tile).count
-      for part in 0..<plan.resultPartCount {
-        let floats =
-          plan.resultHeads(queryTile: tile, part: part).count * rows * (plan.job.headDimension + 1)
-        offsets.append((offsets.last ?? 0) + floats)
-      }
+    for message in messages.dropLast(kept.count) {
+      offsets.append(
+        (offsets.last ?? 0) + plan.resultBytes(message.tile, part: message.part) / 4)
     }
     self.offsets = offsets
     output = AlignedBuffer(count: offsets.last ?? 0)
   }
 
-  package var messageCount: Int { offsets.count - 1 }
-  package var itemCount: Int { messageCount }
+  package var messageCount: Int { messages.count }
+  /// Messages of rows.
+  package var itemCount: Int { offsets.count - 1 }
 
-  /// Normalises the rows of one message.
+  /// Computes the rows of one message.
   package func perform(_ message: Int) {
-    let plan = rank.plan
-    let (place, part) = message.quotientAndRemainder(dividingBy: plan.resultPartCount)
-    let heads = plan.resultHeads(queryTile: rank.queryTiles[place], part: part)
-    // Rows that see no key were never folded.
-    let isUntouched = rank.steps.isEmpty
-    let rows = plan.queryRows(of: rank.queryTiles[place]).count
-    let outputs = output.floats + offsets[message]
-    let logSumExp = outputs + heads.count * rows * plan.job.headDimension
-    for (index, head) in heads.enumerated() {
-      let state = rank.state(rank.item(head: head, place: place))
-      if isUntouched { kernel.resetState(state, rowCount: rows, layout: rank.layout) }
-      let (output, sums) = (
-        outputs + index * rows * plan.job.headDimension, logSumExp + index * rows
-      )
-      kernel.finish(
-        state, rowCount: rows, layout: rank.layout, output: output, logSumExp: sums)
-      addSink(ofHead: head, to: output, sums, rowCount: rows)
-    }
-  }
-
-  /// A learnt logit of a head takes its weight, once.
-  private func addSink(
-    ofHead head: Int, to output: UnsafeMutablePointer<Float>,
-    _ logSumExp: UnsafeMutablePointer<Float>, rowCount: Int
-  ) {
-    let job = rank.plan.job
-    guard let logit = job.sinkLogit(ofHead: head) else { return }
-    for row in 0..<rowCount {
-      let columns = UnsafeMutableBufferPointer(
-        start: output + row * job.headDimension, count: job.headDimension)
-      SoftmaxMerge.merge(sinkLogit: logit, into: columns, &logSumExp[row])
-    }
+    rank.finish(message, kernel, into: output.floats + offsets[message])
   }
 
   /// The payload of one message.
   package func payload(_ message: Int) -> UnsafeRawBufferPointer {
-    UnsafeRawBufferPointer(
+    if message >= itemCount { return kept[message - itemCount].bytes }
+    return UnsafeRawBufferPointer(
       rebasing: output.bytes[offsets[message] * 4..<offsets[message + 1] * 4])
   }
 
@@ -109,11 +85,13 @@ package final class RankResult: Sendable {
   /// - Parameter goOn: asked before every piece; the result stays unsealed once it says no.
   package func seal(_ goOn: () -> Bool) {
     let hasher = SHA256()
-    let bytes = output.bytes
-    for start in stride(from: 0, to: bytes.count, by: Self.pieceBytes) {
-      guard goOn() else { return }
-      hasher.update(
-        UnsafeRawBufferPointer(rebasing: bytes[start..<min(start + Self.pieceBytes, bytes.count)]))
+    for bytes in [output.bytes] + kept.map(\.bytes) {
+      for start in stride(from: 0, to: bytes.count, by: Self.pieceBytes) {
+        guard goOn() else { return }
+        hasher.update(
+          UnsafeRawBufferPointer(rebasing: bytes[start..<min(start + Self.pieceBytes, bytes.count)])
+        )
+      }
     }
     let digest = hasher.finish()
     sealed.withLock { $0 = digest }
@@ -125,13 +103,11 @@ package final class RankResult: Sendable {
   /// What a message says about itself.
   package func header(_ message: Int, job: JobID, planTag: UInt64, epoch: Epoch) -> SoftmaxState {
     let plan = rank.plan
-    let (place, part) = message.quotientAndRemainder(dividingBy: plan.resultPartCount)
-    let tile = rank.queryTiles[place]
+    let (tile, part) = (messages[message].tile, messages[message].part)
     return SoftmaxState(
-      job: job, planTag: planTag, vrank: vrank, epoch: epoch,
-      next: rank.steps.count, queryTile: tile, part: part,
-      heads: plan.resultHeads(queryTile: tile, part: part), rows: plan.queryRows(of: tile),
-      headDimension: plan.job.headDimension, isNormalised: true,
+      job: job, planTag: planTag, vrank: vrank, epoch: epoch, next: rank.steps.count, tile: tile,
+      part: part, heads: plan.resultHeads(tile, part: part), rows: plan.tokens(of: tile),
+      headDimension: plan.job.headDimension, kind: plan.resultKind,
       checksum: crc32c(payload(message)))
   }
 }

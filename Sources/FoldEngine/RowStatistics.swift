@@ -21,6 +21,27 @@ package final class RowStatistics: Sendable {
     8 * job.flatQueryHeads * job.queryTokens
   }
 
+  /// Of rows of all heads, [heads][tokens] in order from `first` on, the log-sum-exp and D: the tensor of a job
+  /// on a mesh.
+  package func copy(from first: Int, into target: UnsafeMutableRawBufferPointer) {
+    for row in 0..<target.count / AttentionJob.rowStatisticsBytes {
+      let pair = row * AttentionJob.rowStatisticsBytes
+      target.storeBytes(of: logSumExp.floats[first + row], toByteOffset: pair, as: Float.self)
+      target.storeBytes(
+        of: differences.floats[first + row], toByteOffset: pair + 4, as: Float.self)
+    }
+  }
+
+  /// Takes rows as `copy` gives them.
+  package func load(_ pairs: UnsafeRawBufferPointer, from first: Int) {
+    for row in 0..<pairs.count / AttentionJob.rowStatisticsBytes {
+      let pair = row * AttentionJob.rowStatisticsBytes
+      logSumExp.floats[first + row] = pairs.loadUnaligned(fromByteOffset: pair, as: Float.self)
+      differences.floats[first + row] = pairs.loadUnaligned(
+        fromByteOffset: pair + 4, as: Float.self)
+    }
+  }
+
   /// The gradient of a head's learnt logit: −Σ exp(logit − LSE) D over its rows, in ascending order. The
   /// log-sum-exp counts the logit, whose value is 0.
   ///

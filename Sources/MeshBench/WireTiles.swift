@@ -43,10 +43,7 @@ final class WireTiles {
     var random = SplitMix64(seed: 3)
     frames = (0..<Self.count).map { [job, planTag, payloadBytes] tile in
       let floats = (0..<payloadBytes / element.byteCount).map { _ in random.normal() }
-      var part = TilePart(
-        header: PartHeader(job: job, planTag: planTag, tile: .keyValue(tile), part: 0),
-        heads: 0..<heads, tokens: plan.keys(of: tile), headDimension: headDimension,
-        element: element, checksum: 0)
+      var part = plan.message(of: .keyValue(tile), part: 0, job: job, planTag: planTag)
       guard let count = part.frameBytes else { preconditionFailure("a tile that can't travel") }
       return [UInt8](unsafeUninitializedCapacity: count) { buffer, used in
         part.write(to: UnsafeMutableRawBufferPointer(buffer)) { payload in
@@ -67,7 +64,7 @@ final class WireTiles {
       engine.pack(header.tile, part: 0, payload: part.payload(in: bytes))
       packed.append(header.tile.index)
       // What was folded makes room, as in a worker.
-      if packed.count > Limits.windowTiles { engine.unpack(packed.removeFirst()) }
+      if packed.count > Limits.windowTiles { engine.unpack(.keyValue(packed.removeFirst())) }
       return true
     }
   }

@@ -120,8 +120,8 @@ package struct Assignment: Hashable, Sendable, Codable {
       return "a host that keeps its own copies"
     }
     guard Set(peers.map(\.worker)).count == peers.count else { return "a worker named twice" }
-    guard (inputs.blockMap == nil) == (spec.mask.blocks == nil) else {
-      return "a block map without its digest, or a digest without a map"
+    guard inputs.areComplete(for: spec) else {
+      return "digests of other tensors than the job has"
     }
     let plan = Plan(job: spec, vrankCount: vrankCount, blocks: spec.blocksUnknown)
     guard plan.vrankCount == vrankCount else {

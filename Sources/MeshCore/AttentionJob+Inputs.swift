@@ -1,11 +1,18 @@
 package import AttentionMasks
 package import Checksums
+internal import ElementTypes
 
 /// The input tensors of a job: which it has, how large they are, and what its block map is.
 extension AttentionJob {
   /// In the order in which they are sent.
   package var inputTensors: [InputTensor] {
     [.query, .key, .value] + (mask.blocks == nil ? [] : [.blockMap])
+      + (isBackward ? [.outputGradient, .rowStatistics] : [])
+  }
+
+  /// The tensors of the result.
+  package var outputTensors: [OutputTensor] {
+    isBackward ? [.queryGradient, .keyGradient, .valueGradient] : [.output, .logSumExp]
   }
 
   /// Bytes of an input tensor; 0 of one that the job hasn't.
@@ -14,8 +21,24 @@ extension AttentionJob {
     case .query: queryBytes
     case .key, .value: keyBytes
     case .blockMap: blockMapBytes
+    case .outputGradient: outputGradient.map { rowElements * $0.byteCount } ?? 0
+    case .rowStatistics: isBackward ? flatQueryHeads * queryTokens * Self.rowStatisticsBytes : 0
     }
   }
+
+  /// Bytes of a tensor of the result: float32, whatever the job.
+  package func byteCount(_ tensor: OutputTensor) -> Int {
+    switch tensor {
+    case .output, .queryGradient: outputBytes
+    case .logSumExp: logSumExpBytes
+    case .keyGradient, .valueGradient: flatKeyValueHeads * keyTokens * headDimension * 4
+    }
+  }
+
+  private var rowElements: Int { flatQueryHeads * queryTokens * headDimension }
+
+  /// Of one row: its log-sum-exp in base 2, and D.
+  package static let rowStatisticsBytes = 8
 
   private var blockMapBytes: Int {
     guard let (heads, rows, columns) = blockMapShape else { return 0 }
@@ -61,11 +84,25 @@ package struct InputDigests: Hashable, Sendable, Codable {
   package let value: Digest
   /// Of a job that has one.
   package let blockMap: Digest?
+  /// Of a job of gradients.
+  package let outputGradient: Digest?
+  package let rowStatistics: Digest?
 
-  package init(query: Digest, key: Digest, value: Digest, blockMap: Digest? = nil) {
+  package init(
+    query: Digest, key: Digest, value: Digest, blockMap: Digest? = nil,
+    outputGradient: Digest? = nil, rowStatistics: Digest? = nil
+  ) {
     self.query = query
     self.key = key
     self.value = value
     self.blockMap = blockMap
+    self.outputGradient = outputGradient
+    self.rowStatistics = rowStatistics
+  }
+
+  /// Whether they are of the tensors that a job has.
+  package func areComplete(for job: AttentionJob) -> Bool {
+    (blockMap != nil) == (job.mask.blocks != nil) && (outputGradient != nil) == job.isBackward
+      && (rowStatistics != nil) == job.isBackward
   }
 }

@@ -76,6 +76,11 @@ package struct AttentionJob: Hashable, Sendable, Codable {
     set { isTokensFirst = newValue == .tokensFirst ? true : nil }
   }
 
+  /// The type of dO's elements in the input and on the wire, where gradients are what is computed: dQ, dK and
+  /// dV from Q, K, V, dO and the statistics of the rows. Nil for attention. Optional, so that it can be missing.
+  package var outputGradient: ElementType?
+  package var isBackward: Bool { outputGradient != nil }
+
   /// Not attention but a rehearsal: a program with all that programs may have, whose arithmetic is a toy.
   /// Of simulations alone: no message carries it.
   package var isRehearsal: Bool {
@@ -152,7 +157,9 @@ package struct AttentionJob: Hashable, Sendable, Codable {
   package var outputBytes: Int { flatQueryHeads * queryTokens * headDimension * 4 }
   package var logSumExpBytes: Int { flatQueryHeads * queryTokens * 4 }
   /// What the job takes in the coordinator's store.
-  var storeBytes: Int { inputBytes + outputBytes + logSumExpBytes }
+  var storeBytes: Int { inputBytes + resultBytes }
+  /// Bytes of all tensors of the result.
+  package var resultBytes: Int { outputTensors.reduce(0) { $0 + byteCount($1) } }
 
   /// Which keys each query sees.
   ///
@@ -169,15 +176,18 @@ package struct AttentionJob: Hashable, Sendable, Codable {
       .pairCount(rows: 0..<queryTokens, keys: 0..<keyTokens, head: head)
   }
 
-  /// Multiplications and additions the mask asks for: 4 · pairs · d · heads.
+  /// Multiplications and additions the mask asks for: of two products 4 · pairs · d · heads, of the five of
+  /// gradients 10 · pairs · d · heads.
   package func flops(blocks: BlockMap? = nil) -> Double {
+    let perElement: Double = isBackward ? 10 : 4
     guard let blocks, blocks.heads > 1 else {
-      return 4 * Double(visiblePairs(blocks: blocks)) * Double(headDimension * flatQueryHeads)
+      return perElement * Double(visiblePairs(blocks: blocks))
+        * Double(headDimension * flatQueryHeads)
     }
     let pairs = (0..<queryHeads).reduce(0.0) {
       $0 + Double(visiblePairs(blocks: blocks, head: $1))
     }
-    return 4 * pairs * Double(headDimension * batch)
+    return perElement * pairs * Double(headDimension * batch)
   }
 }
 
@@ -224,6 +234,10 @@ extension AttentionJob {
       return "\(vranks) virtual ranks; at most \(Limits.vranksMaximum)"
     }
     if let problem = strategy.rule.problem(of: self) { return problem }
+    if isBackward, layout != .contiguous {
+      // A travelling accumulator passes each rank once, in the order of rows.
+      return "gradients with the layout \(layout.name); it must be \(Layout.contiguous.name)"
+    }
     guard (1...Limits.vranksMaximum).contains(headCuts), flatKeyValueHeads % headCuts == 0 else {
       return "\(flatKeyValueHeads) key/value heads in \(headCuts) equal groups"
     }

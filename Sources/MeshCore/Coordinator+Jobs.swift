@@ -162,7 +162,7 @@ extension Coordinator {
   /// a worker that doesn't is not waited for long.
   mutating func endIfFinished(_ index: Int, at now: Duration, into effects: inout [Effect]) {
     let job = jobs[index]
-    guard job.state == .finishing, job.outputDigest != nil, let run = job.run,
+    guard job.state == .finishing, !job.resultDigests.isEmpty, let run = job.run,
       let since = job.finishingAt
     else { return }
     let present = run.participants.filter { participant in

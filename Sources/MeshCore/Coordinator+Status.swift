@@ -65,8 +65,7 @@ extension Coordinator {
       ranks: ranks ?? [], workers: workers?.suffix(Limits.workersMaximum) ?? [],
       protection: run?.protection ?? (record.isProtected ? .none : .off),
       recoveries: run?.recoveries ?? [], neededBytes: run?.neededBytes ?? 0,
-      workerBytes: record.estimate.workerBytes, outputDigest: record.outputDigest,
-      logSumExpDigest: record.logSumExpDigest)
+      workerBytes: record.estimate.workerBytes, resultDigests: record.resultDigests)
   }
 
   /// 1 for the job that runs next. The order among several clients changes as they are served, so

@@ -123,10 +123,9 @@ extension Coordinator {
       answer(index, .success(.status(status(of: jobs[index], at: now))), into: &effects)
     case .stored(let job, let vrank, let epoch):
       finalise(job, vrank, epoch, at: now, into: &effects)
-    case .finished(let job, let output, let logSumExp):
+    case .finished(let job, let digests):
       guard let index = index(of: job), jobs[index].state == .finishing else { return }
-      jobs[index].outputDigest = output
-      jobs[index].logSumExpDigest = logSumExp
+      jobs[index].resultDigests = digests
       save(index)
       endIfFinished(index, at: now, into: &effects)
     case .dropped: break

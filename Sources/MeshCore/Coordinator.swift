@@ -261,7 +261,7 @@ package enum StoreEvent: Hashable, Sendable {
   case sealed(JobID, InputDigests, blocks: BlockMap? = nil)
   /// All parts of a virtual rank's result are stored, synced, and have the digest it announced.
   case stored(JobID, VRank, Epoch)
-  case finished(JobID, output: Digest, logSumExp: Digest)
+  case finished(JobID, digests: [Digest])
   case dropped(JobID)
   /// A result that was missing is there.
   case found(JobID)

@@ -176,7 +176,7 @@ struct HeldCopies: Sendable {
     if plan.publishes, header.base > 0, whole?.next != header.base { return false }
     guard header.first > 0 else { return true }
     guard let whole else { return false }
-    let (tile, _) = plan.resultMessage(of: header.vrank, header.first - 1)
+    let (tile, _) = plan.stateMessage(of: header.vrank, header.first - 1)
     return plan.isCurrent(queryTile: tile, madeAt: whole.next, in: header.next)
   }
 

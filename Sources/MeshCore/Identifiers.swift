@@ -82,6 +82,8 @@ package enum TileTensor: UInt8, Sendable, CaseIterable {
   /// An accumulator on its way from rank to rank. Dropped once it is in the next one's copies: whoever
   /// needs it again computes it again, from the tiles that its step reads and nothing else.
   case partial = 4
+  /// dK and dV of a K/V tile, once all ranks have added to them. Kept until they are handed in.
+  case gradient = 5
 
   /// Those of which the store has the tiles.
   package static let stored: [TileTensor] = [.query, .keyValue]
@@ -108,6 +110,7 @@ package struct TileID: Hashable, Comparable, Sendable, CustomStringConvertible {
     case .keyValue: "K/V tile \(index)"
     case .hidden: "hidden tile \(index)"
     case .partial: "partial \(index)"
+    case .gradient: "dK/dV tile \(index)"
     }
   }
 

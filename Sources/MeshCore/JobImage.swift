@@ -23,6 +23,7 @@ package struct JobImage: Sendable, Codable, Hashable {
   package var workerBytes: Int
   package var inputs: InputDigests?
   package var run: Run?
+  /// As earlier versions wrote them: `resultDigests` since.
   package var outputDigest: Digest?
   package var logSumExpDigest: Digest?
   /// Only the tombstone is left.
@@ -36,6 +37,8 @@ package struct JobImage: Sendable, Codable, Hashable {
   package var lastResult: ResultStatus?
   /// Operations of a job with a block map, whose contents aren't kept longer than its inputs.
   package var flops: Double?
+  /// Of each tensor of the result.
+  package var resultDigests: [Digest]?
 
   /// The table of a job that has been given workers, and what is final of it.
   package struct Run: Sendable, Codable, Hashable {
@@ -125,7 +128,7 @@ extension JobImage {
   package mutating func beginAnew() -> Bool {
     guard state == .running || state == .finishing else { return false }
     (state, reason, run) = (.queued, "", nil)
-    (outputDigest, logSumExpDigest) = (nil, nil)
+    (outputDigest, logSumExpDigest, resultDigests) = (nil, nil, nil)
     return true
   }
 }

@@ -45,8 +45,8 @@ struct JobRecord: Sendable {
   var foldedAt: Duration?
   var finishingAt: Duration?
   var endedAt: Duration?
-  var outputDigest: Digest?
-  var logSumExpDigest: Digest?
+  /// Of each tensor of the result, once it is finished.
+  var resultDigests: [Digest] = []
   /// The store has dropped everything of it: only the tombstone is left.
   var isDiscarded = false
   /// What became of the result, once it isn't kept any more; nil also where an earlier version let it
@@ -119,7 +119,7 @@ struct JobRecord: Sendable {
   /// Bytes of the store it holds.
   var diskBytes: Int {
     if isDiscarded { return 0 }
-    return state.isTerminal ? spec.outputBytes + spec.logSumExpBytes : estimate.diskBytes
+    return state.isTerminal ? spec.resultBytes : estimate.diskBytes
   }
 }
 
@@ -133,9 +133,9 @@ extension JobRecord {
       ageSeconds: (now - submittedAt).seconds, writtenAt: writtenAt, state: state, reason: reason,
       workerBytes: estimate.workerBytes, inputs: inputs,
       run: run?.image(ageSeconds: startedAt.map { (now - $0).seconds } ?? 0),
-      outputDigest: outputDigest, logSumExpDigest: logSumExpDigest, isDiscarded: isDiscarded,
+      outputDigest: nil, logSumExpDigest: nil, isDiscarded: isDiscarded,
       name: name.isEmpty ? nil : name, submittedAt: submittedWall, lastResult: lastResult,
-      flops: spec.mask.blocks.map { _ in flops })
+      flops: spec.mask.blocks.map { _ in flops }, resultDigests: resultDigests)
   }
 
   /// The job as it was when the image was written.
@@ -174,8 +174,8 @@ extension JobRecord {
     foldedAt = image.state.isTerminal ? now - gap : image.state == .finishing ? now : nil
     finishingAt = image.state == .finishing ? now : nil
     endedAt = image.state.isTerminal ? now - gap : nil
-    outputDigest = image.outputDigest
-    logSumExpDigest = image.logSumExpDigest
+    resultDigests =
+      image.resultDigests ?? [image.outputDigest, image.logSumExpDigest].compactMap(\.self)
     isDiscarded = image.isDiscarded
     lastResult = image.lastResult
   }

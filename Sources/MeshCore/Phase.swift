@@ -12,6 +12,8 @@ package struct Phase: Hashable, Sendable {
     case publish
     /// Takes a travelling accumulator from the rank before, adds to it, and hands it on.
     case pass
+    /// Adds what a K/V tile and the rank's rows give to dQ, which stays, and to dK and dV, which travel.
+    case differentiate
   }
 
   /// Of which tiles a rank has steps.
@@ -28,20 +30,37 @@ package struct Phase: Hashable, Sendable {
   /// The tensor of which a step reads its tile; nil for none.
   package let reads: TileTensor?
   package let publishes: TileTensor?
+  /// The tensor as which the last rank publishes what has travelled; nil where it stays in its state.
+  package let keeps: TileTensor?
+  /// Whether what travels goes from the last rank to the first.
+  package let goesDown: Bool
 
   package init(
     _ operation: Operation, _ span: Span, isDescending: Bool = false, reads: TileTensor? = nil,
-    publishes: TileTensor? = nil
+    publishes: TileTensor? = nil, keeps: TileTensor? = nil, goesDown: Bool = false
   ) {
     self.operation = operation
     self.span = span
     self.isDescending = isDescending
     self.reads = reads
     self.publishes = publishes
+    self.keeps = keeps
+    self.goesDown = goesDown
   }
+
+  /// Whether its steps hand on an accumulator.
+  var travels: Bool { publishes == .partial }
 
   /// Attention: K/V tiles in ascending order.
   static let forward = [Phase(.fold, .needed, reads: .keyValue)]
+
+  /// The gradients of attention, from the statistics of its rows: K/V tiles in ascending order, and what
+  /// travels goes down, so that dK and dV take query tiles in descending order.
+  static let backward = [
+    Phase(
+      .differentiate, .needed, reads: .keyValue, publishes: .partial, keeps: .gradient,
+      goesDown: true)
+  ]
 
   /// Two layers and a sum that travels, in small: what is computed in the first one is folded in the
   /// second, and then each tile goes through the ranks that need it, from the last to the first.

@@ -1,7 +1,7 @@
 /// One part of a tile.
-struct TilePartID: Hashable, Sendable {
-  let tile: TileID
-  let part: Int
+package struct TilePartID: Hashable, Sendable {
+  package let tile: TileID
+  package let part: Int
 }
 
 extension Plan {

@@ -6,11 +6,33 @@ internal import ElementTypes
 extension Plan {
   /// Heads of one part of a tile of `tensor` at the most.
   private func headsPerPart(_ tensor: TileTensor) -> Int {
-    let rowBytes = job.headDimension * job.element.byteCount
-    let headBytes =
-      tensor == .query ? Self.queryTileRows * rowBytes : 2 * Self.keyTileKeys * rowBytes
-    return max(1, Limits.payloadBytesMaximum / headBytes)
+    let rows = tensor == .query ? Self.queryTileRows : Self.keyTileKeys
+    return max(1, Limits.payloadBytesMaximum / (rows * rowBytes(tensor)))
   }
+
+  /// Bytes of one token of one head in a tile: of queries in a job of gradients with its dO and its
+  /// statistics, of all others of two tensors.
+  package func rowBytes(_ tensor: TileTensor) -> Int {
+    switch tensor {
+    case .query:
+      job.headDimension * (job.element.byteCount + (job.outputGradient?.byteCount ?? 0))
+        + (job.isBackward ? AttentionJob.rowStatisticsBytes : 0)
+    case .keyValue, .hidden: 2 * job.headDimension * job.element.byteCount
+    case .partial, .gradient: 2 * job.headDimension * 4
+    }
+  }
+
+  /// What a part of a tile says about itself; its checksum is yet to be computed.
+  package func message(of tile: TileID, part: Int, job id: JobID, planTag: UInt64) -> TilePart {
+    TilePart(
+      header: PartHeader(job: id, planTag: planTag, tile: tile, part: part),
+      heads: heads(of: tile, part: part), tokens: tokens(of: tile),
+      headDimension: job.headDimension, element: tile.tensor.isStored ? job.element : .float32,
+      rowBytes: rowBytes(tile.tensor), checksum: 0)
+  }
+
+  /// Whether tiles of a tensor are the words of a rehearsal.
+  private func isRehearsed(_ tensor: TileTensor) -> Bool { job.isRehearsal && !tensor.isStored }
 
   /// Of tiles that ranks compute in a rehearsal.
   package static let rehearsedParts = 2
@@ -29,7 +51,7 @@ extension Plan {
 
   /// Messages of which a tile of `tensor` consists.
   package func partCount(_ tensor: TileTensor) -> Int {
-    guard tensor.isStored else { return Self.rehearsedParts }
+    guard !isRehearsed(tensor) else { return Self.rehearsedParts }
     return job.headCuts / headGroups * partsPerCut(tensor)
   }
 
@@ -37,7 +59,7 @@ extension Plan {
   package func heads(of tile: TileID, part: Int) -> Range<Int> {
     let (cut, place) = part.quotientAndRemainder(dividingBy: partsPerCut(tile.tensor))
     let perCut = headsPerCut(tile.tensor)
-    let first = (firstCut(of: tile.index) + cut) * perCut
+    let first = (firstCut(of: location(of: tile).group) + cut) * perCut
     let start = first + place * headsPerPart(tile.tensor)
     return start..<min(start + headsPerPart(tile.tensor), first + perCut)
   }
@@ -51,11 +73,18 @@ extension Plan {
   }
 
   /// The first of the cuts whose heads a tile has.
-  private func firstCut(of tile: Int) -> Int { tile % headGroups * (job.headCuts / headGroups) }
+  private func firstCut(of group: Int) -> Int { group * (job.headCuts / headGroups) }
+
+  /// The place of a tile's tokens among those of its group of heads, and that group.
+  private func location(of tile: TileID) -> (place: Int, group: Int) {
+    let index = tile.tensor == .partial ? tile.index / vrankCount : tile.index
+    return (index / headGroups, index % headGroups)
+  }
 
   /// Where a part stands among the parts of all heads of its tokens, which don't depend on the shares.
   package func storedPart(of tile: TileID, part: Int) -> (place: Int, part: Int) {
-    (tile.index / headGroups, firstCut(of: tile.index) * partsPerCut(tile.tensor) + part)
+    let (place, group) = location(of: tile)
+    return (place, firstCut(of: group) * partsPerCut(tile.tensor) + part)
   }
 
   /// Heads of a tile of `tensor`, which are those of a share.
@@ -65,39 +94,39 @@ extension Plan {
 
   /// The first flattened head of a tile.
   package func firstHead(of tile: TileID) -> Int {
-    tile.index % headGroups * headCount(tile.tensor)
+    location(of: tile).group * headCount(tile.tensor)
   }
 
   package func tokens(of tile: TileID) -> Range<Int> {
-    tile.tensor == .query ? queryRows(of: tile.index) : keys(of: tile.index)
+    switch tile.tensor {
+    case .query: queryRows(of: tile.index)
+    case .keyValue, .hidden, .gradient: keys(of: tile.index)
+    case .partial: keys(of: tile.index / vrankCount)
+    }
   }
 
   package func tileCount(_ tensor: TileTensor) -> Int {
     switch tensor {
     case .query: queryTileCount
-    case .keyValue, .hidden: keyTileCount
+    case .keyValue, .hidden, .gradient: keyTileCount
     case .partial: keyTileCount * vrankCount
     }
   }
 
   /// Payload bytes of one part: rows of its heads, for K/V of both tensors.
   package func payloadBytes(of tile: TileID, part: Int) -> Int {
-    guard tile.tensor.isStored else { return Self.rehearsedPartBytes }
-    let rows = heads(of: tile, part: part).count * tokens(of: tile).count
-    let tensors = tile.tensor == .query ? 1 : 2
-    return rows * tensors * job.headDimension * job.element.byteCount
+    guard !isRehearsed(tile.tensor) else { return Self.rehearsedPartBytes }
+    return heads(of: tile, part: part).count * tokens(of: tile).count * rowBytes(tile.tensor)
   }
 
   /// Payload bytes of a whole tile.
   package func payloadBytes(of tile: TileID) -> Int {
-    guard tile.tensor.isStored else { return Self.rehearsedParts * Self.rehearsedPartBytes }
+    guard !isRehearsed(tile.tensor) else { return Self.rehearsedParts * Self.rehearsedPartBytes }
     // Not by parts: admission asks it for every tile of jobs with thousands of parts a tile.
-    let tensors = tile.tensor == .query ? 1 : 2
-    return headCount(tile.tensor) * tokens(of: tile).count * tensors * job.headDimension
-      * job.element.byteCount
+    return headCount(tile.tensor) * tokens(of: tile).count * rowBytes(tile.tensor)
   }
 
-  /// Query heads in every message of a result but the last: O and log-sum-exp are float32.
+  /// Query heads in every message of a rank's rows but the last: O and log-sum-exp are float32, or dQ.
   package var headsPerResultPart: Int {
     max(1, Limits.payloadBytesMaximum / (Self.queryTileRows * (job.headDimension + 2) * 4))
   }
@@ -120,4 +149,14 @@ extension Plan {
     let start = part * headsPerResultPart
     return first + start..<first + min(start + headsPerResultPart, headCount(.query))
   }
+
+  /// Flattened heads in one message of a result: query heads of rows, K/V heads of dK and dV.
+  package func resultHeads(_ tile: TileID, part: Int) -> Range<Int> {
+    tile.tensor == .query
+      ? resultHeads(queryTile: tile.index, part: part) : heads(of: tile, part: part)
+  }
+
+  /// What messages of states have, and those of results.
+  package var stateKind: SoftmaxState.Kind { job.isBackward ? .gradients : .running }
+  package var resultKind: SoftmaxState.Kind { job.isBackward ? .gradients : .normalised }
 }

@@ -50,7 +50,8 @@ package struct Plan: Sendable {
     keyShards = Shard.deal(job.keyPlaces, to: grid.shards, layout: job.layout)
     let mask = job.attentionMask(blocks: blocks)
     self.mask = mask
-    phases = job.isRehearsal ? Phase.rehearsal : Phase.forward
+    phases =
+      job.isRehearsal ? Phase.rehearsal : job.isBackward ? Phase.backward : Phase.forward
     needed = queryShards.map { shard in
       mask.neededTiles(rows: shard.runs.map { Self.queryRows(of: $0, job) }, of: Self.keyTileKeys)
     }
@@ -82,6 +83,11 @@ package struct Plan: Sendable {
   /// Whether ranks publish anything.
   var publishes: Bool { phases.contains { $0.publishes != nil } }
 
+  /// Tensors of which ranks publish the tiles.
+  package var computedTensors: Set<TileTensor> {
+    Set(phases.flatMap { [$0.publishes, $0.keeps].compactMap(\.self) })
+  }
+
   package var vranks: [VRank] { (0..<vrankCount).map { VRank($0) } }
 
   /// Ranks of one group of heads follow each other, so that a worker has few groups.
@@ -112,7 +118,14 @@ package struct Plan: Sendable {
     case .query: holder(of: tile.index, in: queryShards)
     case .keyValue, .hidden: holder(of: tile.index, in: keyShards)
     case .partial: VRank(tile.index % vrankCount)
+    case .gradient: lastReader(ofKeyTile: tile.index) ?? holder(of: tile.index, in: keyShards)
     }
+  }
+
+  /// The first of the ranks that need a K/V tile: the last of those through which its dK and dV go.
+  private func lastReader(ofKeyTile tile: Int) -> VRank? {
+    let (place, group) = tile.quotientAndRemainder(dividingBy: headGroups)
+    return needed.firstIndex { $0.contains(place) }.map { vrank(shard: $0, group: group) }
   }
 
   /// The virtual rank that folds the rows of a query tile.
@@ -137,7 +150,9 @@ package struct Plan: Sendable {
     let (shard, group) = (shard(of: vrank), group(of: vrank))
     return RankSteps(
       phases, of: vrank, ranks: vrankCount,
-      chain: Chain(needed, shard: shard, group: group, groups: headGroups)
+      chain: Chain(
+        needed, shard: shard, group: group, groups: headGroups,
+        goesDown: phases.contains { $0.goesDown })
     ) { span in
       NeededTiles(
         span == .needed ? needed[shard] : Runs(keyShards[shard].runs), groups: headGroups,

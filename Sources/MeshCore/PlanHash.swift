@@ -37,6 +37,12 @@ extension Plan {
       [4, job.mask.blocks?.isPerHead == true ? 1 : 0].forEach(append)
       bytes += blockMap.bytes
     }
+    if let type = job.outputGradient, let outputGradient = inputs.outputGradient,
+      let rowStatistics = inputs.rowStatistics
+    {
+      [6, Int(type.rawValue)].forEach(append)
+      bytes += outputGradient.bytes + rowStatistics.bytes
+    }
     if job.strategy != .auto {
       [5, Int(job.strategy.rawValue), grid.groups, grid.shards].forEach(append)
     }

@@ -45,7 +45,9 @@ package final class RankSteps: Sendable {
   package var isEmpty: Bool { count == 0 }
 
   /// The steps after which all is published that is kept as long as the job lives.
-  var endOfKept: Int { spans.last { $0.phase.publishes == .hidden }?.end ?? 0 }
+  var endOfKept: Int {
+    spans.last { $0.phase.publishes == .hidden || $0.phase.keeps != nil }?.end ?? 0
+  }
 
   /// One past the last step of the phase of a step; at the end the end.
   func endOfPhase(_ step: Int) -> Int { step < count ? spans[place(step)].end : count }
@@ -68,7 +70,7 @@ package final class RankSteps: Sendable {
     let tile = spans[place].tile(step)
     return StepOrder(
       phase: spans[place].number, place: phase.isDescending ? -tile : tile,
-      turn: phase.operation == .pass ? vrank.index : 0)
+      turn: phase.travels ? (phase.goesDown ? -vrank.index : vrank.index) : 0)
   }
 
   /// The tiles that a step reads, beside what the rank has of its own.
@@ -77,7 +79,7 @@ package final class RankSteps: Sendable {
     let phase = spans[place].phase
     let tile = spans[place].tile(step)
     let read = phase.reads.map { TileID($0, tile) }
-    guard phase.operation == .pass else { return AtMostTwo(read) }
+    guard phase.travels else { return AtMostTwo(read) }
     return AtMostTwo(read, chain.previous(at: tile).map { partial(tile, of: $0) })
   }
 
@@ -87,7 +89,8 @@ package final class RankSteps: Sendable {
     guard let tensor = spans[place].phase.publishes else { return nil }
     let tile = spans[place].tile(step)
     guard tensor == .partial else { return TileID(tensor, tile) }
-    return chain.next(at: tile) == nil ? nil : partial(tile, of: vrank)
+    guard chain.next(at: tile) == nil else { return partial(tile, of: vrank) }
+    return spans[place].phase.keeps.map { TileID($0, tile) }
   }
 
   /// The step that publishes a tile; nil for a tile that isn't this rank's.
@@ -95,7 +98,8 @@ package final class RankSteps: Sendable {
     let isPartial = tile.tensor == .partial
     if isPartial, tile.index % ranks != vrank.index { return nil }
     let index = isPartial ? tile.index / ranks : tile.index
-    for place in spans.indices where spans[place].phase.publishes == tile.tensor {
+    for place in spans.indices
+    where spans[place].phase.publishes == tile.tensor || spans[place].phase.keeps == tile.tensor {
       guard let step = spans[place].step(of: index), publishes(step) == tile else { continue }
       return step
     }
@@ -105,6 +109,11 @@ package final class RankSteps: Sendable {
   /// The one rank that reads an accumulator of this rank's; nil for another tile.
   func reader(of tile: TileID) -> VRank? {
     tile.tensor == .partial ? chain.next(at: tile.index / ranks) : nil
+  }
+
+  /// What has travelled to this rank and no further, ascending.
+  package var kept: [TileID] {
+    (0..<endOfKept).compactMap { publishes($0) }.filter { $0.tensor == .gradient }
   }
 
   /// The most tiles that it publishes.
@@ -123,7 +132,7 @@ package final class RankSteps: Sendable {
     let index = isPartial ? tile.index / ranks : tile.index
     for place in spans.indices {
       let phase = spans[place].phase
-      guard isPartial ? phase.operation == .pass : phase.reads == tile.tensor,
+      guard isPartial ? phase.travels : phase.reads == tile.tensor,
         let step = spans[place].step(of: index)
       else { continue }
       if isPartial, chain.previous(at: index)?.index != tile.index % ranks { continue }

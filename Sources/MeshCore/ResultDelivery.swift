@@ -27,7 +27,7 @@ struct ResultDelivery: Sendable {
   init(of rank: HostedRank, _ plan: Plan) {
     vrank = rank.vrank
     epoch = rank.epoch
-    count = plan.messageCount(of: rank.vrank)
+    count = plan.resultMessageCount(of: rank.vrank)
   }
 
   /// The compute threads have normalised and digested it.

@@ -129,7 +129,7 @@ package struct StateAnswer: Hashable, Sendable {
 }
 
 extension Plan {
-  /// Messages of which the state, or the result, of a virtual rank consists.
+  /// Messages of which the state of a virtual rank consists.
   package func messageCount(of vrank: VRank) -> Int {
     queryTileCount(of: vrank) * resultPartCount
   }
@@ -137,7 +137,8 @@ extension Plan {
   /// The most messages that published tiles add to a copy.
   func publishedParts(of steps: RankSteps) -> Int {
     guard publishes else { return 0 }
-    return steps.publishedMaximum * max(partCount(.hidden), partCount(.partial))
+    return steps.publishedMaximum
+      * max(partCount(.hidden), partCount(.partial), partCount(.gradient))
   }
 
   /// The first message of a rank's state that may differ between `base` and any later number of folded
@@ -159,16 +160,19 @@ extension Plan {
     return min(part, settled) == min(whole, settled)
   }
 
-  /// Payload bytes of one message of a rank's state: O, m and l.
+  /// Numbers of one row of a rank's state: O, m and l, or dQ.
+  private var stateColumns: Int { job.headDimension + (job.isBackward ? 0 : 2) }
+
+  /// Payload bytes of one message of a rank's state.
   package func stateBytes(queryTile: Int, part: Int) -> Int {
     resultHeads(queryTile: queryTile, part: part).count * queryRows(of: queryTile).count
-      * (job.headDimension + 2) * 4
+      * stateColumns * 4
   }
 
   /// Payload bytes of the state of a virtual rank.
   package func stateBytes(of vrank: VRank) -> Int {
     queryTiles(of: vrank).reduce(0) {
-      $0 + headCount(.query) * queryRows(of: $1).count * (job.headDimension + 2) * 4
+      $0 + headCount(.query) * queryRows(of: $1).count * stateColumns * 4
     }
   }
 }

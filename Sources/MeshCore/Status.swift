@@ -101,15 +101,14 @@ package struct JobStatus: Hashable, Sendable {
   package var neededBytes: Int
   /// The bound on one worker's memory that admission computed.
   package var workerBytes: Int
-  /// SHA-256 of the float32 output and of the log-sum-exp, row-major, once the job is done.
-  package var outputDigest: Digest?
-  package var logSumExpDigest: Digest?
+  /// SHA-256 of each tensor of the result (`AttentionJob.outputTensors`), float32, row-major, once the job is done;
+  /// none before.
+  package var resultDigests: [Digest]
 
   package init(
     summary: JobSummary, queuePosition: Int, vrankCount: Int, planHash: Digest?,
     ranks: [RankStatus], workers: [JobWorkerStatus], protection: Protection,
-    recoveries: [Recovery], neededBytes: Int, workerBytes: Int, outputDigest: Digest?,
-    logSumExpDigest: Digest?
+    recoveries: [Recovery], neededBytes: Int, workerBytes: Int, resultDigests: [Digest]
   ) {
     self.summary = summary
     self.queuePosition = queuePosition
@@ -121,9 +120,18 @@ package struct JobStatus: Hashable, Sendable {
     self.recoveries = recoveries
     self.neededBytes = neededBytes
     self.workerBytes = workerBytes
-    self.outputDigest = outputDigest
-    self.logSumExpDigest = logSumExpDigest
+    self.resultDigests = resultDigests
   }
+
+  /// Of one tensor of the result; nil before the job is done, and of another job's.
+  package func digest(of tensor: OutputTensor) -> Digest? {
+    let place = summary.spec.outputTensors.firstIndex(of: tensor)
+    return place.flatMap { resultDigests.indices.contains($0) ? resultDigests[$0] : nil }
+  }
+
+  /// Of the output, or of dQ.
+  package var outputDigest: Digest? { resultDigests.first }
+  package var logSumExpDigest: Digest? { digest(of: .logSumExp) }
 }
 
 extension JobStatus {

@@ -5,12 +5,20 @@ package enum InputTensor: UInt8, Sendable, CaseIterable {
   case value = 3
   /// Which blocks of queries × keys are seen, as `BlockMap.bytes` has them.
   case blockMap = 4
+  /// dO, of a job of gradients.
+  case outputGradient = 5
+  /// Of each row of each query head the log-sum-exp of all that it sees, in base 2, and
+  /// D = rowsum(dO ∘ O) − dLSE: float32 pairs.
+  case rowStatistics = 6
 }
 
 /// A tensor of a job's result.
 package enum OutputTensor: UInt8, Sendable, CaseIterable {
   case output = 1
   case logSumExp = 2
+  case queryGradient = 3
+  case keyGradient = 4
+  case valueGradient = 5
 }
 
 /// The requests of the data socket.
@@ -110,17 +118,17 @@ package struct StateHeader: Hashable, Sendable {
   package var planTag: UInt64
   package var vrank: VRank
   package var epoch: Epoch
-  package var queryTile: Int
+  package var tile: TileID
   package var part: Int
 
   package init(
-    job: JobID, planTag: UInt64, vrank: VRank, epoch: Epoch, queryTile: Int, part: Int
+    job: JobID, planTag: UInt64, vrank: VRank, epoch: Epoch, tile: TileID, part: Int
   ) {
     self.job = job
     self.planTag = planTag
     self.vrank = vrank
     self.epoch = epoch
-    self.queryTile = queryTile
+    self.tile = tile
     self.part = part
   }
 }
@@ -128,6 +136,6 @@ package struct StateHeader: Hashable, Sendable {
 extension SoftmaxState {
   package var header: StateHeader {
     StateHeader(
-      job: job, planTag: planTag, vrank: vrank, epoch: epoch, queryTile: queryTile, part: part)
+      job: job, planTag: planTag, vrank: vrank, epoch: epoch, tile: tile, part: part)
   }
 }

@@ -65,33 +65,37 @@ package struct PartHeader: Hashable, Sendable {
 }
 
 /// What one part of a tile says about itself. The payload follows it in the same message: rows of
-/// `heads`, each head's tokens in order, row-major; for K/V all keys, then all values.
+/// `heads`, each head's tokens in order, row-major; for K/V all keys, then all values, for queries of a job of
+/// gradients Q, dO, then the statistics of the rows.
 package struct TilePart: Hashable, Sendable {
   package var header: PartHeader
   package var heads: Range<Int>
   package var tokens: Range<Int>
   package var headDimension: Int
   package var element: ElementType
-  /// Of the payload: computed once, by the input store.
+  /// Bytes of one token of one head, of all tensors of the tile.
+  package var rowBytes: Int
+  /// Of the payload: computed once, by the input store or where the tile was computed.
   package var checksum: UInt32
+
+  package static let rowBytesMaximum = 4_096
 
   package init(
     header: PartHeader, heads: Range<Int>, tokens: Range<Int>, headDimension: Int,
-    element: ElementType, checksum: UInt32
+    element: ElementType, rowBytes: Int, checksum: UInt32
   ) {
     self.header = header
     self.heads = heads
     self.tokens = tokens
     self.headDimension = headDimension
     self.element = element
+    self.rowBytes = rowBytes
     self.checksum = checksum
   }
 }
 
-/// What one message of softmax state says about itself: (O, m, l, next) of some rows, as a result,
-/// a copy or a hand-over. The payload follows: float32 O [heads][rows][headDimension], then m
-/// [heads][rows], then l [heads][rows]; when normalised O is divided by l, m is the natural
-/// log-sum-exp and l is absent.
+/// What one message of a rank's state or result says about itself, in a copy, a hand-over, or on its way to
+/// the store. The payload follows: float32 of what `kind` says.
 package struct SoftmaxState: Hashable, Sendable {
   package var job: JobID
   package var planTag: UInt64
@@ -99,30 +103,51 @@ package struct SoftmaxState: Hashable, Sendable {
   package var epoch: Epoch
   /// K/V tiles folded: 0 ..< next.
   package var next: Int
-  package var queryTile: Int
+  /// Queries, of whose rows it is, or dK and dV.
+  package var tile: TileID
   package var part: Int
   package var heads: Range<Int>
   package var rows: Range<Int>
   package var headDimension: Int
-  package var isNormalised: Bool
+  package var kind: Kind
   /// Of the payload.
   package var checksum: UInt32
 
+  package enum Kind: UInt8, Sendable, CaseIterable {
+    /// O [heads][rows][headDimension], not normalised, then m [heads][rows], the running maximum in base 2,
+    /// then l [heads][rows].
+    case running = 1
+    /// O, divided by l, then the natural log-sum-exp [heads][rows].
+    case normalised = 2
+    /// dQ [heads][rows][headDimension], in a state yet to be multiplied by the scale; of a tile of keys dK, then
+    /// dV likewise.
+    case gradients = 3
+  }
+
+  /// Numbers of each row.
+  package var columns: Int {
+    switch kind {
+    case .running: headDimension + 2
+    case .normalised: headDimension + 1
+    case .gradients: tile.tensor == .query ? headDimension : 2 * headDimension
+    }
+  }
+
   package init(
-    job: JobID, planTag: UInt64, vrank: VRank, epoch: Epoch, next: Int, queryTile: Int, part: Int,
-    heads: Range<Int>, rows: Range<Int>, headDimension: Int, isNormalised: Bool, checksum: UInt32
+    job: JobID, planTag: UInt64, vrank: VRank, epoch: Epoch, next: Int, tile: TileID, part: Int,
+    heads: Range<Int>, rows: Range<Int>, headDimension: Int, kind: Kind, checksum: UInt32
   ) {
     self.job = job
     self.planTag = planTag
     self.vrank = vrank
     self.epoch = epoch
     self.next = next
-    self.queryTile = queryTile
+    self.tile = tile
     self.part = part
     self.heads = heads
     self.rows = rows
     self.headDimension = headDimension
-    self.isNormalised = isNormalised
+    self.kind = kind
     self.checksum = checksum
   }
 }

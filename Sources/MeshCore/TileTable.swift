@@ -4,13 +4,12 @@ struct TileTable: Sendable {
   private var keyValues: [TileState]
   /// Of tiles that ranks compute, those that aren't absent: there may be very many in all.
   private var computed: [TileID: TileState] = [:]
-  private let computedCounts: [Int]
+  private let computedCounts: [TileTensor: Int]
 
   init(plan: Plan) {
     queries = [TileState](repeating: .absent, count: plan.tileCount(.query))
     keyValues = [TileState](repeating: .absent, count: plan.tileCount(.keyValue))
-    computedCounts =
-      plan.phases.count > 1 ? [plan.tileCount(.hidden), plan.tileCount(.partial)] : [0, 0]
+    computedCounts = plan.computedTensors.reduce(into: [:]) { $0[$1] = plan.tileCount($1) }
   }
 
   /// Whether a tile that a peer names is one of the job's.
@@ -18,8 +17,8 @@ struct TileTable: Sendable {
     switch tile.tensor {
     case .query: queries.indices.contains(tile.index)
     case .keyValue: keyValues.indices.contains(tile.index)
-    case .hidden: (0..<computedCounts[0]).contains(tile.index)
-    case .partial: (0..<computedCounts[1]).contains(tile.index)
+    case .hidden, .partial, .gradient:
+      (0..<(computedCounts[tile.tensor] ?? 0)).contains(tile.index)
     }
   }
 
@@ -29,14 +28,14 @@ struct TileTable: Sendable {
       switch tile.tensor {
       case .query: queries[tile.index]
       case .keyValue: keyValues[tile.index]
-      case .hidden, .partial: computed[tile] ?? .absent
+      case .hidden, .partial, .gradient: computed[tile] ?? .absent
       }
     }
     set {
       switch tile.tensor {
       case .query: queries[tile.index] = newValue
       case .keyValue: keyValues[tile.index] = newValue
-      case .hidden, .partial:
+      case .hidden, .partial, .gradient:
         if case .absent = newValue { computed[tile] = nil } else { computed[tile] = newValue }
       }
     }

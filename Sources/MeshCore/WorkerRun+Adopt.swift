@@ -76,6 +76,7 @@ extension WorkerRun {
       hosted[index].result = nil
       copies.end(hosted[index].vrank, into: &effects)
       effects.append(.retire(hosted[index].vrank, hosted[index].epoch))
+      for tile in hosted[index].steps.kept { cache.drop(tile, into: &effects) }
     }
     hosted[index].duty = host.duty
   }

@@ -34,6 +34,8 @@ extension WorkerRun {
       receipt, &credit, at: now, step: step, into: &effects)
     guard isFinal == true else { return }
     effects.append(.retire(receipt.vrank, receipt.epoch))
+    // What was kept to be handed in.
+    for tile in hosted[index].steps.kept { cache.drop(tile, into: &effects) }
     if view.defect == .freeShardEarly {
       for tile in plan.keyTiles(of: receipt.vrank).map(TileID.keyValue)
       where cache.isDroppable(tile, for: hosted) {

@@ -24,7 +24,9 @@ package struct WorkerRun: Sendable {
   ) {
     let plan = Plan(job: assignment.spec, vrankCount: assignment.vrankCount, blocks: blocks)
     view = JobView(
-      assignment: assignment, plan: plan, worker: worker, hasSlots: hasSlots, defect: defect)
+      assignment: assignment, plan: plan, worker: worker,
+      // A checkpoint has rows alone, and not what ranks published.
+      hasSlots: hasSlots && !plan.job.isBackward, defect: defect)
     hosted = HostedRanks(defect: defect)
     cache = TileCache(plan: plan, window: TileWindow(plan: plan, budget: windowBytes))
     self.outboxTiles = outboxTiles

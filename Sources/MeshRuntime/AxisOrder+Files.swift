@@ -5,7 +5,7 @@ extension AxisOrder {
   /// inputs are as the output. nil where they are as everything is computed.
   func swappedAxis(of tensor: OutputTensor) -> Int? {
     guard self == .tokensFirst else { return nil }
-    return tensor == .output ? 3 : 2
+    return tensor == .logSumExp ? 2 : 3
   }
 }
 

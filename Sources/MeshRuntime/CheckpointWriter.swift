@@ -33,7 +33,7 @@ final class CheckpointWriter: Sendable {
     CheckpointIdentity(
       job: job, planHash: planHash, numerics: numerics, vrank: vrank,
       partBytes: (0..<plan.messageCount(of: vrank)).map { message in
-        let (tile, part) = plan.resultMessage(of: vrank, message)
+        let (tile, part) = plan.stateMessage(of: vrank, message)
         return plan.stateBytes(queryTile: tile, part: part)
       })
   }
@@ -115,7 +115,7 @@ final class CheckpointWriter: Sendable {
       byteCount: Limits.payloadBytesMaximum, alignment: 64)
     defer { buffer.deallocate() }
     for message in 0..<state.messageCount {
-      let (tile, _) = plan.resultMessage(of: state.vrank, message)
+      let (tile, _) = plan.stateMessage(of: state.vrank, message)
       guard plan.isCurrent(queryTile: tile, madeAt: slot.partNext[message], in: slot.next) else {
         throw .corrupt("message \(message) is of another state")
       }

@@ -8,31 +8,47 @@ struct CopyShelf {
     var whole: [StoredFrame] = []
     /// Messages of a copy that isn't whole yet.
     var partial: [Int: StoredFrame] = [:]
+    /// Tiles that the rank published: of the whole copy, and of the one on its way.
+    var tiles = TileShelf()
+    var partialTiles = TileShelf()
   }
 
   private var copies: [VRank: Copy] = [:]
 
   mutating func keep(_ frame: StoredFrame, _ header: CopyHeader) {
+    if let tile = header.tile {
+      return copies[header.vrank, default: Copy()].partialTiles.add(
+        frame, part: header.part, to: tile)
+    }
     copies[header.vrank, default: Copy()].partial[header.message] = frame
   }
 
-  /// Messages `first...` replace those of the copy before.
-  mutating func complete(_ vrank: VRank, first: Int) {
+  /// Messages `first...` replace those of the copy before, and of tiles these are kept.
+  mutating func complete(_ vrank: VRank, first: Int, tiles: [TileID]) {
     guard var copy = copies[vrank] else { return }
     let arrived = copy.partial.keys.filter { $0 >= first }.sorted().compactMap { copy.partial[$0] }
     copy.whole = Array(copy.whole.prefix(first)) + arrived
     copy.partial = [:]
+    copy.tiles.keep(tiles, orThoseOf: copy.partialTiles)
+    copy.partialTiles = TileShelf()
     copies[vrank] = copy
   }
 
-  mutating func dropPartial(_ vrank: VRank) { copies[vrank]?.partial = [:] }
+  mutating func dropPartial(_ vrank: VRank) {
+    copies[vrank]?.partial = [:]
+    copies[vrank]?.partialTiles = TileShelf()
+  }
 
   mutating func drop(_ vrank: VRank) { copies[vrank] = nil }
 
-  func frame(_ message: Int, of vrank: VRank) -> StoredFrame? {
-    guard let whole = copies[vrank]?.whole, whole.indices.contains(message) else { return nil }
-    return whole[message]
+  func frame(_ header: CopyHeader) -> StoredFrame? {
+    guard let copy = copies[header.vrank] else { return nil }
+    if let tile = header.tile { return copy.tiles.part(header.part, of: tile) }
+    return copy.whole.indices.contains(header.message) ? copy.whole[header.message] : nil
   }
+
+  /// Tiles of a whole copy.
+  func tiles(of vrank: VRank) -> [PublishedTile] { copies[vrank]?.tiles.all ?? [] }
 
   /// A whole copy for another thread.
   func whole(_ vrank: VRank) -> FrameBundle? {

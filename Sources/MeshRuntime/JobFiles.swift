@@ -33,7 +33,7 @@ package final class JobFiles {
         inputs[tensor] = try create(in: parent, "\(tensor)", bytes: reader.byteCount(tensor))
         received[tensor] = 0
       }
-      for tensor in OutputTensor.allCases {
+      for tensor in spec.outputTensors {
         outputs[tensor] = try create(in: parent, "\(tensor)", bytes: reader.byteCount(tensor))
       }
     } catch {
@@ -52,7 +52,7 @@ package final class JobFiles {
   ) throws(CallFailure) {
     self.spec = spec
     self.directory = directory
-    for tensor in OutputTensor.allCases {
+    for tensor in spec.outputTensors {
       outputs[tensor] = try directory.reopen("\(tensor)", bytes: reader.byteCount(tensor))
     }
     guard needsInputs else {

@@ -11,12 +11,22 @@ package struct JobReader: Sendable {
 
   func byteCount(_ tensor: InputTensor) -> Int { spec.byteCount(tensor) }
 
-  func byteCount(_ tensor: OutputTensor) -> Int {
-    tensor == .output ? spec.outputBytes : spec.logSumExpBytes
-  }
+  func byteCount(_ tensor: OutputTensor) -> Int { spec.byteCount(tensor) }
 
   package func digest(_ tensor: InputTensor) throws(CallFailure) -> Digest {
     try digest(inputs[tensor], count: byteCount(tensor))
+  }
+
+  /// Nil of a tensor that the job hasn't.
+  func digestIfAny(_ tensor: InputTensor) throws(CallFailure) -> Digest? {
+    spec.inputTensors.contains(tensor) ? try digest(tensor) : nil
+  }
+
+  /// Of each tensor of the result.
+  func resultDigests() throws(CallFailure) -> [Digest] {
+    var digests: [Digest] = []
+    for tensor in spec.outputTensors { digests.append(try digest(tensor)) }
+    return digests
   }
 
   package func digest(_ tensor: OutputTensor) throws(CallFailure) -> Digest {
@@ -29,13 +39,11 @@ package struct JobReader: Sendable {
     let buffer = UnsafeMutableRawBufferPointer.allocate(
       byteCount: Limits.payloadBytesMaximum, alignment: 64)
     defer { buffer.deallocate() }
-    for tile in plan.queryTiles(of: vrank) {
-      for part in 0..<plan.resultPartCount {
-        for run in plan.outputRuns(queryTile: tile, part: part) {
-          let target = UnsafeMutableRawBufferPointer(rebasing: buffer[..<run.count])
-          try read(run.tensor, at: run.offset, into: target)
-          hasher.update(UnsafeRawBufferPointer(target))
-        }
+    for message in plan.resultMessages(of: vrank) {
+      for run in plan.outputRuns(message.tile, part: message.part) {
+        let target = UnsafeMutableRawBufferPointer(rebasing: buffer[..<run.count])
+        try read(run.tensor, at: run.offset, into: target)
+        hasher.update(UnsafeRawBufferPointer(target))
       }
     }
     return hasher.finish()

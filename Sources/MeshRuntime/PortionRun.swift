@@ -51,11 +51,10 @@ struct PortionRun {
   func finish(into files: borrowing ResultFiles, digest: (UnsafeRawBufferPointer) -> Void) throws {
     let result = engine.finish(rank)
     pool.perform(result)
-    for message in 0..<result.messageCount {
-      let (tile, part) = plan.resultMessage(of: rank, message)
+    for (message, place) in plan.resultMessages(of: rank).enumerated() {
       let payload = result.payload(message)
       var start = 0
-      for run in plan.outputRuns(queryTile: tile, part: part) {
+      for run in plan.outputRuns(place.tile, part: place.part) {
         let rowBytes = run.tensor == .output ? plan.job.headDimension * 4 : 4
         try files.write(
           run.tensor, at: heads.lowerBound * plan.job.queryTokens * rowBytes + run.offset,

@@ -109,6 +109,8 @@ package struct ResultFiles: ~Copyable {
       switch tensor {
       case .output: try output.write(at: offset, floats: bytes)
       case .logSumExp: try logSumExp?.write(at: offset, bytes: bytes)
+      case .queryGradient, .keyGradient, .valueGradient:
+        preconditionFailure("\(tensor) is none of attention")
       }
     } catch {
       throw MeshError(.badInput, error.description)

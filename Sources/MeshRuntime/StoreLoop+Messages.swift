@@ -63,11 +63,9 @@ extension StoreLoop {
     to link: [UInt8]
   ) throws(CallFailure) {
     let header = PartHeader(job: pull.job, planTag: pull.planTag, tile: pull.tile, part: part)
-    var message = TilePart(
-      header: header, heads: plan.heads(of: pull.tile, part: part),
-      tokens: plan.tokens(of: pull.tile), headDimension: plan.job.headDimension,
-      element: plan.job.element, checksum: checksums.checksum(of: pull.tile, part: part, in: plan))
-    let expected = message.checksum
+    var message = plan.message(of: pull.tile, part: part, job: pull.job, planTag: pull.planTag)
+    let expected = checksums.checksum(of: pull.tile, part: part, in: plan)
+    message.checksum = expected
     guard let count = message.frameBytes else { return }
     var failure: CallFailure?
     let frame = Frame(count: count) { target in
@@ -106,19 +104,15 @@ extension StoreLoop {
   // MARK: Results
 
   private func messageIndex(_ header: StateHeader) -> Int? {
-    guard let run = jobs[header.job]?.run, run.places.indices.contains(header.queryTile) else {
-      return nil
-    }
-    return run.places[header.queryTile] * run.plan.resultPartCount + header.part
+    jobs[header.job]?.run?.places.message(header.tile, part: header.part)
   }
 
   private func take(
     _ header: StateHeader, payload: borrowing Frame?, key: PublicKey?
   ) throws(WireError) -> StatusCode {
     guard let stored = jobs[header.job], let run = stored.run, run.planTag == header.planTag,
-      run.places.indices.contains(header.queryTile),
-      (0..<run.plan.resultPartCount).contains(header.part),
-      run.plan.holder(ofQueryTile: header.queryTile) == header.vrank
+      run.places.message(header.tile, part: header.part) != nil,
+      run.plan.owner(of: header.tile) == header.vrank
     else { return .notFound }
     guard stored.admits(header.epoch, for: header.vrank, key: key) else {
       return .failedPrecondition
@@ -139,9 +133,9 @@ extension StoreLoop {
   ) throws(WireError) -> StatusCode {
     let frame = try PayloadFrame<SoftmaxState>(decoding: bytes)
     let state = frame.message
-    guard state.header == header, state.isNormalised,
-      state.heads == plan.resultHeads(queryTile: header.queryTile, part: header.part),
-      state.rows == plan.queryRows(of: header.queryTile),
+    guard state.header == header, state.kind == plan.resultKind,
+      state.heads == plan.resultHeads(header.tile, part: header.part),
+      state.rows == plan.tokens(of: header.tile),
       state.headDimension == plan.job.headDimension,
       state.next == plan.steps(of: header.vrank).count
     else { throw .outOfRange("a result that isn't of its plan") }
@@ -153,7 +147,7 @@ extension StoreLoop {
     do throws(CallFailure) {
       try stored.files.write(
         frame.payload(in: bytes),
-        to: plan.outputRuns(queryTile: header.queryTile, part: header.part))
+        to: plan.outputRuns(header.tile, part: header.part))
     } catch {
       report(.failed(header.job, error))
       return error.code

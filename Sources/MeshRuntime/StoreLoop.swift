@@ -12,7 +12,7 @@ package final class StoreLoop {
     case command(StoreCommand)
     case sealed(JobID, Result<Sealed, CallFailure>)
     case verified(VRankFinal, Result<Bool, CallFailure>)
-    case finished(JobID, Result<(Digest, Digest), CallFailure>)
+    case finished(JobID, Result<[Digest], CallFailure>)
     case stop
   }
 
@@ -27,7 +27,9 @@ package final class StoreLoop {
       blocks = try reader.blocks()
       digests = InputDigests(
         query: try reader.digest(.query), key: try reader.digest(.key),
-        value: try reader.digest(.value), blockMap: blocks.map { SHA256.hash($0.bytes) })
+        value: try reader.digest(.value), blockMap: blocks.map { SHA256.hash($0.bytes) },
+        outputGradient: try reader.digestIfAny(.outputGradient),
+        rowStatistics: try reader.digestIfAny(.rowStatistics))
       checksums = try TileChecksums(reader)
       if let directory { try checksums.save(in: directory, of: job, with: reader) }
     }
@@ -128,8 +130,7 @@ package final class StoreLoop {
     case .finished(let job, let outcome):
       settle(job) { _ in
         switch outcome {
-        case .success(let (output, logSumExp)):
-          tell(.finished(job, output: output, logSumExp: logSumExp))
+        case .success(let digests): tell(.finished(job, digests: digests))
         case .failure(let failure): tell(.failed(job, failure))
         }
       }
@@ -216,9 +217,9 @@ package final class StoreLoop {
     let reader = stored.files.reader
     stored.pendingWork += 1
     background.run { [orders] in
-      var outcome: Result<(Digest, Digest), CallFailure>
+      var outcome: Result<[Digest], CallFailure>
       do throws(CallFailure) {
-        outcome = .success((try reader.digest(.output), try reader.digest(.logSumExp)))
+        outcome = .success(try reader.resultDigests())
       } catch {
         outcome = .failure(error)
       }

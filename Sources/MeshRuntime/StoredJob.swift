@@ -23,8 +23,8 @@ final class StoredJob {
     let planTag: UInt64
     /// Who may act for each rank, and which ranks are final.
     var intake: ResultIntake
-    /// Of each query tile, its place among its rank's.
-    let places: [Int]
+    /// Where each message of a result stands among those of its rank.
+    let places: ResultPlaces
     /// Where the receipt for a rank's end goes.
     var finalLinks: [[UInt8]?]
     /// Whether a rank's result is being compared with its digest.
@@ -34,13 +34,9 @@ final class StoredJob {
   init(files: JobFiles) { self.files = files }
 
   func begin(_ table: Assignment, plan: Plan, isFinal: [Bool]) {
-    var places = [Int](repeating: 0, count: plan.queryTileCount)
-    for vrank in plan.vranks {
-      for (place, tile) in plan.queryTiles(of: vrank).enumerated() { places[tile] = place }
-    }
     run = Run(
       plan: plan, planTag: table.planHash.tag,
-      intake: ResultIntake(tenures: table.tenures, isFinal: isFinal), places: places,
+      intake: ResultIntake(tenures: table.tenures, isFinal: isFinal), places: ResultPlaces(plan),
       finalLinks: [[UInt8]?](repeating: nil, count: plan.vrankCount),
       isVerifying: [Bool](repeating: false, count: plan.vrankCount))
   }

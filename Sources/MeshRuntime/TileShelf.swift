@@ -8,9 +8,31 @@ internal import ZeroMQ
 struct TileShelf {
   private var parts: [TileID: [StoredFrame]] = [:]
 
-  /// Takes the next part of a tile.
-  mutating func add(_ frame: StoredFrame, to tile: TileID) {
-    parts[tile, default: []].append(frame)
+  /// Takes the next part of a tile; the first one begins it anew.
+  mutating func add(_ frame: StoredFrame, part: Int, to tile: TileID) {
+    parts[tile] = (parts[tile] ?? []).prefix(part) + [frame]
+  }
+
+  /// Takes all of a tile that was published here, or came with a copy.
+  ///
+  /// - Returns: the frames that were there before, to be freed elsewhere.
+  mutating func set(_ tile: PublishedTile) -> FreedOnce? {
+    let before = remove(tile.id)
+    parts[tile.id] = tile.frames.frames
+    return before
+  }
+
+  /// Keeps some tiles alone, of which the newer ones are another's.
+  mutating func keep(_ tiles: [TileID], orThoseOf newer: TileShelf) {
+    let all = parts.merging(newer.parts) { $1 }
+    parts = all.filter { tiles.contains($0.key) }
+  }
+
+  /// All tiles, ascending.
+  var all: [PublishedTile] {
+    parts.sorted { $0.key < $1.key }.map {
+      PublishedTile(id: $0.key, frames: FrameBundle($0.value))
+    }
   }
 
   func part(_ part: Int, of tile: TileID) -> StoredFrame? {

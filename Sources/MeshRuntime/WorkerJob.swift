@@ -9,7 +9,7 @@ final class WorkerJob {
   private(set) var assignment: Assignment
   let plan: Plan
   let planTag: UInt64
-  let engine: FoldEngine
+  let engine: any RankEngine
   let startedAt = MonotonicClock.now
   var shelf = TileShelf()
   var copies = CopyShelf()
@@ -36,8 +36,10 @@ final class WorkerJob {
     self.assignment = assignment
     self.plan = plan
     planTag = assignment.planHash.tag
-    engine = FoldEngine(
-      plan: plan, kernel: kernel, packsAhead: TileWindow(plan: plan).packsAhead)
+    engine =
+      plan.job.isBackward
+      ? BackwardEngine(plan: plan, kernel: kernel)
+      : FoldEngine(plan: plan, kernel: kernel, packsAhead: TileWindow(plan: plan).packsAhead)
     busyAtStart = busySeconds
     busyAtLastFold = busySeconds
   }
@@ -70,28 +72,31 @@ final class WorkerJob {
       (0..<plan.partCount(header.tile.tensor)).contains(header.part)
     else { return false }
     return frame.withUnsafeBytes { bytes in
-      guard let part = try? PayloadFrame<TilePart>(decoding: bytes),
-        part.message.header == header,
-        part.message.heads == plan.heads(of: header.tile, part: header.part),
-        part.message.tokens == plan.tokens(of: header.tile),
-        part.message.headDimension == plan.job.headDimension,
-        part.message.element == plan.job.element
-      else { return false }
+      guard let part = try? PayloadFrame<TilePart>(decoding: bytes) else { return false }
+      var expected = plan.message(
+        of: header.tile, part: header.part, job: id, planTag: planTag)
+      expected.checksum = part.message.checksum
+      guard part.message == expected else { return false }
       return (try? part.verify(in: bytes)) != nil
     }
   }
 
   /// Whether a frame is the message of a copy that it says it is, whole and as its sender made it.
-  func accepts(_ frame: borrowing Frame, _ header: CopyHeader) -> Bool {
-    guard header.job == id, header.planTag == planTag, plan.vranks.contains(header.vrank),
-      (0..<plan.messageCount(of: header.vrank)).contains(header.message)
-    else { return false }
-    let (tile, part) = plan.resultMessage(of: header.vrank, header.message)
+  func accepts(_ frame: StoredFrame, _ header: CopyHeader) -> Bool {
+    guard header.job == id, header.planTag == planTag, plan.vranks.contains(header.vrank) else {
+      return false
+    }
+    if let tile = header.tile {
+      return accepts(
+        frame, PartHeader(job: id, planTag: planTag, tile: tile, part: header.part))
+    }
+    guard (0..<plan.messageCount(of: header.vrank)).contains(header.message) else { return false }
+    let (tile, part) = plan.stateMessage(of: header.vrank, header.message)
     return frame.withUnsafeBytes { bytes in
       guard let found = try? PayloadFrame<SoftmaxState>(decoding: bytes) else { return false }
       let state = found.message
       guard state.job == id, state.planTag == planTag, state.vrank == header.vrank,
-        state.queryTile == tile, state.part == part, !state.isNormalised,
+        state.tile == .query(tile), state.part == part, state.kind == plan.stateKind,
         state.heads == plan.resultHeads(queryTile: tile, part: part),
         state.rows == plan.queryRows(of: tile),
         state.headDimension == plan.job.headDimension,

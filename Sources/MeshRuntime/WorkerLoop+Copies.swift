@@ -12,7 +12,7 @@ extension WorkerLoop {
       snapshot(vrank, epoch, next: next, first: first, job)
     case .sendCopy(let header, let source): send(header, to: source, job)
     case .persist(let vrank, let epoch, let slot, let next, let first, let tiles):
-      precondition(tiles.isEmpty, "attention publishes nothing")
+      precondition(tiles.isEmpty, "checkpoints have no tiles")
       persist(vrank, epoch, slot: slot, next: next, first: first, job)
     case .dropSnapshot: dropSnapshot(job)
     }
@@ -25,11 +25,12 @@ extension WorkerLoop {
     case .keepCopy(let header, let payload):
       Failpoint.pass("keep-copy")
       if let frame = arrivals[payload] { job?.copies.keep(frame, header) }
-    case .completeCopy(let vrank, let first, _): job?.copies.complete(vrank, first: first)
+    case .completeCopy(let vrank, let first, let tiles):
+      job?.copies.complete(vrank, first: first, tiles: tiles)
     case .dropPartialCopy(let vrank): job?.copies.dropPartial(vrank)
     case .dropCopy(let vrank): job?.copies.drop(vrank)
     case .serveCopy(let header, let link):
-      guard let frame = job?.copies.frame(header.message, of: header.vrank) else { return }
+      guard let frame = job?.copies.frame(header) else { return }
       sendToPeer(.statePart(header), frame, link, for: .copies)
     case .receipt(let receipt, let link): sendToPeer(.copyReceipt(receipt), nil, link, for: .copies)
     case .stateAnswer(let answer, let link):
@@ -67,6 +68,10 @@ extension WorkerLoop {
 
   private func send(_ header: CopyHeader, to source: Worker.Source, _ job: WorkerJob) {
     Failpoint.pass("send-copy")
+    if let tile = header.tile {
+      guard let frame = job.shelf.part(header.part, of: tile) else { return }
+      return send(.copy(header), frame, to: source, for: .copies)
+    }
     guard let snapshot = job.snapshot, snapshot.vrank == header.vrank else { return }
     let frame = StoredFrame(snapshot.frame(of: header.message))
     send(.copy(header), frame, to: source, for: .copies)
@@ -128,9 +133,9 @@ extension WorkerLoop {
 
   private func load(_ header: CopyHeader, _ payload: Payload, _ job: WorkerJob) {
     Failpoint.pass("load-state")
-    guard let frame = arrivals[payload], let state = job.engine.state(of: header.vrank) else {
-      return
-    }
+    guard let frame = arrivals[payload] else { return }
+    if let tile = header.tile { return job.shelf.add(frame, part: header.part, to: tile) }
+    guard let state = job.engine.state(of: header.vrank) else { return }
     state.load(frame, message: header.message)
   }
 
@@ -140,12 +145,13 @@ extension WorkerLoop {
     guard let copy = job.copies.whole(vrank), let state = job.engine.state(of: vrank), let next,
       copy.frames.count == state.messageCount
     else { return perform(.restored(vrank, epoch, nil), of: job.id) }
-    let (id, notices) = (job.id, notices)
+    let tiles = job.copies.tiles(of: vrank)
+    for tile in tiles { memory.free(job.shelf.set(tile)) }
+    let (id, notices, names) = (job.id, notices, tiles.map(\.id))
     memory.run {
       for (message, frame) in copy.frames.enumerated() { state.load(frame, message: message) }
-      _ = notices.post(
-        .done(
-          id, .restored(vrank, epoch, WorkerMessage.Restored(tier: .memory, next: next))))
+      let restored = WorkerMessage.Restored(tier: .memory, next: next)
+      _ = notices.post(.done(id, .restored(vrank, epoch, restored, names)))
     }
   }
 

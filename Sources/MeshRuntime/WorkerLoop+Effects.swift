@@ -50,10 +50,10 @@ extension WorkerLoop {
       let header = PartHeader(job: job.id, planTag: job.planTag, tile: tile, part: part)
       pacer.add(LinkPacer.Parcel(frame: .part(header), payload: frame, link: link))
       sendPaced()
-    case .keepPart(let tile, _, let payload):
-      if let frame = arrivals[payload] { job.shelf.add(frame, to: tile) }
+    case .keepPart(let tile, let part, let payload):
+      if let frame = arrivals[payload] { job.shelf.add(frame, part: part, to: tile) }
     case .pack(let tile): pack(tile, job)
-    case .unpack(let tile): memory.free(job.engine.unpack(tile.index))
+    case .unpack(let tile): memory.free(job.engine.unpack(tile))
     case .forget(let tile): memory.free(job.shelf.remove(tile))
     case .answer: break  // Also without a job: above.
     }
@@ -63,7 +63,7 @@ extension WorkerLoop {
     switch effect {
     case .host(let vrank, _): job.engine.host(vrank)
     case .fold(let vrank, let epoch, let steps): fold(vrank, epoch, steps, job)
-    case .replay(let tile): preconditionFailure("attention publishes no \(tile)")
+    case .replay(let tile): replay(tile, job)
     case .finish(let vrank, let epoch): finish(vrank, epoch, job)
     case .retire(let vrank, _):
       abandon(vrank, job)
@@ -235,12 +235,44 @@ extension WorkerLoop {
 
   private func fold(_ vrank: VRank, _ epoch: Epoch, _ steps: Range<Int>, _ job: WorkerJob) {
     Failpoint.pass("fold")
-    let work = job.engine.fold(vrank, steps: steps)
+    let work = job.engine.work(of: vrank, steps: steps)
+    let publish = publisher(of: work, job)
     let (id, notices) = (job.id, notices)
-    let done: @Sendable (Duration) -> Void = { cost in
+    submit(work) { cost in
+      publish()
       _ = notices.post(
         .done(id, .folded(vrank, epoch, next: steps.upperBound, cost: cost)))
     }
+  }
+
+  /// What a step published, once more.
+  private func replay(_ tile: TileID, _ job: WorkerJob) {
+    Failpoint.pass("replay")
+    let work = job.engine.replay(tile)
+    let publish = publisher(of: work, job)
+    let (id, notices) = (job.id, notices)
+    submit(work) { _ in
+      publish()
+      _ = notices.post(.done(id, .replayed(tile)))
+    }
+  }
+
+  /// Hands over what some work published, once it is done.
+  private func publisher(
+    of work: some StepWork, _ job: WorkerJob
+  ) -> @Sendable () -> Void {
+    let (id, plan, planTag, notices) = (job.id, job.plan, job.planTag, notices)
+    return { [pool] in
+      // Skipped, it has published nothing.
+      guard !pool.isCancelling else { return }
+      let tiles = work.publications.map {
+        PublishedTile($0, plan: plan, job: id, planTag: planTag)
+      }
+      if !tiles.isEmpty { _ = notices.post(.published(id, tiles)) }
+    }
+  }
+
+  private func submit(_ work: some StepWork, _ done: @escaping @Sendable (Duration) -> Void) {
     if let model = configuration.model {
       let time = Duration.seconds(Double(work.visiblePairs) / model.pairsPerSecond)
       let (pacer, now) = (foldPacer, MonotonicClock.now)
@@ -262,8 +294,10 @@ extension WorkerLoop {
 
   private func finish(_ vrank: VRank, _ epoch: Epoch, _ job: WorkerJob) {
     Failpoint.pass("finish")
-    memory.free(job.engine.dropQueries(of: vrank))
-    let result = job.engine.finish(vrank)
+    memory.free(job.engine.dropRows(of: vrank))
+    let kept = job.plan.job.isBackward ? job.plan.steps(of: vrank).kept : []
+    let result = job.engine.finish(
+      vrank, kept: kept.flatMap { job.shelf.payloads(of: $0) })
     job.results[vrank] = result
     let (id, notices) = (job.id, notices)
     pool.submit(result) { [pool] _ in

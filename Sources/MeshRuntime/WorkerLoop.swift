@@ -10,6 +10,8 @@ final class WorkerLoop {
   enum Notice: Sendable {
     /// A fold, or something else that the core waits for.
     case done(JobID, JobEvent)
+    /// Tiles that a step published: told before the step is done.
+    case published(JobID, [PublishedTile])
     /// A checkpoint can't be used.
     case alarm(JobID, VRank, reason: String)
     /// Say goodbye in order: hand over what is hosted.
@@ -157,6 +159,9 @@ final class WorkerLoop {
         job?.foldTimes.add(cost.seconds / Double(pool.threadCount))
       }
       perform(event, of: id)
+    case .published(let id, let tiles):
+      guard let job, job.id == id else { return }
+      for tile in tiles { memory.free(job.shelf.set(tile)) }
     case .alarm(let job, let vrank, let reason):
       send(.alarm(job, vrank, reason: reason))
       configuration.log.write(
@@ -219,10 +224,11 @@ final class WorkerLoop {
   /// A message of a copy for this worker's memory: the core says whether it is kept.
   private func receive(_ header: CopyHeader, _ payload: consuming Frame, from link: Worker.Link) {
     // Of another job its bytes can't be told to be right: the core refuses it.
-    if let job, job.id == header.job, !job.accepts(payload, header) {
+    let frame = StoredFrame(payload)
+    if let job, job.id == header.job, !job.accepts(frame, header) {
       return perform(.badCopy(header, from: link), of: header.job)
     }
-    perform(.copy(header, from: link, arrivals.add(StoredFrame(payload))), of: header.job)
+    perform(.copy(header, from: link, arrivals.add(frame)), of: header.job)
     arrivals.clear()
   }
 
@@ -234,10 +240,11 @@ final class WorkerLoop {
       self.job?.traffic.dropped += 1
       return
     }
-    guard job.accepts(payload, header) else {
+    let frame = StoredFrame(payload)
+    guard job.accepts(frame, header) else {
       return perform(.badStatePart(header, from: source), of: header.job)
     }
-    let bytes = arrivals.add(StoredFrame(payload))
+    let bytes = arrivals.add(frame)
     perform(.statePart(header, from: source, bytes), of: header.job)
     arrivals.clear()
   }

@@ -99,7 +99,7 @@ struct CoordinatorNoise {
     case 1: return .received(job)
     case 2:
       return .sealed(job, table?.inputs ?? InputDigests(query: digest, key: digest, value: digest))
-    case 3: return .finished(job, output: digest, logSumExp: digest)
+    case 3: return .finished(job, digests: [digest, digest])
     case 4: return chance.below(2) == 0 ? .dropped(job) : .found(job)
     case 5: return .failed(job, CallFailure(.internal, "noise"))
     default: return .stored(job, anyRank(), anyEpoch())

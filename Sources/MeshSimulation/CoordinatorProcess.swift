@@ -61,7 +61,7 @@ struct ResultFiles {
   init(job: JobID, plan: Plan) {
     self.job = job
     self.plan = plan
-    written = plan.vranks.map { [[UInt8]?](repeating: nil, count: plan.messageCount(of: $0)) }
+    written = plan.vranks.map { [[UInt8]?](repeating: nil, count: plan.resultMessageCount(of: $0)) }
     durable = written
   }
 
@@ -88,15 +88,12 @@ struct ResultFiles {
   /// Puts the results where they belong in the tensors.
   func copy(into tensors: inout MemoryTensors) {
     if plan.job.isRehearsal {
-      tensors.output = written.flatMap { $0.flatMap { $0 ?? [] } }
-      tensors.logSumExp = []
+      tensors.results = [written.flatMap { $0.flatMap { $0 ?? [] } }, []]
       return
     }
     for vrank in plan.vranks {
-      for (message, payload) in written[vrank.index].enumerated() {
-        guard let payload else { continue }
-        let (tile, part) = plan.resultMessage(of: vrank, message)
-        payload.withUnsafeBytes { tensors.store($0, plan, queryTile: tile, part: part) }
+      for (payload, place) in zip(written[vrank.index], plan.resultMessages(of: vrank)) {
+        payload?.withUnsafeBytes { tensors.store($0, plan, place) }
       }
     }
   }

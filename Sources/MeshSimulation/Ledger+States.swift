@@ -61,7 +61,7 @@ extension Ledger {
   }
 
   /// I20: a tile has the bytes that it has in any other run, however often it is published.
-  func published(_ publication: Publication, by worker: WorkerProcess) {
+  func published(_ publication: SimulatedTile, by worker: WorkerProcess) {
     if let right = job.oracle?.published(publication.tile), right != publication.parts {
       fail(.sameAgain, "\(worker.name) publishes \(publication.tile) with other bytes")
     }
@@ -73,7 +73,7 @@ extension Ledger {
   ) {
     let steps = plan.steps(of: vrank)
     for step in 0..<min(next, steps.count) {
-      guard let tile = steps.publishes(step), tile.tensor == .hidden else { continue }
+      guard let tile = steps.publishes(step), tile.tensor != .partial else { continue }
       if tiles[tile] == nil {
         fail(.retention, "\(what) of rank \(vrank) at \(next) is without \(tile)")
       }

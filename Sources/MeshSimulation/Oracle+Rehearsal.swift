@@ -9,13 +9,13 @@ extension Oracle {
     ProgramRun(plan: plan, engine: engine)
       .run(on: CallingThread(), source: parts.source(for: plan)) { done in
         if let publication = done.publication {
-          rehearsal.published[publication.tile] = publication.parts
+          rehearsal.published[publication.tile] = SimulatedTile(publication).parts
         }
         if let state = engine.state(of: done.vrank) {
           rehearsal.states[done.vrank.index].append((0..<state.messageCount).map(state.read))
         }
       }
-    let results = plan.vranks.map { engine.finish($0) }
+    let results = plan.vranks.map { engine.finish($0, kept: []) }
     self.init(
       output: results.flatMap { result in (0..<result.messageCount).flatMap(result.payload) },
       rehearsal: rehearsal)

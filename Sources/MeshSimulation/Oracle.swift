@@ -2,59 +2,75 @@ internal import AttentionKernels
 internal import FoldEngine
 internal import MeshCore
 
-/// The ordered fold of one worker that nothing happens to: the truth about every state on the way,
-/// and about the output.
+/// The ordered steps of one worker that nothing happens to: the truth about every state on the way, about what
+/// ranks publish, and about the result.
 package struct Oracle: Sendable {
-  package let output: [UInt8]
-  package let logSumExp: [UInt8]
-  /// Of each message of the state, the payloads after 1, 2, … of the tiles that its rows need.
+  /// Of each tensor of the result.
+  package let results: [[UInt8]]
+  /// By query tile and part, the payloads of that message of a state after 1, 2, … of the tiles that its rows need.
   private let states: [[[UInt8]]]
   private let partCount: Int
+  /// What ranks published.
+  private let tiles: [TileID: [[UInt8]]]
   /// Whether maxima never fell and sums stayed finite on the way.
   package let isSound: Bool
   private let rehearsal: Rehearsal?
 
   init(output: [UInt8], rehearsal: Rehearsal) {
-    self.output = output
-    logSumExp = []
+    results = [output, []]
     states = []
     partCount = 1
+    tiles = rehearsal.published
     isSound = true
     self.rehearsal = rehearsal
   }
 
   /// What a rank publishes; nil where that isn't known.
-  func published(_ tile: TileID) -> [[UInt8]]? { rehearsal?.published[tile] }
+  func published(_ tile: TileID) -> [[UInt8]]? { tiles[tile] }
 
   init(plan: Plan, kernel: AttentionKernel, _ parts: StoredParts, _ inputs: MemoryTensors) {
-    let engine = FoldEngine(plan: plan, kernel: kernel)
-    let rank = VRank(0)
-    let steps = plan.steps(of: rank)
+    self =
+      plan.job.isBackward
+      ? Oracle(plan, BackwardEngine(plan: plan, kernel: kernel), parts, inputs)
+      : Oracle(plan, FoldEngine(plan: plan, kernel: kernel), parts, inputs)
+  }
+
+  private init<Engine: ProgramEngine & RankEngine>(
+    _ plan: Plan, _ engine: Engine, _ parts: StoredParts, _ inputs: MemoryTensors
+  ) {
     let thread = CallingThread()
-    var states = [[[UInt8]]](repeating: [], count: plan.messageCount(of: rank))
+    var states = [[[UInt8]]](repeating: [], count: plan.queryTileCount * plan.resultPartCount)
+    var published: [TileID: [[UInt8]]] = [:]
+    let programs = plan.vranks.map { plan.steps(of: $0) }
     ProgramRun(plan: plan, engine: engine)
       .run(on: thread, source: parts.source(for: plan)) { done in
-        guard let state = engine.state(of: rank) else { preconditionFailure("not hosted") }
-        let tile = steps.tile(done.step)
-        for message in states.indices {
-          let queryTile = message / plan.resultPartCount
+        guard let state = engine.state(of: done.vrank) else { preconditionFailure("not hosted") }
+        if let publication = done.publication {
+          published[publication.tile] = SimulatedTile(publication).parts
+        }
+        let tile = programs[done.vrank.index].tile(done.step)
+        for message in 0..<state.messageCount {
+          let (queryTile, part) = plan.stateMessage(of: done.vrank, message)
           if plan.neededKeyTiles(ofQueryTile: queryTile).contains(tile) {
-            states[message].append(state.payload(message))
+            states[queryTile * plan.resultPartCount + part].append(state.payload(message))
           }
         }
       }
     var tensors = inputs
-    let result = engine.finish(rank)
-    thread.perform(result)
-    for message in 0..<result.messageCount {
-      let (tile, part) = plan.resultMessage(of: rank, message)
-      tensors.store(result.payload(message), plan, queryTile: tile, part: part)
+    for vrank in plan.vranks {
+      let kept = plan.job.isBackward ? programs[vrank.index].kept : []
+      let result = engine.finish(
+        vrank, kept: kept.flatMap { Publication(tile: $0, copying: published[$0] ?? []).parts })
+      thread.perform(result)
+      for (message, place) in plan.resultMessages(of: vrank).enumerated() {
+        tensors.store(result.payload(message), plan, place)
+      }
     }
-    output = tensors.output
-    logSumExp = tensors.logSumExp
+    results = tensors.results
     partCount = plan.resultPartCount
-    isSound = Self.isSound(states, plan)
+    isSound = plan.job.isBackward || Self.isSound(states, plan)
     self.states = states
+    tiles = published
     rehearsal = nil
   }
 

@@ -27,7 +27,9 @@ final class RehearsalEngine: SimulatedEngine {
 
   func host(_ vrank: VRank) { ranks[vrank] = Rank(messageCount: plan.messageCount(of: vrank)) }
   func retire(_ vrank: VRank) { ranks[vrank] = nil }
-  func unpack(_ tile: TileID) { tiles[tile] = nil }
+
+  @discardableResult
+  func unpack(_ tile: TileID) -> (any Sendable)? { tiles.removeValue(forKey: tile) }
 
   func pack(_ tile: TileID, _ parts: [[UInt8]]) {
     for (part, payload) in parts.enumerated() {
@@ -42,7 +44,14 @@ final class RehearsalEngine: SimulatedEngine {
     tiles[tile, default: []].append(Self.word(payload))
   }
 
-  func run(_ steps: Range<Int>, of vrank: VRank) -> @Sendable () -> [Publication] {
+  func run(_ steps: Range<Int>, of vrank: VRank) -> @Sendable () -> [SimulatedTile] {
+    let publish = publish(steps, of: vrank)
+    return { publish().map(SimulatedTile.init) }
+  }
+
+  private func publish(
+    _ steps: Range<Int>, of vrank: VRank
+  ) -> @Sendable () -> [Publication] {
     guard let rank = ranks[vrank] else { preconditionFailure("rank \(vrank) isn't hosted") }
     let program = plan.steps(of: vrank)
     let reads = steps.map { program.reads($0).map(words) }
@@ -76,14 +85,15 @@ final class RehearsalEngine: SimulatedEngine {
       return program.publishes(step).map { tile in
         Publication(
           tile: tile,
-          parts: (0..<Plan.rehearsedParts).map { bytes(mix(rows, UInt64(tile.index * 2 + $0))) })
+          copying: (0..<Plan.rehearsedParts).map { bytes(mix(rows, UInt64(tile.index * 2 + $0))) })
       }
     case .pass:
       let sum = passed(reads, vrank)
       for message in rank.words.indices {
         rank.words[message].sums = sum.reduce(rank.words[message].sums, mix)
       }
-      return program.publishes(step).map { Publication(tile: $0, parts: sum.map(bytes)) }
+      return program.publishes(step).map { Publication(tile: $0, copying: sum.map(bytes)) }
+    case .differentiate: preconditionFailure("a rehearsal has no gradients")
     }
   }
 
@@ -94,17 +104,20 @@ final class RehearsalEngine: SimulatedEngine {
     return zip(before, reads[0]).map { mix(mix($0, $1), UInt64(vrank.index)) }
   }
 
-  func replay(_ tile: TileID) -> () -> Publication {
+  func replay(_ tile: TileID) -> @Sendable () -> [SimulatedTile] {
     let vrank = plan.owner(of: tile)
     let program = plan.steps(of: vrank)
     guard let step = program.step(publishing: tile) else {
       preconditionFailure("nobody publishes \(tile)")
     }
     let reads = program.reads(step).map(words)
-    return { Publication(tile: tile, parts: Self.passed(reads, vrank).map(Self.bytes)) }
+    return {
+      let parts = Self.passed(reads, vrank).map(Self.bytes)
+      return [SimulatedTile(Publication(tile: tile, copying: parts))]
+    }
   }
 
-  func finish(_ vrank: VRank) -> SimulatedResult {
+  func finish(_ vrank: VRank, kept: [[UInt8]]) -> SimulatedResult {
     guard let rank = ranks[vrank] else { preconditionFailure("rank \(vrank) isn't hosted") }
     return SimulatedResult(
       messageCount: rank.words.count, compute: {}, payload: { Self.payload(rank.words[$0]) })
@@ -148,18 +161,19 @@ extension RehearsalEngine: ProgramEngine {
   /// One step, in one item.
   final class Work: StepWork {
     private let run: @Sendable () -> [Publication]
-    private let published = Mutex<Publication?>(nil)
+    private let published = Mutex<[Publication]>([])
 
     init(_ run: @escaping @Sendable () -> [Publication]) { self.run = run }
 
     var itemCount: Int { 1 }
-    var publication: Publication? { published.withLock { $0 } }
+    var publications: [Publication] { published.withLock { $0 } }
+    var visiblePairs: Int { 0 }
 
     func perform(_ item: Int, scratch: FoldScratch) {
       let publications = run()
-      published.withLock { $0 = publications.first }
+      published.withLock { $0 = publications }
     }
   }
 
-  func work(of vrank: VRank, step: Int) -> Work { Work(run(step..<step + 1, of: vrank)) }
+  func work(of vrank: VRank, steps: Range<Int>) -> Work { Work(publish(steps, of: vrank)) }
 }

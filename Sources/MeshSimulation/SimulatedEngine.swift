@@ -7,13 +7,26 @@ protocol SimulatedEngine: AnyObject {
   func host(_ vrank: VRank)
   func retire(_ vrank: VRank)
   func pack(_ tile: TileID, _ parts: [[UInt8]])
-  func unpack(_ tile: TileID)
+  @discardableResult
+  func unpack(_ tile: TileID) -> (any Sendable)?
   /// Does steps of a rank, and says what they publish.
-  func run(_ steps: Range<Int>, of vrank: VRank) -> @Sendable () -> [Publication]
+  func run(_ steps: Range<Int>, of vrank: VRank) -> @Sendable () -> [SimulatedTile]
   /// What a step published, once more.
-  func replay(_ tile: TileID) -> () -> Publication
-  func finish(_ vrank: VRank) -> SimulatedResult
+  func replay(_ tile: TileID) -> @Sendable () -> [SimulatedTile]
+  /// - Parameter kept: parts of the tiles that the rank keeps.
+  func finish(_ vrank: VRank, kept: [[UInt8]]) -> SimulatedResult
   func state(of vrank: VRank) -> SimulatedState?
+}
+
+/// A tile that was published.
+struct SimulatedTile: Sendable {
+  let tile: TileID
+  let parts: [[UInt8]]
+
+  init(_ publication: Publication) {
+    tile = publication.tile
+    parts = publication.parts.map { Array($0.bytes) }
+  }
 }
 
 /// The running state of a hosted rank, by messages.
@@ -30,12 +43,12 @@ struct SimulatedResult {
   let payload: (Int) -> [UInt8]
 }
 
-/// Attention, with the real arithmetic.
-final class AttentionEngine: SimulatedEngine {
-  private let engine: FoldEngine
+/// Attention or its gradients, with the real arithmetic.
+final class RealEngine: SimulatedEngine {
+  private let engine: any RankEngine
   private let thread: CallingThread
 
-  init(_ engine: FoldEngine, scratch: FoldScratch) {
+  init(_ engine: any RankEngine, scratch: FoldScratch) {
     self.engine = engine
     thread = CallingThread(scratch: scratch)
   }
@@ -49,22 +62,25 @@ final class AttentionEngine: SimulatedEngine {
       engine.pack(tile, parts.map { part in part.withUnsafeBytes { PartPayload(copying: $0) } }))
   }
 
-  func unpack(_ tile: TileID) { engine.unpack(tile.index) }
+  @discardableResult
+  func unpack(_ tile: TileID) -> (any Sendable)? { engine.unpack(tile) }
 
-  func run(_ steps: Range<Int>, of vrank: VRank) -> @Sendable () -> [Publication] {
-    let (fold, thread) = (engine.fold(vrank, steps: steps), thread)
-    return {
-      thread.perform(fold)
-      return []
+  func run(_ steps: Range<Int>, of vrank: VRank) -> @Sendable () -> [SimulatedTile] {
+    perform(engine.work(of: vrank, steps: steps))
+  }
+
+  func replay(_ tile: TileID) -> @Sendable () -> [SimulatedTile] { perform(engine.replay(tile)) }
+
+  private func perform(_ work: some StepWork) -> @Sendable () -> [SimulatedTile] {
+    { [thread] in
+      thread.perform(work)
+      return work.publications.map(SimulatedTile.init)
     }
   }
 
-  func replay(_ tile: TileID) -> () -> Publication {
-    preconditionFailure("attention publishes no \(tile)")
-  }
-
-  func finish(_ vrank: VRank) -> SimulatedResult {
-    let (result, thread) = (engine.finish(vrank), thread)
+  func finish(_ vrank: VRank, kept: [[UInt8]]) -> SimulatedResult {
+    let parts = kept.map { part in part.withUnsafeBytes { PartPayload(copying: $0) } }
+    let (result, thread) = (engine.finish(vrank, kept: parts), thread)
     return SimulatedResult(
       messageCount: result.messageCount,
       compute: { thread.perform(result) },

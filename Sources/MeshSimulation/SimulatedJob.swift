@@ -22,18 +22,19 @@ package final class SimulatedJob: Sendable {
     self.inputs = inputs
     self.kernel = kernel
     digests = inputs.digests
-    blocks = spec.blockMap(of: inputs.blockMap)
-    let plan = Plan(job: spec, vrankCount: 1, blocks: blocks)
-    let parts = StoredParts(plan, inputs)
+    blocks = spec.blockMap(of: inputs[.blockMap])
+    let parts = StoredParts(Plan(job: spec, vrankCount: 1, blocks: blocks), inputs)
     self.parts = parts
+    // What ranks publish depends on who hands on to whom.
+    let vranks = spec.isBackward || spec.isRehearsal ? spec.vranks : 1
+    let plan = Plan(job: spec, vrankCount: max(1, vranks), blocks: blocks)
     guard hasOracle else {
       oracle = nil
       return
     }
     oracle =
       spec.isRehearsal
-      // What is computed depends on who hands on to whom.
-      ? Oracle(rehearsing: Plan(job: spec, vrankCount: spec.vranks, blocks: blocks), parts)
+      ? Oracle(rehearsing: plan, parts)
       : Oracle(plan: plan, kernel: kernel, parts, inputs)
   }
 

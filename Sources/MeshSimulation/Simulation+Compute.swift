@@ -11,10 +11,11 @@ extension Simulation {
     case .fold(let vrank, let epoch, let steps):
       guard let rank = job.rank(vrank, epoch) else { return missing(vrank, worker) }
       add(.fold(job.id, steps, job.engine.run(steps, of: vrank), rank), worker)
-    case .replay(let tile): add(.replay(job.id, job.engine.replay(tile)), worker)
+    case .replay(let tile): add(.replay(job.id, tile, job.engine.replay(tile)), worker)
     case .finish(let vrank, let epoch):
       guard let rank = job.rank(vrank, epoch) else { return missing(vrank, worker) }
-      let result = job.engine.finish(vrank)
+      let kept = job.plan.job.isBackward ? job.plan.steps(of: vrank).kept : []
+      let result = job.engine.finish(vrank, kept: kept.flatMap { job.shelf[$0] ?? [] })
       job.results[vrank.index] = result
       add(.finish(job.id, result, rank), worker)
     case .retire(let vrank, let epoch):
@@ -94,11 +95,10 @@ extension Simulation {
       // Of a rank that is another's by now nothing is kept.
       if worker.job?.rank(rank.vrank, rank.epoch) === rank { publish(publications, by: worker) }
       tell(worker, job, .folded(rank.vrank, rank.epoch, next: steps.upperBound, cost: cost))
-    case .replay(let job, let replay):
+    case .replay(let job, let tile, let replay):
       coverage.add(.path(.replayed))
-      let publication = replay()
-      publish([publication], by: worker)
-      tell(worker, job, .replayed(publication.tile))
+      publish(replay(), by: worker)
+      tell(worker, job, .replayed(tile))
     case .finish(let job, let result, let rank):
       result.compute()
       ledger.finished(rank, by: worker)
@@ -116,7 +116,7 @@ extension Simulation {
     }
   }
 
-  private func publish(_ publications: [Publication], by worker: WorkerProcess) {
+  private func publish(_ publications: [SimulatedTile], by worker: WorkerProcess) {
     for publication in publications {
       ledger.published(publication, by: worker)
       worker.job?.shelf[publication.tile] = publication.parts

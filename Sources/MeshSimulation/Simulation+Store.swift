@@ -26,8 +26,7 @@ extension Simulation {
         coordinator,
         .store(
           .finished(
-            files.job, output: SHA256.hash(tensors.output),
-            logSumExp: SHA256.hash(tensors.logSumExp))))
+            files.job, digests: tensors.results.map { SHA256.hash($0) })))
     }
   }
 
@@ -89,7 +88,7 @@ extension Simulation {
     switch message {
     case .pull(let pull): serve(pull, coordinator, on: number)
     case .blocksPull(let pull):
-      let map = job.inputs.blockMap
+      let map = job.inputs[.blockMap]
       guard coordinator.plan != nil, files?.job == pull.job, map.indices.contains(pull.offset)
       else { return }
       // As if messages were small.

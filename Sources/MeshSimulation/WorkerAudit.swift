@@ -244,8 +244,10 @@ package struct WorkerAudit: Sendable {
     guard tile.tensor != .query else { return }
     let isOwn = ring?.owner(of: tile) == me
     // A shard is kept for whoever needs it, as long as the job runs; what is passed on isn't.
-    // Nor what was only asked for, of a rank that has come here since.
-    if isOwn, tile.tensor != .partial, received[tile] == plan?.partCount(tile.tensor) {
+    // Nor what was only asked for, of a rank that has come here since, nor what was handed in.
+    let isHandedIn =
+      tile.tensor == .gradient && plan.map { hosted[$0.owner(of: tile)] == nil } == true
+    if isOwn, tile.tensor != .partial, !isHandedIn, received[tile] == plan?.partCount(tile.tensor) {
       fail(.sources, "forgets \(tile), which it owns")
     }
     if foreign.remove(tile) == nil, !isOwn { fail(.bounds, "forgets \(tile), which isn't held") }

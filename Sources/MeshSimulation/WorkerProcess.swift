@@ -100,9 +100,11 @@ final class WorkerJobState {
       engine = RehearsalEngine(plan: plan, salt: hasDefect ? UInt64(worker.index) : 0)
     } else {
       let window = TileWindow(plan: plan, budget: simulation.options.windowBytes)
-      engine = AttentionEngine(
-        FoldEngine(plan: plan, kernel: job.kernel, packsAhead: window.packsAhead),
-        scratch: simulation.scratch)
+      let engine: any RankEngine =
+        plan.job.isBackward
+        ? BackwardEngine(plan: plan, kernel: job.kernel)
+        : FoldEngine(plan: plan, kernel: job.kernel, packsAhead: window.packsAhead)
+      self.engine = RealEngine(engine, scratch: simulation.scratch)
     }
     table = assignment
     ranks = [SimulatedRank?](repeating: nil, count: plan.vrankCount)
@@ -135,8 +137,8 @@ struct SimulatedSnapshot {
 
 /// A piece of work for the compute threads, done in the order in which it was asked for.
 enum ComputeWork {
-  case fold(JobID, Range<Int>, () -> [Publication], SimulatedRank)
-  case replay(JobID, () -> Publication)
+  case fold(JobID, Range<Int>, () -> [SimulatedTile], SimulatedRank)
+  case replay(JobID, TileID, () -> [SimulatedTile])
   case finish(JobID, SimulatedResult, SimulatedRank)
   case snapshot(JobID, SimulatedRank, SimulatedState, next: Int, first: Int)
 }

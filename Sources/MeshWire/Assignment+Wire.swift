@@ -14,6 +14,8 @@ extension Arena {
     message.pointee.key_digest = digest(assignment.inputs.key)
     message.pointee.value_digest = digest(assignment.inputs.value)
     message.pointee.block_map_digest = digest(assignment.inputs.blockMap)
+    message.pointee.output_gradient_digest = digest(assignment.inputs.outputGradient)
+    message.pointee.row_statistics_digest = digest(assignment.inputs.rowStatistics)
     message.pointee.plan_hash = digest(assignment.planHash)
     message.pointee.revision = epoch(assignment.revision)
     message.pointee.is_protected = assignment.isProtected ? 1 : 0
@@ -55,7 +57,9 @@ extension Assignment {
       query: try Digest(required: message.query_digest),
       key: try Digest(required: message.key_digest),
       value: try Digest(required: message.value_digest),
-      blockMap: try Digest.optional(message.block_map_digest))
+      blockMap: try Digest.optional(message.block_map_digest),
+      outputGradient: try Digest.optional(message.output_gradient_digest),
+      rowStatistics: try Digest.optional(message.row_statistics_digest))
     let assignment = Assignment(
       job: try JobID(required: message.job), spec: try AttentionJob(required: message.spec),
       inputs: inputs, vrankCount: message.n_hosts,

@@ -4,10 +4,7 @@ package import MeshCore
 
 extension TilePart: PayloadMessage {
   package var payloadBytes: Int? {
-    let tensors = header.tile.tensor == .query ? 1 : 2
-    return MeshWire.payloadBytes([
-      heads.count, tokens.count, headDimension, element.byteCount, tensors,
-    ])
+    MeshWire.payloadBytes([heads.count, tokens.count, rowBytes])
   }
 
   package func packedFields() -> [UInt8] {
@@ -20,6 +17,7 @@ extension TilePart: PayloadMessage {
     message.pointee.token_end = wire32(tokens.upperBound)
     message.pointee.head_dimension = wire32(headDimension)
     message.pointee.element = Mesh__V1__ElementType(UInt32(element.rawValue))
+    message.pointee.row_bytes = wire32(rowBytes)
     message.pointee.layout = MESH__V1__PAYLOAD_LAYOUT__PAYLOAD_LAYOUT_HEADS_TOKENS_DIMENSION
     message.pointee.has_crc32c_case = MESH__V1__TILE_PART__HAS_CRC32C_CRC32C
     message.pointee.crc32c = checksum
@@ -52,6 +50,7 @@ extension TilePart: PayloadMessage {
       headDimension: try number(
         message.head_dimension, in: 1...Limits.headDimensionMaximum, "head dimension"),
       element: try enumeration(message.element.rawValue, "element type"),
+      rowBytes: try number(message.row_bytes, in: 1...Self.rowBytesMaximum, "bytes of a row"),
       checksum: message.crc32c)
     let most = header.tile.tensor == .query ? Plan.queryTileRows : Plan.keyTileKeys
     guard tokens.count <= most else { throw .outOfRange("a tile of \(tokens.count) tokens") }
@@ -60,10 +59,8 @@ extension TilePart: PayloadMessage {
 
 extension SoftmaxState: PayloadMessage {
   package var payloadBytes: Int? {
-    // O, then m, and l unless normalised: float32.
-    let columns = headDimension.addingReportingOverflow(isNormalised ? 1 : 2)
-    guard !columns.overflow else { return nil }
-    return MeshWire.payloadBytes([heads.count, rows.count, columns.partialValue, 4])
+    // No more than a few thousand columns: a head dimension is checked before it is multiplied.
+    MeshWire.payloadBytes([heads.count, rows.count, columns, 4])
   }
 
   package func packedFields() -> [UInt8] {
@@ -76,11 +73,8 @@ extension SoftmaxState: PayloadMessage {
     message.pointee.row_begin = wire32(rows.lowerBound)
     message.pointee.row_end = wire32(rows.upperBound)
     message.pointee.head_dimension = wire32(headDimension)
-    message.pointee.normalisation =
-      isNormalised
-      ? MESH__V1__NORMALISATION__NORMALISATION_FINAL
-      : MESH__V1__NORMALISATION__NORMALISATION_RUNNING
-    message.pointee.log_base = Self.logBase(isNormalised: isNormalised)
+    message.pointee.normalisation = Mesh__V1__Normalisation(UInt32(kind.rawValue))
+    message.pointee.log_base = Self.logBase(kind)
     message.pointee.layout = MESH__V1__PAYLOAD_LAYOUT__PAYLOAD_LAYOUT_HEADS_TOKENS_DIMENSION
     message.pointee.has_crc32c_case = MESH__V1__SOFTMAX_STATE__HAS_CRC32C_CRC32C
     message.pointee.crc32c = checksum
@@ -100,8 +94,12 @@ extension SoftmaxState: PayloadMessage {
   }
 
   /// A log-sum-exp is natural, a running maximum has base 2.
-  private static func logBase(isNormalised: Bool) -> Mesh__V1__LogBase {
-    isNormalised ? MESH__V1__LOG_BASE__LOG_BASE_E : MESH__V1__LOG_BASE__LOG_BASE_2
+  private static func logBase(_ kind: Kind) -> Mesh__V1__LogBase {
+    switch kind {
+    case .running: MESH__V1__LOG_BASE__LOG_BASE_2
+    case .normalised: MESH__V1__LOG_BASE__LOG_BASE_E
+    case .gradients: MESH__V1__LOG_BASE__LOG_BASE_UNSPECIFIED
+    }
   }
 
   private init(message: Mesh__V1__SoftmaxState) throws(WireError) {
@@ -109,27 +107,25 @@ extension SoftmaxState: PayloadMessage {
     guard message.has_crc32c_case == MESH__V1__SOFTMAX_STATE__HAS_CRC32C_CRC32C else {
       throw .missingField("checksum")
     }
-    let isNormalised: Bool
-    switch message.normalisation {
-    case MESH__V1__NORMALISATION__NORMALISATION_RUNNING: isNormalised = false
-    case MESH__V1__NORMALISATION__NORMALISATION_FINAL: isNormalised = true
-    default: throw .outOfRange("normalisation \(message.normalisation.rawValue)")
-    }
-    guard message.log_base == Self.logBase(isNormalised: isNormalised) else {
+    let kind: Kind = try enumeration(message.normalisation.rawValue, "normalisation")
+    guard message.log_base == Self.logBase(kind) else {
       throw .outOfRange("log base \(message.log_base.rawValue)")
     }
     let header = try StateHeader(required: message.header)
     self.init(
       job: header.job, planTag: header.planTag, vrank: header.vrank, epoch: header.epoch,
       next: try tileCount(message.next, "next"),
-      queryTile: header.queryTile, part: header.part,
+      tile: header.tile, part: header.part,
       heads: try range(
         message.head_begin, message.head_end, maximum: Limits.headsMaximum, "heads"),
       rows: try range(message.row_begin, message.row_end, maximum: Limits.tokensMaximum, "rows"),
       headDimension: try number(
         message.head_dimension, in: 1...Limits.headDimensionMaximum, "head dimension"),
-      isNormalised: isNormalised, checksum: message.crc32c)
-    guard rows.count <= Plan.queryTileRows else { throw .outOfRange("\(rows.count) rows") }
+      kind: kind, checksum: message.crc32c)
+    let most = tile.tensor == .query ? Plan.queryTileRows : Plan.keyTileKeys
+    guard rows.count <= most, kind == .gradients || tile.tensor == .query else {
+      throw .outOfRange("\(rows.count) rows of a \(tile)")
+    }
   }
 }
 

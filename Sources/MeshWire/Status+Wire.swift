@@ -60,8 +60,7 @@ extension Arena {
       status.recoveries.suffix(Limits.recoveriesKeptMaximum), recovery)
     message.pointee.needed_bytes = wire64(status.neededBytes)
     message.pointee.worker_bytes = wire64(status.workerBytes)
-    message.pointee.output_digest = digest(status.outputDigest)
-    message.pointee.log_sum_exp_digest = digest(status.logSumExpDigest)
+    message.pointee.result_digests = digests(status.resultDigests)
     return message
   }
 }
@@ -116,8 +115,7 @@ extension JobStatus {
       recoveries: try list(message.n_recoveries, message.recoveries, Recovery.init(message:)),
       neededBytes: try byteCount(message.needed_bytes, "needed bytes"),
       workerBytes: try byteCount(message.worker_bytes, "worker bytes"),
-      outputDigest: try Digest.optional(message.output_digest),
-      logSumExpDigest: try Digest.optional(message.log_sum_exp_digest))
+      resultDigests: try Digest.list(message.result_digests, maximum: OutputTensor.allCases.count))
   }
 }
 

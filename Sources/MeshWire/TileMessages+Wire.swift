@@ -19,7 +19,8 @@ extension Arena {
     message.pointee.plan_tag = header.planTag
     message.pointee.vrank = wire32(header.vrank.index)
     message.pointee.epoch = epoch(header.epoch)
-    message.pointee.query_tile = wire32(header.queryTile)
+    message.pointee.tensor = Mesh__V1__TileTensor(UInt32(header.tile.tensor.rawValue))
+    message.pointee.tile = wire32(header.tile.index)
     message.pointee.part = wire32(header.part)
     return message
   }
@@ -107,7 +108,7 @@ extension TileID {
     let tiles =
       switch tensor {
       case .query: WireCaps.queryTilesMaximum
-      case .keyValue, .hidden: WireCaps.keyTilesMaximum
+      case .keyValue, .hidden, .gradient: WireCaps.keyTilesMaximum
       case .partial: WireCaps.keyTilesMaximum * Limits.vranksMaximum
       }
     self.init(tensor, try number(index, in: 0...(tiles - 1), "tile"))
@@ -130,9 +131,11 @@ extension StateHeader {
     self.init(
       job: try JobID(required: message.job), planTag: message.plan_tag,
       vrank: try VRank(wire: message.vrank), epoch: try Epoch(required: message.epoch),
-      queryTile: try number(
-        message.query_tile, in: 0...(WireCaps.queryTilesMaximum - 1), "query tile"),
+      tile: try TileID(wire: message.tensor, message.tile),
       part: try number(message.part, in: 0...(WireCaps.partsMaximum - 1), "part"))
+    guard tile.tensor == .query || tile.tensor == .gradient else {
+      throw .outOfRange("a state of a \(tile)")
+    }
   }
 }
 

@@ -40,6 +40,8 @@ extension Arena {
     message.pointee.strategy = Mesh__V1__Strategy(UInt32(spec.strategy.rawValue))
     message.pointee.grid_groups = wire32(spec.grid?.groups ?? 0)
     message.pointee.grid_shards = wire32(spec.grid?.shards ?? 0)
+    message.pointee.output_gradient = Mesh__V1__ElementType(
+      UInt32(spec.outputGradient?.rawValue ?? 0))
     message.pointee.has_batch_dimension = spec.hasBatchDimension ? 1 : 0
     message.pointee.tokens_first = spec.axes == .tokensFirst ? 1 : 0
     return message
@@ -68,6 +70,8 @@ extension Arena {
   }
 
   func digest(_ digest: Digest?) -> ProtobufCBinaryData { bytes(digest?.bytes ?? []) }
+
+  func digests(_ digests: [Digest]) -> ProtobufCBinaryData { bytes(digests.flatMap(\.bytes)) }
 }
 
 extension JobID {
@@ -108,6 +112,9 @@ extension AttentionJob {
       hasBatchDimension: message.has_batch_dimension != 0,
       axes: message.tokens_first != 0 ? .tokensFirst : .headsFirst)
     spec.headCuts = max(1, Int(message.head_cuts))
+    if message.output_gradient.rawValue != 0 {
+      spec.outputGradient = try enumeration(message.output_gradient.rawValue, "type of dO")
+    }
     spec.strategy = try enumeration(message.strategy.rawValue, "strategy")
     if message.grid_groups != 0 || message.grid_shards != 0 {
       spec.grid = Grid(groups: Int(message.grid_groups), shards: Int(message.grid_shards))
@@ -158,6 +165,17 @@ extension Digest {
       throw .outOfRange("a digest of \(data.len) bytes")
     }
     return digest
+  }
+
+  /// Digests one behind the other.
+  static func list(_ data: ProtobufCBinaryData, maximum: Int) throws(WireError) -> [Digest] {
+    guard data.len % 32 == 0, data.len <= 32 * maximum else {
+      throw .outOfRange("digests of \(data.len) bytes")
+    }
+    let bytes = UnsafeBufferPointer(start: data.data, count: data.len)
+    return stride(from: 0, to: bytes.count, by: 32).compactMap {
+      Digest(bytes: Array(bytes[$0..<$0 + 32]))
+    }
   }
 }
 

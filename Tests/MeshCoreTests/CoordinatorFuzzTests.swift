@@ -202,7 +202,7 @@ private struct Fuzz {
     if let table = tables.last, random.below(10) == 0 {
       if random.below(4) == 0 {
         let event = StoreEvent.finished(
-          table.job, output: sampleDigest(1), logSumExp: sampleDigest(2))
+          table.job, digests: [sampleDigest(1), sampleDigest(2)])
         return _ = mesh.send(.store(event))
       }
       let vrank = random.below(table.hosts.count)
@@ -212,8 +212,8 @@ private struct Fuzz {
     let events: [StoreEvent] = [
       .created(job()), .created(job()), .received(job()), .sealed(job(), sampleInputs),
       .sealed(job(), sampleInputs), .stored(job(), VRank(number(6)), epoch()), .dropped(job()),
-      .finished(job(), output: one, logSumExp: two),
-      .finished(job(), output: one, logSumExp: two),
+      .finished(job(), digests: [one, two]),
+      .finished(job(), digests: [one, two]),
     ]
     if random.below(60) == 0 {
       mesh.send(.store(.failed(job(), CallFailure(.internal, "I/O error"))))

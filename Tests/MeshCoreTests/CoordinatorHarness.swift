@@ -284,7 +284,7 @@ final class CoordinatorHarness {
 
   /// The store has digested the result, and workers 1 and 2 have given their final counters.
   func finish(_ job: JobID) {
-    send(.store(.finished(job, output: sampleDigest(4), logSumExp: sampleDigest(5))))
+    send(.store(.finished(job, digests: [sampleDigest(4), sampleDigest(5)])))
     beat(1, job: job, isLast: true)
     beat(2, job: job, isLast: true)
   }

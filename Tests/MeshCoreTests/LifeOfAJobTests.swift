@@ -160,7 +160,7 @@ import Testing
       .message(
         .failed(job, VRank(0), step: 1, reason: "too late"), from: WorkerID(incarnation: 1)))
     #expect(mesh.state(job) == .finishing, "its result is whole: nobody can fail it any more")
-    mesh.send(.store(.finished(job, output: sampleDigest(4), logSumExp: sampleDigest(5))))
+    mesh.send(.store(.finished(job, digests: [sampleDigest(4), sampleDigest(5)])))
     mesh.beat(1, job: job, isLast: true)
     #expect(mesh.state(job) == .finishing)
     switch way {

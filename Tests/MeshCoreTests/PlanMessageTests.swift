@@ -42,56 +42,58 @@ import Testing
     let plan = Plan(job: job, vrankCount: 1)
     #expect(plan.payloadBytes(of: .keyValue(0), part: 0) <= Limits.payloadBytesMaximum)
     #expect(plan.payloadBytes(of: .query(0), part: 0) <= Limits.payloadBytesMaximum)
-    #expect(plan.resultBytes(queryTile: 0, part: 0) <= Limits.payloadBytesMaximum)
+    #expect(plan.resultBytes(.query(0), part: 0) <= Limits.payloadBytesMaximum)
   }
 
-  @Test("the runs of all parts are every input byte once", arguments: jobs)
+  /// Of gradients too: under a full mask all keys get some.
+  static let directions =
+    jobs
+    + jobs.map { job in
+      var job = job
+      (job.mask, job.layout, job.outputGradient) = (.full, .contiguous, .float16)
+      return job
+    }
+
+  @Test("the runs of all parts are every input byte once", arguments: directions)
   func inputRuns(job: AttentionJob) {
     let plan = Plan(job: job, vrankCount: 3)
-    var query = Coverage(job.queryBytes)
-    var (key, value) = (Coverage(job.keyBytes), Coverage(job.keyBytes))
+    var named = Dictionary(
+      uniqueKeysWithValues: job.inputTensors.map { ($0, Coverage(job.byteCount($0))) })
     for tensor in TileTensor.stored {
       for index in 0..<plan.tileCount(tensor) {
         for part in 0..<plan.partCount(tensor) {
           let runs = plan.inputRuns(of: TileID(tensor, index), part: part)
           let bytes = runs.reduce(0) { $0 + $1.count }
           #expect(bytes == plan.payloadBytes(of: TileID(tensor, index), part: part))
-          for run in runs {
-            switch run.tensor {
-            case .query: query.add(run.offset, run.count)
-            case .key: key.add(run.offset, run.count)
-            case .value: value.add(run.offset, run.count)
-            case .blockMap: Issue.record("a tile of a block map")
-            }
-          }
+          #expect(bytes <= Limits.payloadBytesMaximum)
+          for run in runs { named[run.tensor]?.add(run.offset, run.count) }
         }
       }
     }
-    #expect(query.isOnce && key.isOnce && value.isOnce)
+    #expect(named.values.allSatisfy { $0.isOnce })
   }
 
-  @Test("the runs of all result messages are every output byte once", arguments: jobs)
+  @Test("the runs of all result messages are every output byte once", arguments: directions)
   func outputRuns(job: AttentionJob) {
     let plan = Plan(job: job, vrankCount: 3)
-    var (output, logSumExp) = (Coverage(job.outputBytes), Coverage(job.logSumExpBytes))
+    var named = Dictionary(
+      uniqueKeysWithValues: job.outputTensors.map { ($0, Coverage(job.byteCount($0))) })
+    let places = ResultPlaces(plan)
     for vrank in plan.vranks {
-      let count = plan.queryTiles(of: vrank).count * plan.resultPartCount
-      for message in 0..<count {
-        let (tile, part) = plan.resultMessage(of: vrank, message)
-        let runs = plan.outputRuns(queryTile: tile, part: part)
+      let messages = plan.resultMessages(of: vrank)
+      #expect(messages.count == plan.resultMessageCount(of: vrank))
+      for (message, place) in messages.enumerated() {
+        #expect(places.message(place.tile, part: place.part) == message)
+        #expect(plan.owner(of: place.tile) == vrank)
+        let runs = plan.outputRuns(place.tile, part: place.part)
         let bytes = runs.reduce(0) { $0 + $1.count }
-        #expect(bytes == plan.resultBytes(queryTile: tile, part: part))
+        #expect(bytes == plan.resultBytes(place.tile, part: place.part))
         #expect(bytes <= Limits.payloadBytesMaximum)
-        for run in runs {
-          if run.tensor == .output {
-            output.add(run.offset, run.count)
-          } else {
-            logSumExp.add(run.offset, run.count)
-          }
-        }
+        for run in runs { named[run.tensor]?.add(run.offset, run.count) }
       }
+      #expect(places.message(.query(plan.queryTileCount), part: 0) == nil)
     }
-    #expect(output.isOnce && logSumExp.isOnce)
+    #expect(named.values.allSatisfy { $0.isOnce })
   }
 
   /// How often each byte of a tensor was named.

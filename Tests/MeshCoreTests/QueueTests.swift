@@ -245,7 +245,7 @@ import Testing
     #expect(mesh.state(large) == .queued && mesh.state(small) == .running)
     let table = try #require(mesh.table)
     mesh.storeAll(table)
-    mesh.send(.store(.finished(small, output: sampleDigest(4), logSumExp: sampleDigest(5))))
+    mesh.send(.store(.finished(small, digests: [sampleDigest(4), sampleDigest(5)])))
     mesh.beat(1, job: small, isLast: true)
     mesh.join(2)
     #expect(mesh.state(small) == .done && mesh.state(large) == .running)

@@ -14,7 +14,7 @@ import Testing
   func traffic() throws {
     let (mesh, job, _) = try #require(CoordinatorHarness.running())
     mesh.storeAll(try #require(mesh.table))
-    mesh.send(.store(.finished(job, output: sampleDigest(4), logSumExp: sampleDigest(5))))
+    mesh.send(.store(.finished(job, digests: [sampleDigest(4), sampleDigest(5)])))
     for worker: UInt64 in [1, 2] {
       mesh.beat(worker, job: job, computeSeconds: 6.5, isLast: true)
     }
@@ -247,7 +247,7 @@ import Testing
     mesh.send(.tick)
     let asksToFinish = mesh.commands.contains { if case .finish(job) = $0 { true } else { false } }
     #expect(asksToFinish)
-    mesh.send(.store(.finished(job, output: sampleDigest(4), logSumExp: sampleDigest(5))))
+    mesh.send(.store(.finished(job, digests: [sampleDigest(4), sampleDigest(5)])))
     #expect(mesh.state(job) == .done)
     #expect(mesh.call(.result(job))?.code == .ok)
   }
@@ -364,7 +364,7 @@ import Testing
           mesh.send(.store(.stored(job, VRank(vrank), host.epoch)))
           settle()
         }
-        mesh.send(.store(.finished(job, output: sampleDigest(4), logSumExp: sampleDigest(5))))
+        mesh.send(.store(.finished(job, digests: [sampleDigest(4), sampleDigest(5)])))
         settle()
         for worker in [UInt64(1), 2] { mesh.beat(worker, job: job, isLast: true) }
         settle()

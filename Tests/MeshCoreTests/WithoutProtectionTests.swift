@@ -67,7 +67,7 @@ import Testing
       mesh.call(.cancel(job))
     } else {
       mesh.storeAll(table)
-      mesh.send(.store(.finished(job, output: sampleDigest(4), logSumExp: sampleDigest(5))))
+      mesh.send(.store(.finished(job, digests: [sampleDigest(4), sampleDigest(5)])))
       mesh.now += Limits.heartbeatTimeout
       mesh.send(.tick)
     }

@@ -40,9 +40,9 @@ import ZeroMQ
       engine.host(VRank(0))
       let payload = [UInt8](repeating: 0, count: plan.payloadBytes(of: .keyValue(0), part: 0))
       _ = payload.withUnsafeBytes { engine.pack(.keyValue(0), [PartPayload(copying: $0)]) }
-      #expect(engine.unpack(0) != nil)
-      #expect(engine.unpack(0) == nil)
-      #expect(engine.dropQueries(of: VRank(0)) != nil)
+      #expect(engine.unpack(.keyValue(0)) != nil)
+      #expect(engine.unpack(.keyValue(0)) == nil)
+      #expect(engine.dropRows(of: VRank(0)) != nil)
       #expect(engine.retire(VRank(0)) != nil)
       #expect(engine.retire(VRank(0)) == nil)
     }

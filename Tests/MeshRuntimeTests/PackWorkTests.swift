@@ -95,7 +95,7 @@ import Testing
     let (engine, witness) = (engine(), witness())
     var late: [PackWork] = []
     for tile in queryTiles + keyTiles { late.append(engine.pack(tile, parts(tile, seed: 9))) }
-    for tile in keyTiles { engine.unpack(tile.index) }
+    for tile in keyTiles { engine.unpack(tile) }
     engine.retire(rank)
     #expect(engine.pack(queryTiles[0], parts(queryTiles[0])).itemCount == 0)
     engine.host(rank)
@@ -132,7 +132,7 @@ import Testing
       #expect(left != nil && work != nil)
       work = nil
       #expect((left == nil) == packsAhead)
-      engine.unpack(tile.index)
+      engine.unpack(tile)
       #expect(left == nil)
     }
   }

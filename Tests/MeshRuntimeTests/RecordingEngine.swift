@@ -29,7 +29,8 @@ final class RecordingEngine: ProgramEngine {
   struct Work: StepWork {
     let step: Performed
     let itemCount: Int
-    let publication: Publication?
+    let publications: [Publication]
+    let visiblePairs = 0
     let log: Log
 
     /// The last item tells of the step.
@@ -66,23 +67,28 @@ final class RecordingEngine: ProgramEngine {
     mostPacked = max(mostPacked, packed.count)
   }
 
-  func unpack(_ tile: TileID) {
-    if packed.removeValue(forKey: tile) == nil { findings.append("\(tile) isn't there to go") }
+  @discardableResult
+  func unpack(_ tile: TileID) -> (any Sendable)? {
+    let parts = packed.removeValue(forKey: tile)
+    if parts == nil { findings.append("\(tile) isn't there to go") }
+    return parts
   }
 
-  func work(of vrank: VRank, step: Int) -> Work {
+  func work(of vrank: VRank, steps numbers: Range<Int>) -> Work {
     let steps = plan.steps(of: vrank)
+    let step = numbers.lowerBound
+    if numbers.count != 1 { findings.append("\(numbers.count) steps at once") }
     if !hosted.contains(vrank) { findings.append("rank \(vrank) isn't hosted") }
     for tile in steps.reads(step) where packed[tile]?.count != plan.partCount(tile.tensor) {
       findings.append("step \(step) of rank \(vrank) reads \(tile), which isn't packed")
     }
     return Work(
       step: Performed(vrank: vrank, step: step), itemCount: itemCount,
-      publication: steps.publishes(step).map { tile in
+      publications: steps.publishes(step).map { tile in
         Publication(
           tile: tile,
-          parts: (0..<plan.partCount(tile.tensor)).map { payload(of: tile, part: $0) })
-      }, log: log)
+          copying: (0..<plan.partCount(tile.tensor)).map { payload(of: tile, part: $0) })
+      }.map { [$0] } ?? [], log: log)
   }
 }
 

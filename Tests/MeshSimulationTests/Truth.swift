@@ -15,7 +15,7 @@ struct Truth {
     self.tensors = tensors
     plan = Plan(
       job: configuration.job, vrankCount: vranks,
-      blocks: configuration.job.blockMap(of: tensors.blockMap))
+      blocks: configuration.job.blockMap(of: tensors[.blockMap]))
   }
 
   /// The first breach of the tolerance rule, or nil.
@@ -58,14 +58,14 @@ struct Truth {
     let keyHead = head / job.queriesPerKeyHead
     let keyRange = keyHead * job.keyTokens * d..<(keyHead + 1) * job.keyTokens * d
     let reference = ReferenceAttention(
-      keys: job.element.values(tensors.key, keyRange),
-      values: job.element.values(tensors.value, keyRange), headDimension: d,
+      keys: job.element.values(tensors[.key], keyRange),
+      values: job.element.values(tensors[.value], keyRange), headDimension: d,
       scale: Double(job.scale), shape: job.logitShape(ofHead: head),
       sinkLogit: job.sinkLogit(ofHead: head))
     let rows = rows
     let queries = rows.map { row in
       let start = (head * job.queryTokens + row) * d
-      return job.element.values(tensors.query, start..<start + d)
+      return job.element.values(tensors[.query], start..<start + d)
     }
     let sights = rows.map {
       plan.mask.sight(query: $0, keyCount: job.keyTokens, head: head % job.queryHeads)

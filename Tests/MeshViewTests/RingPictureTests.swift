@@ -56,7 +56,7 @@ import Testing
           traffic: traffic(seconds * 0.9, seconds * 0.1, bytes), residentBytes: 1)
       },
       protection: .peerAndDisk, recoveries: recoveries, neededBytes: 0, workerBytes: 0,
-      outputDigest: nil, logSumExpDigest: nil)
+      resultDigests: [])
     return RingPicture.Look(
       seconds: seconds, mesh: mesh,
       workers: workers ?? [worker("w1", .active), worker("w2", .active), worker("s1", .spare)],

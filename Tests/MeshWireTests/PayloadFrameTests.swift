@@ -34,9 +34,24 @@ extension WireTests {
       try check(Samples.tilePart(tensor, element: element))
     }
 
-    @Test("softmax state, running and final", arguments: [true, false])
-    func softmaxState(isNormalised: Bool) throws {
-      try check(Samples.softmaxState(isNormalised: isNormalised))
+    @Test("states of every kind", arguments: SoftmaxState.Kind.allCases)
+    func softmaxState(kind: SoftmaxState.Kind) throws {
+      try check(Samples.softmaxState(kind))
+    }
+
+    @Test("dK and dV are twice as wide as dQ, and nothing else is of their tiles")
+    func gradients() throws {
+      let tile = TileID(.gradient, 2)
+      let rows = Samples.softmaxState(.gradients)
+      let keys = Samples.softmaxState(.gradients, tile: tile)
+      try check(keys)
+      #expect(try #require(keys.payloadBytes) == 2 * (try #require(rows.payloadBytes)))
+      for kind in [SoftmaxState.Kind.running, .normalised] {
+        let (_, frame) = Samples.frame(Samples.softmaxState(kind, tile: tile))
+        frame.withUnsafeBytes { bytes in
+          _ = #expect(throws: WireError.self) { try PayloadFrame<SoftmaxState>(decoding: bytes) }
+        }
+      }
     }
 
     @Test("every message of a running state fits a payload frame", arguments: [1, 5, 64, 255, 256])
@@ -47,9 +62,9 @@ extension WireTests {
       for (tile, part) in [(0, 0), (1, 0), (0, plan.resultPartCount - 1)] {
         let state = SoftmaxState(
           job: Samples.job, planTag: .max, vrank: VRank(255), epoch: Samples.epochs[1],
-          next: 65_536, queryTile: tile, part: part,
+          next: 65_536, tile: .query(tile), part: part,
           heads: plan.resultHeads(queryTile: tile, part: part),
-          rows: plan.queryRows(of: tile), headDimension: headDimension, isNormalised: false,
+          rows: plan.queryRows(of: tile), headDimension: headDimension, kind: .running,
           checksum: 0)
         #expect(state.payloadBytes == plan.stateBytes(queryTile: tile, part: part))
         #expect(try #require(state.frameBytes) <= Limits.dataFrameBytesMaximum)
@@ -68,11 +83,12 @@ extension WireTests {
       part.heads = 0..<2
       part.tokens = 0..<256
       part.headDimension = 256
+      part.rowBytes = 2_048
       #expect(part.payloadBytes == Limits.payloadBytesMaximum)
       try check(part)
       part.heads = 0..<3
       #expect(part.frameBytes == nil)
-      part.headDimension = .max
+      part.rowBytes = .max
       #expect(part.frameBytes == nil)
     }
 
@@ -103,7 +119,7 @@ extension WireTests {
 
     @Test("the payload may come first, but once")
     func order() throws {
-      let (sent, frame) = Samples.frame(Samples.softmaxState(isNormalised: false))
+      let (sent, frame) = Samples.frame(Samples.softmaxState(.running))
       let parts = fields(of: frame)
       let payload = try #require(parts.last)
       let rest = parts.dropLast().reversed().joined()

@@ -38,7 +38,7 @@ extension WireTests {
       #expect(DataFrame.statePart(header).hasPayload)
       let pull = BlocksPull(job: Samples.job, offset: 0)
       #expect(DataFrame.blocks(pull).hasPayload && !DataFrame.blocksPull(pull).hasPayload)
-      #expect(Samples.dataFrames.count { $0.hasPayload } == 13)
+      #expect(Samples.dataFrames.count { $0.hasPayload } == 16)
     }
 
     @Test("a submit that doesn't say otherwise is for a protected job")

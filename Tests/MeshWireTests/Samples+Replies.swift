@@ -33,16 +33,14 @@ extension Samples {
           name: name, level: name, threads: 65_535, traffic: traffic, residentBytes: 1 << 60)
       },
       protection: protection, recoveries: recoveries, neededBytes: 1 << 60,
-      workerBytes: 1 << 40, outputDigest: digest(5),
-      logSumExpDigest: digest(6))
+      workerBytes: 1 << 40, resultDigests: [digest(5), digest(6), digest(7)])
   }
 
   static var emptyStatus: JobStatus {
     JobStatus(
       summary: summary(.uploading, reason: ""), queuePosition: 0, vrankCount: 0, planHash: nil,
       ranks: [], workers: [], protection: .off, recoveries: [], neededBytes: 0, workerBytes: 0,
-      outputDigest: nil,
-      logSumExpDigest: nil)
+      resultDigests: [])
   }
 
   static func meshStatus(alarms: Int, name: String = "0.1.0", detail: String = "why") -> MeshStatus
@@ -126,7 +124,7 @@ extension Samples {
 
   static let part = PartHeader(job: job, planTag: .max, tile: .keyValue(65_535), part: 65_535)
   static let stateHeader = StateHeader(
-    job: job, planTag: 1, vrank: VRank(255), epoch: epochs[1], queryTile: 262_143, part: 0)
+    job: job, planTag: 1, vrank: VRank(255), epoch: epochs[1], tile: .query(262_143), part: 0)
 
   static var storeRequests: [StoreRequest] {
     InputTensor.allCases.map { .upload(UploadRequest(job: job, tensor: $0, offset: 1 << 60)) }
@@ -143,6 +141,7 @@ extension Samples {
           worker: worker, vrank: VRank(0), epoch: epochs[0])),
       .part(part), .part(PartHeader(job: jobs[0], planTag: 0, tile: .query(0), part: 0)),
       .state(stateHeader),
+      .state(softmaxState(.gradients, tile: TileID(.gradient, 65_535)).header),
       .vrankFinal(VRankFinal(job: job, vrank: VRank(1), epoch: epochs[1], digest: digest(8))),
       .receipt(
         ResultReceipt(job: job, vrank: VRank(0), epoch: epochs[0], message: -1, status: .ok)),
@@ -163,13 +162,14 @@ extension Samples {
   {
     TilePart(
       header: PartHeader(job: job, planTag: 5, tile: TileID(tensor, 3), part: 1), heads: 8..<11,
-      tokens: 768..<773, headDimension: 7, element: element, checksum: 0)
+      tokens: 768..<773, headDimension: 7, element: element,
+      rowBytes: 7 * element.byteCount * (tensor == .query ? 1 : 2), checksum: 0)
   }
 
-  static func softmaxState(isNormalised: Bool) -> SoftmaxState {
+  static func softmaxState(_ kind: SoftmaxState.Kind, tile: TileID = .query(9)) -> SoftmaxState {
     SoftmaxState(
-      job: job, planTag: 5, vrank: VRank(2), epoch: epoch, next: 65_536, queryTile: 9, part: 0,
-      heads: 0..<2, rows: 576..<579, headDimension: 5, isNormalised: isNormalised, checksum: 0)
+      job: job, planTag: 5, vrank: VRank(2), epoch: epoch, next: 65_536, tile: tile, part: 0,
+      heads: 0..<2, rows: 576..<579, headDimension: 5, kind: kind, checksum: 0)
   }
 
   /// The frame of a message with a payload of the right size, made in place.

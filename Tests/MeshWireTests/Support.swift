@@ -42,7 +42,7 @@ let validFrames: [(kind: Kind, bytes: [UInt8])] =
   Samples.controlFrames.map { (.control, $0.encode()) }
   + Samples.dataFrames.map { (.data, $0.encode()) }
   + TileTensor.allCases.map { (.tilePart, Samples.frame(Samples.tilePart($0)).1) }
-  + [true, false].map { (.softmaxState, Samples.frame(Samples.softmaxState(isNormalised: $0)).1) }
+  + SoftmaxState.Kind.allCases.map { (.softmaxState, Samples.frame(Samples.softmaxState($0)).1) }
   + [(.chunk, Samples.frame(Chunk(offset: 5, count: 300, checksum: 0)).1)]
 
 /// Writes protobuf by hand, to say what a sender must not.

@@ -181,7 +181,13 @@ typedef enum _Mesh__V1__InputTensor {
    * Of a job that has one: a bit for each block, [maps][rows][columns], every row of a map from its own
    * byte on. Column c is bit c % 8, the lowest first, of byte c / 8.
    */
-  MESH__V1__INPUT_TENSOR__INPUT_TENSOR_BLOCK_MAP = 4
+  MESH__V1__INPUT_TENSOR__INPUT_TENSOR_BLOCK_MAP = 4,
+  /*
+   * Of a job of gradients: dO, with the query's shape, and float32 [batch * query heads][query tokens][2], the
+   * log-sum-exp of all that a row sees, in base 2, and D = rowsum(dO * O) - dLSE.
+   */
+  MESH__V1__INPUT_TENSOR__INPUT_TENSOR_OUTPUT_GRADIENT = 5,
+  MESH__V1__INPUT_TENSOR__INPUT_TENSOR_ROW_STATISTICS = 6
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(MESH__V1__INPUT_TENSOR)
 } Mesh__V1__InputTensor;
 typedef enum _Mesh__V1__OutputTensor {
@@ -193,7 +199,13 @@ typedef enum _Mesh__V1__OutputTensor {
   /*
    * float32 [batch * query heads][query tokens], natural logarithm.
    */
-  MESH__V1__OUTPUT_TENSOR__OUTPUT_TENSOR_LOG_SUM_EXP = 2
+  MESH__V1__OUTPUT_TENSOR__OUTPUT_TENSOR_LOG_SUM_EXP = 2,
+  /*
+   * Of a job of gradients, float32, with the shapes of Q, K and V.
+   */
+  MESH__V1__OUTPUT_TENSOR__OUTPUT_TENSOR_QUERY_GRADIENT = 3,
+  MESH__V1__OUTPUT_TENSOR__OUTPUT_TENSOR_KEY_GRADIENT = 4,
+  MESH__V1__OUTPUT_TENSOR__OUTPUT_TENSOR_VALUE_GRADIENT = 5
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(MESH__V1__OUTPUT_TENSOR)
 } Mesh__V1__OutputTensor;
 typedef enum _Mesh__V1__ElementType {
@@ -433,7 +445,11 @@ typedef enum _Mesh__V1__TileTensor {
   /*
    * An accumulator on its way from one virtual rank to the next.
    */
-  MESH__V1__TILE_TENSOR__TILE_TENSOR_PARTIAL = 4
+  MESH__V1__TILE_TENSOR__TILE_TENSOR_PARTIAL = 4,
+  /*
+   * dK and dV of a key/value tile, to which all virtual ranks have added.
+   */
+  MESH__V1__TILE_TENSOR__TILE_TENSOR_GRADIENT = 5
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(MESH__V1__TILE_TENSOR)
 } Mesh__V1__TileTensor;
 /*
@@ -476,7 +492,11 @@ typedef enum _Mesh__V1__Normalisation {
   /*
    * O is the attention output, m is the log-sum-exp, l is absent.
    */
-  MESH__V1__NORMALISATION__NORMALISATION_FINAL = 2
+  MESH__V1__NORMALISATION__NORMALISATION_FINAL = 2,
+  /*
+   * Gradients: in a state dQ lacks the scale of the logits. No log base.
+   */
+  MESH__V1__NORMALISATION__NORMALISATION_GRADIENTS = 3
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(MESH__V1__NORMALISATION)
 } Mesh__V1__Normalisation;
 
@@ -1135,10 +1155,14 @@ struct  Mesh__V1__JobSpec
    */
   uint32_t grid_groups;
   uint32_t grid_shards;
+  /*
+   * The type of dO, where dQ, dK and dV are computed; unspecified where the output is.
+   */
+  Mesh__V1__ElementType output_gradient;
 };
 #define MESH__V1__JOB_SPEC__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&mesh__v1__job_spec__descriptor) \
-    , 0, 0, 0, 0, 0, 0, MESH__V1__ELEMENT_TYPE__ELEMENT_TYPE_UNSPECIFIED, MESH__V1__MASK__MASK_UNSPECIFIED, 0, MESH__V1__LAYOUT__LAYOUT_UNSPECIFIED, 0, 0, 0, 0, 0, 0, {0,NULL}, {0,NULL}, 0, {0,NULL}, {0,NULL}, 0, 0, 0, 0, MESH__V1__STRATEGY__STRATEGY_UNSPECIFIED, 0, 0 }
+    , 0, 0, 0, 0, 0, 0, MESH__V1__ELEMENT_TYPE__ELEMENT_TYPE_UNSPECIFIED, MESH__V1__MASK__MASK_UNSPECIFIED, 0, MESH__V1__LAYOUT__LAYOUT_UNSPECIFIED, 0, 0, 0, 0, 0, 0, {0,NULL}, {0,NULL}, 0, {0,NULL}, {0,NULL}, 0, 0, 0, 0, MESH__V1__STRATEGY__STRATEGY_UNSPECIFIED, 0, 0, MESH__V1__ELEMENT_TYPE__ELEMENT_TYPE_UNSPECIFIED }
 
 
 /*
@@ -1577,10 +1601,15 @@ struct  Mesh__V1__Assign
    * SHA-256 of the block map's bytes, of a job that has one.
    */
   ProtobufCBinaryData block_map_digest;
+  /*
+   * Of dO and of the statistics of its rows, of a job of gradients.
+   */
+  ProtobufCBinaryData output_gradient_digest;
+  ProtobufCBinaryData row_statistics_digest;
 };
 #define MESH__V1__ASSIGN__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&mesh__v1__assign__descriptor) \
-    , 0, NULL, NULL, {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, 0,NULL, 0,NULL, NULL, 0, {0,NULL} }
+    , 0, NULL, NULL, {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, 0,NULL, 0,NULL, NULL, 0, {0,NULL}, {0,NULL}, {0,NULL} }
 
 
 /*
@@ -1743,10 +1772,10 @@ struct  Mesh__V1__JobStatus
    */
   uint64_t worker_bytes;
   /*
-   * SHA-256 of output and log-sum-exp, 32 bytes; absent before the job is done.
+   * SHA-256 of each tensor of the result, in the order of OutputTensor, 32 bytes each; absent before the job is
+   * done.
    */
-  ProtobufCBinaryData output_digest;
-  ProtobufCBinaryData log_sum_exp_digest;
+  ProtobufCBinaryData result_digests;
   Mesh__V1__Protection protection;
   /*
    * Virtual ranks that went on elsewhere, oldest first: the newest 256.
@@ -1756,7 +1785,7 @@ struct  Mesh__V1__JobStatus
 };
 #define MESH__V1__JOB_STATUS__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&mesh__v1__job_status__descriptor) \
-    , NULL, 0, 0, {0,NULL}, 0,NULL, 0,NULL, 0, 0, {0,NULL}, {0,NULL}, MESH__V1__PROTECTION__PROTECTION_UNSPECIFIED, 0,NULL }
+    , NULL, 0, 0, {0,NULL}, 0,NULL, 0,NULL, 0, 0, {0,NULL}, MESH__V1__PROTECTION__PROTECTION_UNSPECIFIED, 0,NULL }
 
 
 typedef enum {
@@ -2171,8 +2200,11 @@ struct  Mesh__V1__TilePart
   Mesh__V1__ElementType element;
   Mesh__V1__PayloadLayout layout;
   /*
-   * Exactly heads * tokens * head_dimension * element size bytes, for K/V twice that; at most 1
-   * MiB.
+   * Bytes of one token of one head, of all tensors of the tile; at most 4,096.
+   */
+  uint32_t row_bytes;
+  /*
+   * Exactly heads * tokens * row_bytes bytes, one tensor after the other; at most 1 MiB.
    */
   ProtobufCBinaryData payload;
   Mesh__V1__TilePart__HasCrc32cCase has_crc32c_case;
@@ -2182,11 +2214,11 @@ struct  Mesh__V1__TilePart
 };
 #define MESH__V1__TILE_PART__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&mesh__v1__tile_part__descriptor) \
-    , NULL, 0, 0, 0, 0, 0, MESH__V1__ELEMENT_TYPE__ELEMENT_TYPE_UNSPECIFIED, MESH__V1__PAYLOAD_LAYOUT__PAYLOAD_LAYOUT_UNSPECIFIED, {0,NULL}, MESH__V1__TILE_PART__HAS_CRC32C__NOT_SET, {0} }
+    , NULL, 0, 0, 0, 0, 0, MESH__V1__ELEMENT_TYPE__ELEMENT_TYPE_UNSPECIFIED, MESH__V1__PAYLOAD_LAYOUT__PAYLOAD_LAYOUT_UNSPECIFIED, 0, {0,NULL}, MESH__V1__TILE_PART__HAS_CRC32C__NOT_SET, {0} }
 
 
 /*
- * Precedes a SoftmaxState of a result.
+ * Precedes a SoftmaxState of a result. The tile is of queries, or of dK and dV.
  */
 struct  Mesh__V1__StateHeader
 {
@@ -2195,12 +2227,13 @@ struct  Mesh__V1__StateHeader
   uint64_t plan_tag;
   uint32_t vrank;
   Mesh__V1__Epoch *epoch;
-  uint32_t query_tile;
+  Mesh__V1__TileTensor tensor;
+  uint32_t tile;
   uint32_t part;
 };
 #define MESH__V1__STATE_HEADER__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&mesh__v1__state_header__descriptor) \
-    , NULL, 0, 0, NULL, 0, 0 }
+    , NULL, 0, 0, NULL, MESH__V1__TILE_TENSOR__TILE_TENSOR_UNSPECIFIED, 0, 0 }
 
 
 typedef enum {
@@ -2210,8 +2243,8 @@ typedef enum {
 } Mesh__V1__SoftmaxState__HasCrc32cCase;
 
 /*
- * Payload frame: (O, m, l, next) of some rows, as a result, a copy or a hand-over. All float32. A
- * result is final, a copy is running.
+ * Payload frame: the state or the result of some rows, in a copy, a hand-over or on its way to the store. All
+ * float32. Of attention a result is final, a copy is running.
  */
 struct  Mesh__V1__SoftmaxState
 {
@@ -2230,7 +2263,7 @@ struct  Mesh__V1__SoftmaxState
   uint32_t head_begin;
   uint32_t head_end;
   /*
-   * Global token positions row_begin ..< row_end, at most 64.
+   * Global token positions row_begin ..< row_end, at most 64; of dK and dV at most 256.
    */
   uint32_t row_begin;
   uint32_t row_end;
@@ -2239,8 +2272,8 @@ struct  Mesh__V1__SoftmaxState
   Mesh__V1__LogBase log_base;
   Mesh__V1__PayloadLayout layout;
   /*
-   * O [heads][rows][head_dimension], m [heads][rows], and l [heads][rows] when it isn't normalised;
-   * at most 1 MiB.
+   * O [heads][rows][head_dimension], m [heads][rows], and l [heads][rows] when it isn't normalised; of
+   * gradients dQ, or dK and then dV, [heads][rows][head_dimension]. At most 1 MiB.
    */
   ProtobufCBinaryData payload;
   Mesh__V1__SoftmaxState__HasCrc32cCase has_crc32c_case;
