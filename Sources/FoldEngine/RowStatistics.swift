@@ -42,11 +42,20 @@ package final class RowStatistics: Sendable {
     }
   }
 
+  /// The gradients of the learnt logits, over all sequences: one for each query head, none where there are none.
+  package func sinkGradients() -> [Float] {
+    job.logits.sinkLogits.enumerated().map { head, logit in
+      (0..<job.batch).reduce(Float(0)) {
+        $0 + sinkGradient(ofHead: $1 * job.queryHeads + head, logit: logit)
+      }
+    }
+  }
+
   /// The gradient of a head's learnt logit: −Σ exp(logit − LSE) D over its rows, in ascending order. The
   /// log-sum-exp counts the logit, whose value is 0.
   ///
   /// - Parameter head: flattened.
-  package func sinkGradient(ofHead head: Int, logit: Float) -> Float {
+  private func sinkGradient(ofHead head: Int, logit: Float) -> Float {
     let start = head * job.queryTokens
     var sum = 0.0
     for row in start..<start + job.queryTokens {

@@ -51,7 +51,8 @@ extension CPULevel {
     }
   }
 
-  /// Gradients without padding, times `scale`. Every NaN is the one quiet NaN, as in `finishRows`.
+  /// Gradients without padding, times `scale`. Every NaN is the one quiet NaN, as in `finishRows`, and every zero
+  /// is positive, whatever the sign of the scale: that of a tile which nobody computes is.
   @_alwaysEmitIntoClient @inline(__always)
   package static func finishGradientRows(
     _ gradients: UnsafePointer<Float>, scale: Float, rowCount: Int, layout: PackedLayout,
@@ -62,7 +63,7 @@ extension CPULevel {
     while row < rowCount {
       var column = 0
       while column < d {
-        let value = gradients[row &* padded &+ column] * scale
+        let value = gradients[row &* padded &+ column] * scale + 0
         target[row &* d &+ column] = value == value ? value : Float(bitPattern: 0x7FC0_0000)
         column &+= 1
       }

@@ -204,8 +204,23 @@ package struct Ring: Sendable {
   }
 
   /// Payload bytes that have to cross between workers, at the least: over all workers, the foreign
-  /// tiles in which some row of theirs sees some key.
-  package var neededBytes: Int {
+  /// tiles in which some row of theirs sees some key, and the accumulators that go from one to another.
+  package var neededBytes: Int { neededTileBytes + travellingBytes }
+
+  private var travellingBytes: Int {
+    guard plan.job.isBackward else { return 0 }
+    return plan.vranks.reduce(0) { total, vrank in
+      let steps = plan.steps(of: vrank)
+      return (0..<steps.count).reduce(total) { total, step in
+        guard let tile = steps.publishes(step), let reader = steps.reader(of: tile),
+          hosts[reader.index] != hosts[vrank.index]
+        else { return total }
+        return total + plan.payloadBytes(of: tile)
+      }
+    }
+  }
+
+  private var neededTileBytes: Int {
     // All tiles but those of the last tokens are as large as the first.
     let bytes = plan.payloadBytes(of: .keyValue(0))
     let last = plan.keyTileCount - plan.headGroups..<plan.keyTileCount

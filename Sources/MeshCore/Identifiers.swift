@@ -103,6 +103,7 @@ package struct TileID: Hashable, Comparable, Sendable, CustomStringConvertible {
 
   package static func query(_ index: Int) -> TileID { TileID(.query, index) }
   package static func keyValue(_ index: Int) -> TileID { TileID(.keyValue, index) }
+  package static func gradient(_ index: Int) -> TileID { TileID(.gradient, index) }
 
   package var description: String {
     switch tensor {

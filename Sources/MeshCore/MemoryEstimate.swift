@@ -72,14 +72,33 @@ package struct MemoryEstimate: Hashable, Sendable {
   static func vrankBytes(plan: Plan, vrank: VRank) -> Int {
     let job = plan.job
     let rows = plan.queryTiles(of: vrank).count * plan.queryTileRoom * plan.headCount(.query)
+    if job.isBackward { return backwardBytes(plan: plan, vrank: vrank, rows: rows) }
     return rows * (2 * padded(job.headDimension) + 3) * 4
+  }
+
+  /// Likewise Q, dO and their statistics (their room is the result's in the end), dQ, and what it published: the
+  /// dK and dV that it keeps, and accumulators that wait to be passed on or are being made.
+  private static func backwardBytes(plan: Plan, vrank: VRank, rows: Int) -> Int {
+    rows * (3 * padded(plan.job.headDimension) + 2) * 4 + publishedBytes(plan: plan, vrank: vrank)
+      + Limits.foldsOutstanding * Limits.tilesPerFold * plan.payloadBytes(of: .gradient(0))
+  }
+
+  /// What a rank of a job of gradients has published at a time, as frames.
+  private static func publishedBytes(plan: Plan, vrank: VRank) -> Int {
+    let kept = plan.steps(of: vrank).kept.count
+    return (kept + Limits.outboxTiles)
+      * (plan.payloadBytes(of: .gradient(0)) + 256 * plan.partCount(.gradient))
   }
 
   /// K/V tiles as frames: a shard and the foreign tiles of the windows, of which there are no more
   /// than the job has.
   static func frameBytes(plan: Plan, shard: Int, kept: Int) -> Int {
     let tiles = min(plan.keyTileCount, shard + kept)
+    let travelling =
+      plan.job.isBackward
+      ? kept * (plan.payloadBytes(of: .gradient(0)) + 256 * plan.partCount(.gradient)) : 0
     return tiles * (plan.payloadBytes(of: .keyValue(0)) + 256 * plan.partCount(.keyValue))
+      + travelling
   }
 
   /// Foreign tiles, or packed ones, that a worker has at the most.
@@ -99,7 +118,10 @@ package struct MemoryEstimate: Hashable, Sendable {
 
   /// Copies of others' ranks, one of them in two generations, and a snapshot of an own rank.
   static func copyBytes(plan: Plan, workers: Int) -> Int {
-    let states = plan.vranks.map { plan.stateBytes(of: $0) + 256 * plan.messageCount(of: $0) }
+    let states = plan.vranks.map { vrank in
+      plan.stateBytes(of: vrank) + 256 * plan.messageCount(of: vrank)
+        + (plan.job.isBackward ? publishedBytes(plan: plan, vrank: vrank) : 0)
+    }
     return (copies(vranks: plan.vrankCount, workers: workers) + 2) * (states.max() ?? 0)
   }
 
@@ -111,9 +133,11 @@ package struct MemoryEstimate: Hashable, Sendable {
   /// Compute threads of a worker that isn't known yet.
   package static let threadsUnknown = 64
 
-  /// What each compute thread takes to pack heads of tiles that are too large to be packed ahead.
+  /// What each compute thread takes to pack heads of tiles that are too large to be packed ahead, or are packed
+  /// by every step, beside dK and dV.
   static func threadBytes(plan: Plan) -> Int {
-    TileWindow(plan: plan).packsAhead ? 0 : Limits.tilesPerFold * plan.packedHeadBytes
+    if plan.job.isBackward { return 4 * plan.packedHeadBytes }
+    return TileWindow(plan: plan).packsAhead ? 0 : Limits.tilesPerFold * plan.packedHeadBytes
   }
 
   /// Packed tiles of the windows, and messages in flight: independent of the sequence.

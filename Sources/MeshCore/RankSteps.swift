@@ -107,7 +107,7 @@ package final class RankSteps: Sendable {
   }
 
   /// The one rank that reads an accumulator of this rank's; nil for another tile.
-  func reader(of tile: TileID) -> VRank? {
+  package func reader(of tile: TileID) -> VRank? {
     tile.tensor == .partial ? chain.next(at: tile.index / ranks) : nil
   }
 

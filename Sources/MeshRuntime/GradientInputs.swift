@@ -8,11 +8,13 @@ package struct GradientInputs: Sendable {
   /// Q, K, V and what is computed of them.
   package let job: JobInputs
   /// dO.
-  private let outputGradient: TensorFile
+  let outputGradient: TensorFile
+  /// The type of dO as it is computed with.
+  package let outputGradientType: ElementType
   /// O and LSE of the forward pass; nil where they are to be computed.
-  private let forward: (output: TensorFile, logSumExp: TensorFile)?
+  let forward: (output: TensorFile, logSumExp: TensorFile)?
   /// dLSE, where the loss has one.
-  private let logSumExpGradient: TensorFile?
+  let logSumExpGradient: TensorFile?
 
   /// Where they are.
   package struct Paths: Sendable {
@@ -42,7 +44,7 @@ package struct GradientInputs: Sendable {
   /// Opens and checks the tensors beside those of the job.
   ///
   /// - Parameters:
-  ///   - options: of the job: dO is rounded where they round Q, K and V.
+  ///   - options: of the job: dO is rounded where they ask for Q, K and V to be.
   ///   - waiting: told when nothing comes through a pipe.
   /// - Throws: bad input, with both shapes.
   package init(
@@ -75,6 +77,8 @@ package struct GradientInputs: Sendable {
     }
     self.job = job
     outputGradient = try rows("--output-gradient", paths.outputGradient)
+    // Beside bfloat16 tensors it may be of more precision, and stays so.
+    outputGradientType = options.precision == .bfloat16 ? .bfloat16 : outputGradient.element
     switch (paths.output, paths.logSumExp) {
     case (nil, nil): forward = nil
     case (let output?, let logSumExp?):
@@ -95,9 +99,11 @@ package struct GradientInputs: Sendable {
   /// Whether O and LSE were given.
   package var hasForward: Bool { forward != nil }
 
-  /// The type of dO as it is computed with.
-  package var outputGradientType: ElementType {
-    job.spec.element == .bfloat16 ? .bfloat16 : outputGradient.element
+  /// Bytes of dO, [heads][tokens][d], in the type in which it is computed with.
+  func readOutputGradient(
+    at offset: Int, into target: UnsafeMutableRawBufferPointer
+  ) throws(MeshError) {
+    try outputGradient.read(at: offset, as: outputGradientType, into: target)
   }
 
   /// Rows [heads][tokens][d] of some flattened heads of a tensor of the backward pass.
@@ -133,8 +139,14 @@ package struct GradientInputs: Sendable {
   }
 
   /// LSE, [heads][tokens].
+  ///
+  /// - Throws: bad input too where it can't be one of the job.
   func logSumExp(_ heads: Range<Int>, _ tokens: Range<Int>) throws(MeshError) -> [Float]? {
-    try forward.map { files throws(MeshError) in try floats(files.logSumExp, heads, tokens) }
+    try forward.map { files throws(MeshError) in
+      let sums = try floats(files.logSumExp, heads, tokens)
+      try checkSinkLogits(sums, heads, tokens, of: files.logSumExp)
+      return sums
+    }
   }
 
   /// dLSE, [heads][tokens]; nil where there is none.

@@ -52,7 +52,8 @@ package struct InProcessGradients {
     }
     let statistics = RowStatistics(job: job)
     if inputs.hasForward {
-      try readStatistics(statistics) { try goOn("rows", $0, $1) }
+      try StatisticsReader(inputs: inputs, kernel: kernel, queue: pool)
+        .read(into: statistics) { try goOn("rows", $0, $1) }
     } else {
       try computeStatistics(statistics) { try goOn("forward", $0, $1) }
     }
@@ -65,16 +66,16 @@ package struct InProcessGradients {
       let run = GradientRun(
         job: job, mask: mask, keyHeads: keyHeads, kernel: kernel, statistics: statistics,
         outputGradientType: inputs.outputGradientType)
-      let waves = run.waveCount
+      let steps = run.stepCount
       try run.run(
         on: pool, read: inputs.rows,
         take: { gradient, head, tokens, rows in
           digests.add(gradient, head: head, tokens: tokens, rows)
           try files.write(gradient, head: head, tokens: tokens, rows)
         },
-        goOn: { try goOn("backward", index * waves + $0.done, heads.count * waves) })
+        goOn: { try goOn("backward", index * steps + $0.done, heads.count * steps) })
     }
-    try files.write(sinkGradients: sinkGradients(statistics))
+    try files.write(sinkGradients: statistics.sinkGradients())
     try inputs.checkUnchanged()
     return Outcome(
       wallSeconds: (MonotonicClock.now - start).seconds, computeSeconds: pool.busySeconds,
@@ -82,63 +83,12 @@ package struct InProcessGradients {
       valueDigest: digests.digest(of: .value))
   }
 
-  /// Of each query head, over all sequences.
-  private func sinkGradients(_ statistics: RowStatistics) -> [Float] {
-    let job = inputs.job.spec
-    guard !job.logits.sinkLogits.isEmpty else { return [] }
-    return (0..<job.queryHeads).map { head in
-      (0..<job.batch).reduce(Float(0)) {
-        $0
-          + statistics.sinkGradient(
-            ofHead: $1 * job.queryHeads + head, logit: job.logits.sinkLogits[head])
-      }
-    }
-  }
-
-  /// From O and LSE of a forward pass.
-  private func readStatistics(
-    _ statistics: RowStatistics, goOn: (Int, Int) throws -> Void
-  ) throws {
-    let job = inputs.job.spec
-    let tiles = stride(from: 0, to: job.queryTokens, by: Plan.queryTileRows).map {
-      $0..<min($0 + Plan.queryTileRows, job.queryTokens)
-    }
-    // Few heads at once: rows of a head lie together in the files.
-    let heads = stride(from: 0, to: job.flatQueryHeads, by: Self.headsAtOnce).map {
-      $0..<min($0 + Self.headsAtOnce, job.flatQueryHeads)
-    }
-    for (index, heads) in heads.enumerated() {
-      for (place, rows) in tiles.enumerated() {
-        try goOn(index * tiles.count + place, (job.flatQueryHeads + 7) / 8 * tiles.count)
-        guard let (outputs, type) = try inputs.outputs(heads, rows),
-          let logSumExp = try inputs.logSumExp(heads, rows)
-        else { preconditionFailure("without a forward pass") }
-        try submit(statistics, heads, rows, .init(outputs, type), logSumExp)
-        pool.wait(unfinished: 2)
-      }
-    }
-    pool.wait(unfinished: 0)
-  }
-
-  private static let headsAtOnce = 8
-
-  private func submit(
-    _ statistics: RowStatistics, _ heads: Range<Int>, _ rows: Range<Int>,
-    _ outputs: RowStatisticsWork.Rows, _ logSumExp: [Float]
-  ) throws {
-    pool.submit(
-      RowStatisticsWork(
-        kernel, statistics, heads: heads, rows: rows, outputs: outputs,
-        outputGradients: .init(
-          try inputs.rows(.outputGradient, heads, rows), inputs.outputGradientType),
-        logSumExp: logSumExp, logSumExpGradients: try inputs.logSumExpGradients(heads, rows)))
-  }
-
   /// From a forward pass of which nothing else is kept.
   private func computeStatistics(
     _ statistics: RowStatistics, goOn: (Int, Int) throws -> Void
   ) throws {
     let ranges = portions.headRanges
+    let rows = StatisticsReader(inputs: inputs, kernel: kernel, queue: pool)
     func steps(_ plan: Plan) -> Int { plan.vranks.reduce(0) { $0 + plan.steps(of: $1).count } }
     let total = ranges.reduce(0) { $0 + steps(portions.plan(of: $1)) }
     var before = 0
@@ -155,8 +105,8 @@ package struct InProcessGradients {
         for tile in plan.queryTiles(of: rank) {
           for head in 0..<heads.count {
             let flat = heads.lowerBound + head
-            try submit(
-              statistics, flat..<flat + 1, plan.queryRows(of: tile),
+            try rows.add(
+              to: statistics, flat..<flat + 1, plan.queryRows(of: tile),
               .init(PartPayload(result.rows(queryTile: tile, head: head), owner: result), .float32),
               result.logSumExp(queryTile: tile, head: head))
             pool.wait(unfinished: 8)

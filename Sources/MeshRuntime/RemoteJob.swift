@@ -14,7 +14,7 @@ package struct RemoteJob {
   ///   - progress: told bytes sent and to send.
   ///   - admitted: told the job's id before the first byte is sent.
   package init(
-    submitting inputs: JobInputs, deadlineSeconds: Double, isProtected: Bool = true,
+    submitting inputs: some JobSource, deadlineSeconds: Double, isProtected: Bool = true,
     name: String = "", client: MeshClient, isCancelled: @escaping () -> Bool,
     admitted: (SubmitReply) -> Void = { _ in },
     progress: (Int, Int) -> Void
@@ -51,7 +51,7 @@ package struct RemoteJob {
 
   /// What the coordinator would answer to a submit, which it doesn't note.
   package static func admission(
-    of inputs: JobInputs, isProtected: Bool, client: MeshClient
+    of inputs: some JobSource, isProtected: Bool, client: MeshClient
   ) throws(MeshError) -> SubmitReply {
     let request = SubmitRequest(
       spec: inputs.spec, deadlineSeconds: 0, isProtected: isProtected, isDryRun: true)
@@ -85,7 +85,7 @@ package struct RemoteJob {
     MeshError(.unreachable, "the coordinator gave an answer to something else")
   }
 
-  private func upload(_ inputs: JobInputs, _ progress: (Int, Int) -> Void) throws(MeshError) {
+  private func upload(_ inputs: some JobSource, _ progress: (Int, Int) -> Void) throws(MeshError) {
     let total = inputs.spec.inputBytes
     var sent = 0
     let buffer = UnsafeMutableRawBufferPointer.allocate(
@@ -93,9 +93,10 @@ package struct RemoteJob {
     defer { buffer.deallocate() }
     for tensor in inputs.spec.inputTensors {
       var offset = 0
-      while offset < inputs.byteCount(tensor) {
+      let count = inputs.spec.byteCount(tensor)
+      while offset < count {
         let part = UnsafeMutableRawBufferPointer(
-          rebasing: buffer[..<min(buffer.count, inputs.byteCount(tensor) - offset)])
+          rebasing: buffer[..<min(buffer.count, count - offset)])
         try inputs.read(tensor, at: offset, into: part)
         let received = try client.upload(
           id, tensor, at: offset, UnsafeRawBufferPointer(part), isCancelled: isCancelled)
@@ -103,7 +104,7 @@ package struct RemoteJob {
         offset = received
         progress(sent + offset, total)
       }
-      sent += inputs.byteCount(tensor)
+      sent += count
     }
   }
 
@@ -178,26 +179,48 @@ package struct RemoteJob {
   package func fetch(
     into files: borrowing ResultFiles, withLogSumExp: Bool, progress: (Int, Int) -> Void
   ) throws(MeshError) -> JobStatus {
+    try fetch(withLogSumExp ? [.output, .logSumExp] : [.output], progress: progress) {
+      (tensor, offset, bytes) throws(MeshError) in
+      try files.write(tensor, at: offset, bytes)
+    }
+  }
+
+  /// Reads tensors of the result of a finished job, and checks their digests.
+  ///
+  /// - Parameters:
+  ///   - tensors: in the order in which they are wanted.
+  ///   - progress: told bytes read and to be read.
+  ///   - take: given the float32 bytes of each tensor in order, with the offset of the first of them.
+  package func fetch(
+    _ tensors: [OutputTensor], progress: (Int, Int) -> Void,
+    take: (OutputTensor, Int, UnsafeRawBufferPointer) throws(MeshError) -> Void
+  ) throws(MeshError) -> JobStatus {
     let outcome = try client.call(
       .result(id), patience: client.patience, isCancelled: isCancelled)
     guard case .result(let reply) = try outcome.orThrow() else { throw Self.strange }
     try client.connectStore(reply.storeEndpoint)
     let spec = reply.status.summary.spec
-    let total = spec.outputBytes + (withLogSumExp ? spec.logSumExpBytes : 0)
-    try fetch(
-      .output, spec.outputBytes, reply.status.outputDigest, into: files,
-      progress: { progress($0, total) })
-    if withLogSumExp {
-      try fetch(
-        .logSumExp, spec.logSumExpBytes, reply.status.logSumExpDigest, into: files,
-        progress: { progress(spec.outputBytes + $0, total) })
+    guard tensors.allSatisfy({ spec.outputTensors.contains($0) }) else {
+      throw MeshError(
+        .badInput,
+        "job \(id) \(spec.isBackward ? "computes gradients" : "computes no gradients")")
+    }
+    let total = tensors.reduce(0) { $0 + spec.byteCount($1) }
+    var done = 0
+    for tensor in tensors {
+      try fetch(tensor, spec.byteCount(tensor), reply.status.digest(of: tensor)) {
+        (offset, bytes) throws(MeshError) in
+        try take(tensor, offset, bytes)
+        progress(done + offset + bytes.count, total)
+      }
+      done += spec.byteCount(tensor)
     }
     return reply.status
   }
 
   private func fetch(
-    _ tensor: OutputTensor, _ count: Int, _ digest: Digest?, into files: borrowing ResultFiles,
-    progress: (Int) -> Void
+    _ tensor: OutputTensor, _ count: Int, _ digest: Digest?,
+    take: (Int, UnsafeRawBufferPointer) throws(MeshError) -> Void
   ) throws(MeshError) {
     let hasher = SHA256()
     var offset = 0
@@ -205,11 +228,10 @@ package struct RemoteJob {
       let read = try client.read(id, tensor, at: offset, isCancelled: isCancelled) {
         (bytes) throws(MeshError) in
         hasher.update(bytes)
-        try files.write(tensor, at: offset, bytes)
+        try take(offset, bytes)
       }
       guard read > 0 else { throw Self.strange }
       offset += read
-      progress(offset)
     }
     guard hasher.finish() == digest else {
       throw MeshError(

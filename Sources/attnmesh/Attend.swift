@@ -17,30 +17,7 @@ struct Attend: ParsableCommand {
   @OptionGroup(title: "Job") var name: NameOption
   @OptionGroup(title: "Result") var result: OutputOptions
 
-  @Option(help: "Compute with a coordinator and this many worker processes on this machine.")
-  var workers: Int?
-
-  @Option(
-    help: "Compute on the mesh of this coordinator: tcp://HOST:PORT. (or ATTNMESH_COORDINATOR)")
-  var coordinator: String?
-
-  @Flag(help: "Compute on this machine, whatever ATTNMESH_COORDINATOR says.")
-  var local = false
-
-  @OptionGroup var keys: KeyOptions
-
-  @Option(help: "Compute threads per worker. (default: the cores, shared out)")
-  var threads: Int?
-
-  @Option(help: "With --workers: further processes that stand in for workers that are lost.")
-  var spares = 0
-
-  @OptionGroup var protection: ProtectionOptions
-  @OptionGroup var timeout: TimeoutOptions
-  @OptionGroup var patience: PatienceOptions
-
-  @Option(help: "Seconds after which the job fails, whatever its state.")
-  var deadline: Double?
+  @OptionGroup var place: PlaceOptions
 
   @Option(
     help: "Write a report to this file, as JSON; - is standard output, instead of the summary.")
@@ -55,30 +32,16 @@ struct Attend: ParsableCommand {
   var quiet = false
 
   func run() throws {
-    guard workers == nil || coordinator == nil else {
-      throw MeshError(.badInput, "--workers and --coordinator exclude each other: give one")
-    }
-    guard !local || coordinator == nil else {
-      throw MeshError(.badInput, "--local and --coordinator exclude each other: give one")
-    }
-    if let threads, !(1...1_024).contains(threads) {
-      throw MeshError(.badInput, "--threads \(threads): it must be 1 to 1024")
-    }
-    guard (0...Limits.workersMaximum).contains(spares), spares == 0 || workers != nil else {
-      throw MeshError(.badInput, "--spares \(spares): it goes with --workers, and isn't negative")
-    }
-    let isProtected = try protection.isOn()
-    _ = try checkedDeadline(deadline)
+    try place.check()
+    let isProtected = try place.protection.isOn()
     _ = try name.checked()
-    _ = try patience.duration()
-    _ = try timeout.duration()
     if dryRun.isWanted { return try tryOut(isProtected: isProtected) }
-    try result.check(report: self.report, inputs: job.files + keys.files)
+    try result.check(report: self.report, inputs: job.files + place.keys.files)
     let inputs = try job.inputs()
     let report: JobReport
-    if let workers {
+    if let workers = place.workers {
       report = try runLocally(inputs, workers: workers, isProtected: isProtected)
-    } else if let client = try remoteClient() {
+    } else if let client = try place.remoteClient() {
       try job.checkFinite(inputs)
       report = try run(
         inputs, client: client, isRemote: true, isProtected: isProtected, Interruption())
@@ -92,7 +55,7 @@ struct Attend: ParsableCommand {
   private func tryOut(isProtected: Bool) throws {
     var findings = DryRun()
     try findings.collect { refuse throws(MeshError) in
-      try result.check(report: report, inputs: job.files + keys.files, refuse: refuse)
+      try result.check(report: report, inputs: job.files + place.keys.files, refuse: refuse)
     }
     let inputs = try findings.collect { refuse throws(MeshError) in
       try job.inputs(refuse: refuse)
@@ -100,18 +63,17 @@ struct Attend: ParsableCommand {
     if let inputs {
       findings.add(inputs)
       try findings.add(result, inputs)
-      if let workers {
-        guard (1...Limits.workersMaximum).contains(workers) else { throw workersProblem(workers) }
-        let threads = threadsPerWorker(workers)
+      if let workers = place.workers {
+        let threads = place.threadsPerWorker(workers)
         findings.add(
           LocalMeshAdmission(
-            inputs.spec, workers: workers, spares: spares, threadsPerWorker: threads,
+            inputs.spec, workers: workers, spares: place.spares, threadsPerWorker: threads,
             isProtected: isProtected, resultBytes: try memoryBytes(inputs)),
           threadsPerWorker: threads)
-      } else if let client = try remoteClient() {
+      } else if let client = try place.remoteClient() {
         try findings.add(inputs, to: client, isProtected: isProtected)
       } else {
-        let threads = threads ?? ProcessLimits.processors
+        let threads = place.threads ?? ProcessLimits.processors
         findings.add(
           InProcessAdmission(
             inputs.spec, blocks: inputs.blocks, threads: threads,
@@ -126,28 +88,9 @@ struct Attend: ParsableCommand {
     try findings.finish(json: json)
   }
 
-  /// The mesh that is asked for by flag or environment; nil where this machine computes.
-  private func remoteClient() throws(MeshError) -> MeshClient? {
-    guard !local, let coordinator = coordinator ?? MeshOptions.environmentEndpoint else {
-      return nil
-    }
-    return try MeshClient(
-      endpoint: coordinator, name: MeshOptions.clientName,
-      credentials: try keys.credentials(for: coordinator), timeout: try timeout.duration(),
-      patience: try patience.duration())
-  }
-
-  private func threadsPerWorker(_ workers: Int) -> Int {
-    threads ?? max(1, ProcessLimits.processors / workers)
-  }
-
-  private func workersProblem(_ workers: Int) -> MeshError {
-    MeshError(.badInput, "--workers \(workers): it must be 1 to \(Limits.workersMaximum)")
-  }
-
   private func runInProcess(_ inputs: JobInputs) throws -> JobReport {
     let level = try KernelLevel.chosen()
-    let threads = threads ?? ProcessLimits.processors
+    let threads = place.threads ?? ProcessLimits.processors
     let admission = InProcessAdmission(
       inputs.spec, blocks: inputs.blocks, threads: threads,
       resultBytes: try memoryBytes(inputs))
@@ -161,7 +104,7 @@ struct Attend: ParsableCommand {
       inputs: inputs, kernel: AttentionKernel(level: level), threads: threads,
       portions: admission.portions)
     let outcome = try run.run(
-      into: files, deadlineSeconds: deadline ?? 0,
+      into: files, deadlineSeconds: place.deadline ?? 0,
       progress: { bar.show([ProgressBar.Rank(name: "fold", done: $0, total: $1)]) },
       isCancelled: { interruption.isRequested })
     bar.clear()
@@ -187,29 +130,20 @@ struct Attend: ParsableCommand {
   private func runLocally(
     _ inputs: JobInputs, workers: Int, isProtected: Bool
   ) throws -> JobReport {
-    guard (1...Limits.workersMaximum).contains(workers) else { throw workersProblem(workers) }
     _ = try KernelLevel.chosen()
     let interruption = Interruption()
-    let threads = threadsPerWorker(workers)
     let admission = LocalMeshAdmission(
-      inputs.spec, workers: workers, spares: spares, threadsPerWorker: threads,
-      isProtected: isProtected, resultBytes: try memoryBytes(inputs))
+      inputs.spec, workers: workers, spares: place.spares,
+      threadsPerWorker: place.threadsPerWorker(workers), isProtected: isProtected,
+      resultBytes: try memoryBytes(inputs))
     try admission.check()
     try job.checkFinite(inputs)
-    let mesh = try LocalMesh(
-      LocalMesh.Configuration(
-        workers: workers, threadsPerWorker: threads,
-        memoryBytesPerWorker: admission.bytesPerWorker, spares: spares,
-        hasCheckpoints: isProtected))
-    defer { mesh.stop() }
-    let client = try MeshClient(endpoint: mesh.controlEndpoint, name: MeshOptions.clientName)
-    try client.waitForWorkers(workers + spares, isCancelled: { interruption.isRequested })
-    do {
-      return try run(
+    return try place.withLocalMesh(
+      of: workers, bytesPerWorker: admission.bytesPerWorker, isProtected: isProtected, interruption
+    ) { client, isOver in
+      try run(
         inputs, client: client, isRemote: false, isProtected: isProtected, interruption,
-        isOver: { mesh.lossOfAll != nil })
-    } catch {
-      throw mesh.lossOfAll ?? error
+        isOver: isOver)
     }
   }
 
@@ -224,7 +158,7 @@ struct Attend: ParsableCommand {
     defer { bar.clear() }
     if !quiet { client.notify = bar.tell }
     let remote = try RemoteJob(
-      submitting: inputs, deadlineSeconds: deadline ?? 0, isProtected: isProtected,
+      submitting: inputs, deadlineSeconds: place.deadline ?? 0, isProtected: isProtected,
       name: try name.checked(), client: client,
       isCancelled: { interruption.isRequested || isOver() },
       admitted: { if isRemote, !quiet { Attnmesh.complain("job \($0.job)") } },

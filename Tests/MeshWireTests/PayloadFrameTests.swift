@@ -41,7 +41,7 @@ extension WireTests {
 
     @Test("dK and dV are twice as wide as dQ, and nothing else is of their tiles")
     func gradients() throws {
-      let tile = TileID(.gradient, 2)
+      let tile = TileID.gradient(2)
       let rows = Samples.softmaxState(.gradients)
       let keys = Samples.softmaxState(.gradients, tile: tile)
       try check(keys)

@@ -141,7 +141,7 @@ extension Samples {
           worker: worker, vrank: VRank(0), epoch: epochs[0])),
       .part(part), .part(PartHeader(job: jobs[0], planTag: 0, tile: .query(0), part: 0)),
       .state(stateHeader),
-      .state(softmaxState(.gradients, tile: TileID(.gradient, 65_535)).header),
+      .state(softmaxState(.gradients, tile: .gradient(65_535)).header),
       .vrankFinal(VRankFinal(job: job, vrank: VRank(1), epoch: epochs[1], digest: digest(8))),
       .receipt(
         ResultReceipt(job: job, vrank: VRank(0), epoch: epochs[0], message: -1, status: .ok)),
