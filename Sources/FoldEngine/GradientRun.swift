@@ -84,12 +84,14 @@ package struct GradientRun {
 
   /// What a run says of how far it is.
   package struct Progress: Sendable {
-    /// Waves done, and how many there are.
+    /// Steps begun, and how many there are: K/V tiles packed, waves, K/V tiles handed out.
     package let done: Int
     package let total: Int
   }
 
-  package var waveCount: Int { GradientRows.tileCount(job) + lanes.count + 1 }
+  private var waveCount: Int { GradientRows.tileCount(job) + lanes.count + 1 }
+
+  package var stepCount: Int { 2 * keys.tileCount + waveCount }
 
   /// Computes all gradients.
   ///
@@ -98,19 +100,26 @@ package struct GradientRun {
   ///     left there.
   ///   - read: asked for each row of Q, K, V and dO once.
   ///   - take: given the gradients as they are finished.
-  ///   - goOn: told the waves given to the queue; throws to end the run.
+  ///   - goOn: told before each step how far the run is, and at its end; throws to end it.
   /// - Throws: what these throw.
   package func run(
     on queue: some WorkQueue, read: Read, take: Take, goOn: (Progress) throws -> Void
   ) throws {
     defer { queue.cancel() }
-    try packKeys(queue, read)
-    try sendQueries(queue, read, take, goOn)
-    try handOutKeys(queue, take)
+    var done = 0
+    func step() throws {
+      try goOn(Progress(done: done, total: stepCount))
+      done += 1
+    }
+    try packKeys(queue, read, step)
+    try sendQueries(queue, read, take, step)
+    try handOutKeys(queue, take, step)
+    try goOn(Progress(done: done, total: stepCount))
   }
 
-  private func packKeys(_ queue: some WorkQueue, _ read: Read) throws {
+  private func packKeys(_ queue: some WorkQueue, _ read: Read, _ step: () throws -> Void) throws {
     for tile in 0..<keys.tileCount {
+      try step()
       let positions = keys.keys(of: tile)
       queue.submit(
         GradientKeysWork(
@@ -121,7 +130,7 @@ package struct GradientRun {
   }
 
   private func sendQueries(
-    _ queue: some WorkQueue, _ read: Read, _ take: Take, _ goOn: (Progress) throws -> Void
+    _ queue: some WorkQueue, _ read: Read, _ take: Take, _ step: () throws -> Void
   ) throws {
     let count = GradientRows.tileCount(job)
     // Query tiles that came in and whose work isn't given whole, the first of them in front.
@@ -136,7 +145,7 @@ package struct GradientRun {
       }
     }
     for wave in 0..<waveCount {
-      try goOn(Progress(done: wave, total: waveCount))
+      try step()
       var items: [GradientWave.Item] = []
       for (place, rows) in onTheWay.enumerated() {
         // It came in at wave `first + place`, and is a lane further in every wave.
@@ -165,7 +174,6 @@ package struct GradientRun {
       try settle(Self.unfinishedMaximum)
     }
     try settle(0)
-    try goOn(Progress(done: waveCount, total: waveCount))
   }
 
   private func rows(_ tile: Int, _ read: Read) throws -> GradientRows {
@@ -183,8 +191,11 @@ package struct GradientRun {
     for head in rows.heads { try take(.query, head, rows.rows, rows.queryGradients(head: head)) }
   }
 
-  private func handOutKeys(_ queue: some WorkQueue, _ take: Take) throws {
+  private func handOutKeys(
+    _ queue: some WorkQueue, _ take: Take, _ step: () throws -> Void
+  ) throws {
     for tile in 0..<keys.tileCount {
+      try step()
       let work = KeyGradientsWork(kernel: kernel, source: keys, tile: tile)
       queue.perform(work)
       for head in keys.heads {

@@ -65,14 +65,14 @@ package struct InProcessGradients {
       let run = GradientRun(
         job: job, mask: mask, keyHeads: keyHeads, kernel: kernel, statistics: statistics,
         outputGradientType: inputs.outputGradientType)
-      let waves = run.waveCount
+      let steps = run.stepCount
       try run.run(
         on: pool, read: inputs.rows,
         take: { gradient, head, tokens, rows in
           digests.add(gradient, head: head, tokens: tokens, rows)
           try files.write(gradient, head: head, tokens: tokens, rows)
         },
-        goOn: { try goOn("backward", index * waves + $0.done, heads.count * waves) })
+        goOn: { try goOn("backward", index * steps + $0.done, heads.count * steps) })
     }
     try files.write(sinkGradients: sinkGradients(statistics))
     try inputs.checkUnchanged()
