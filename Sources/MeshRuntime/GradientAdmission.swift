@@ -1,12 +1,13 @@
+package import AttentionMasks
 internal import FoldEngine
-internal import MeshCore
+package import MeshCore
 
 /// What a backward pass takes in this process, against what there is: decided before anything is
 /// computed or written.
 package struct GradientAdmission: Sendable {
   /// K/V heads whose gradients are computed at once.
   package let keyHeads: Int
-  /// Of the forward pass, and of what a process takes without any job.
+  /// Of the forward pass, with all that the process holds beside it.
   let forward: InProcessAdmission
   /// The bound on what this process has in all.
   package let bytes: Int
@@ -14,26 +15,39 @@ package struct GradientAdmission: Sendable {
   /// Enough of them that threads have work; more would save nothing.
   private static let bytesWanted = 1 << 30
 
-  /// - Parameter resultBytes: of memory that the gradients' files take.
-  package init(_ inputs: GradientInputs, threads: Int, resultBytes: Int) {
-    let job = inputs.job.spec
+  /// Rows of O and dO beside those of a head's, as they are read.
+  private static let rowBytes = 16 << 20
+
+  /// - Parameters:
+  ///   - hasForward: whether O and LSE of a forward pass are given.
+  ///   - resultBytes: of memory that the gradients' files take.
+  ///   - room: what this process may have beside them; by default what the system says.
+  package init(
+    _ job: AttentionJob, blocks: BlockMap? = nil, hasForward: Bool, threads: Int, resultBytes: Int,
+    room: MemoryRoom? = nil
+  ) {
     forward = InProcessAdmission(
-      job, blocks: inputs.job.blocks, threads: threads, resultBytes: resultBytes)
-    let fixed = forward.bytes - forward.portions.bytes + RowStatistics.byteCount(job)
-    let room = min(Self.bytesWanted, max(0, forward.room.bytes - fixed))
+      job, blocks: blocks, threads: threads, resultBytes: resultBytes,
+      besideBytes: RowStatistics.byteCount(job) + GradientDigests.byteCount(job) + Self.rowBytes,
+      room: room)
+    // Of either pass: they follow each other.
+    let fixed = forward.bytes - forward.portions.bytes
+    let first = hasForward ? 0 : forward.portions.bytes
     let perHead = GradientRun.byteCount(job, keyHeads: 1)
-    keyHeads = max(1, min(job.flatKeyValueHeads, room / perHead))
-    let first = inputs.hasForward ? 0 : forward.portions.bytes
-    // Rows of O and dO beside those of a head's.
-    bytes = fixed + max(first, keyHeads * perHead) + 16 << 20
+    let most = min(Self.bytesWanted, max(0, forward.room.bytes - fixed)) / perHead
+    keyHeads = max(1, min(job.flatKeyValueHeads, most))
+    bytes = fixed + max(first, keyHeads * perHead)
+  }
+
+  /// Why the pass isn't begun; nil when there is room.
+  package var problem: String? {
+    guard bytes > forward.room.bytes else { return nil }
+    return "the gradients need \(MeshCore.bytes(bytes)) of memory in one process, even of one K/V"
+      + " head at a time, where it may have \(forward.room.text)"
   }
 
   /// - Throws: bad input, with the numbers.
   package func check() throws(MeshError) {
-    guard bytes > forward.room.bytes else { return }
-    throw MeshError(
-      .badInput,
-      "the backward pass needs \(MeshCore.bytes(bytes)) of memory for one K/V head at a time, where"
-        + " it may have \(forward.room.text)")
+    if let problem { throw MeshError(.badInput, problem) }
   }
 }

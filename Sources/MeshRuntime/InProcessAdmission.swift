@@ -16,15 +16,16 @@ package struct InProcessAdmission: Sendable {
 
   /// - Parameters:
   ///   - resultBytes: of memory that the result's files take.
+  ///   - besideBytes: that the process holds meanwhile for more than the job's portions.
   ///   - room: what this process may have beside them; by default what the system says.
   ///   - blocks: the job's block map.
   package init(
     _ job: AttentionJob, blocks: BlockMap? = nil, threads: Int, resultBytes: Int,
-    room: MemoryRoom? = nil
+    besideBytes: Int = 0, room: MemoryRoom? = nil
   ) {
     let room = room ?? .ofProcess(threads: threads, fileBytes: resultBytes)
     let fixed =
-      Self.processBytes + threads * Self.threadBytes + MemoryEstimate.mapBytes(job)
+      Self.processBytes + threads * Self.threadBytes + MemoryEstimate.mapBytes(job) + besideBytes
     let portions = Portions(
       of: job, blocks: blocks, bytes: min(Portions.bytesWanted, max(0, room.bytes - fixed)))
     self.portions = portions

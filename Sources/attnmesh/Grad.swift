@@ -9,9 +9,9 @@ struct Grad: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Compute the gradients of exact attention: dQ, dK and dV.",
     discussion: """
-      In this process, on all cores. O and LSE are those of `attnmesh attend`, or of any program whose
-      log-sum-exp is natural and over all keys; without them they are computed first. The bits don't
-      depend on the number of threads.
+      In this process, on all cores. O and LSE are those of `attnmesh attend`, or of any program whose log-sum-exp is natural and over
+      all keys; without them they are computed first. The bits don't depend on the
+      number of threads.
 
       Example:
         attnmesh grad --query q.npy --key k.npy --value v.npy --mask causal \\
@@ -27,7 +27,11 @@ struct Grad: ParsableCommand {
   @Option(help: "Output of the forward pass, with the query's shape; goes with --lse.")
   var output: String?
 
-  @Option(help: "Natural-log log-sum-exp of the forward pass, float32; goes with --output.")
+  @Option(
+    help: """
+      Natural-log log-sum-exp of the forward pass, float32; goes with \
+      --output.
+      """)
   var lse: String?
 
   @Option(help: "Gradient of the log-sum-exp, float32, where the loss has one.")
@@ -86,7 +90,7 @@ struct Grad: ParsableCommand {
     let level = try KernelLevel.chosen()
     let threads = threads ?? ProcessLimits.processors
     let admission = GradientAdmission(
-      inputs, threads: threads,
+      inputs.job.spec, blocks: inputs.job.blocks, hasForward: inputs.hasForward, threads: threads,
       resultBytes: try GradientFiles.memoryBytes(paths, element: element, inputs: inputs.job))
     try admission.check()
     try job.checkFinite(inputs.job)
