@@ -9,6 +9,8 @@ package struct GradientInputs: Sendable {
   package let job: JobInputs
   /// dO.
   private let outputGradient: TensorFile
+  /// The type of dO as it is computed with.
+  package let outputGradientType: ElementType
   /// O and LSE of the forward pass; nil where they are to be computed.
   private let forward: (output: TensorFile, logSumExp: TensorFile)?
   /// dLSE, where the loss has one.
@@ -42,7 +44,7 @@ package struct GradientInputs: Sendable {
   /// Opens and checks the tensors beside those of the job.
   ///
   /// - Parameters:
-  ///   - options: of the job: dO is rounded where they round Q, K and V.
+  ///   - options: of the job: dO is rounded where they ask for Q, K and V to be.
   ///   - waiting: told when nothing comes through a pipe.
   /// - Throws: bad input, with both shapes.
   package init(
@@ -75,6 +77,8 @@ package struct GradientInputs: Sendable {
     }
     self.job = job
     outputGradient = try rows("--output-gradient", paths.outputGradient)
+    // Beside bfloat16 tensors it may be of more precision, and stays so.
+    outputGradientType = options.precision == .bfloat16 ? .bfloat16 : outputGradient.element
     switch (paths.output, paths.logSumExp) {
     case (nil, nil): forward = nil
     case (let output?, let logSumExp?):
@@ -94,11 +98,6 @@ package struct GradientInputs: Sendable {
 
   /// Whether O and LSE were given.
   package var hasForward: Bool { forward != nil }
-
-  /// The type of dO as it is computed with.
-  package var outputGradientType: ElementType {
-    job.spec.element == .bfloat16 ? .bfloat16 : outputGradient.element
-  }
 
   /// Rows [heads][tokens][d] of some flattened heads of a tensor of the backward pass.
   func rows(

@@ -163,6 +163,36 @@ extension Integration {
       }
     }
 
+    /// dO beside tensors that are bfloat16 by themselves keeps its precision, unless rounding is asked for.
+    @Test(arguments: [false, true])
+    func outputGradientsAreRoundedWhereItIsAskedFor(isAskedFor: Bool) throws {
+      try withScratch { scratch in
+        var job = RandomJob(
+          workers: 1, heads: 2, keyHeads: 1, tokens: 300, headDimension: 16, mask: "causal")
+        job.element = .bfloat16
+        var tensors = job.tensors(seed: 6)
+        var gradient = tensors.outputGradient(seed: 6)
+        gradient = TensorData(
+          gradient.floats.map { $0 * (1 + 0x1p-10) }, element: .float32, shape: gradient.shape)
+        let rounded = TensorData(gradient.floats, element: .bfloat16, shape: gradient.shape)
+        var flags = ["--mask", "causal"]
+        if isAskedFor {
+          func wide(_ tensor: TensorData) -> TensorData {
+            TensorData(tensor.floats, element: .float32, shape: tensor.shape)
+          }
+          (tensors.query, tensors.key) = (wide(tensors.query), wide(tensors.key))
+          tensors.value = wide(tensors.value)
+          flags += ["--precision", "bfloat16"]
+        }
+        flags += try tensors.write(to: scratch, format: "safetensors")
+        let found = try grad(scratch, flags, gradient)
+        #expect(try (grad(scratch, flags, rounded) == found) == isAskedFor)
+        let violation = ReferenceCheck(tensors, .causal)
+          .violation(found, outputGradient: isAskedFor ? rounded : gradient)
+        #expect(violation == nil)
+      }
+    }
+
     @Test(arguments: [
       (["--output", "q.npy"], "--output without --lse"),
       (["--lse", "q.npy"], "--lse without --output"),
