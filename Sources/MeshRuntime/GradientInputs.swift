@@ -8,13 +8,13 @@ package struct GradientInputs: Sendable {
   /// Q, K, V and what is computed of them.
   package let job: JobInputs
   /// dO.
-  private let outputGradient: TensorFile
+  let outputGradient: TensorFile
   /// The type of dO as it is computed with.
   package let outputGradientType: ElementType
   /// O and LSE of the forward pass; nil where they are to be computed.
-  private let forward: (output: TensorFile, logSumExp: TensorFile)?
+  let forward: (output: TensorFile, logSumExp: TensorFile)?
   /// dLSE, where the loss has one.
-  private let logSumExpGradient: TensorFile?
+  let logSumExpGradient: TensorFile?
 
   /// Where they are.
   package struct Paths: Sendable {

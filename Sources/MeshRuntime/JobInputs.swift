@@ -147,35 +147,7 @@ package struct JobInputs: Sendable {
   /// - Throws: bad input, naming tensor, head and token.
   package func rejectNonfinite() throws(MeshError) {
     for tensor in InputTensor.allCases {
-      guard let file = files[tensor] else { continue }
-      let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 64)
-      defer { buffer.deallocate() }
-      var offset = 0
-      while offset < file.byteCount {
-        let part = UnsafeMutableRawBufferPointer(
-          rebasing: buffer[..<min(buffer.count, file.byteCount - offset)])
-        do throws(TensorFileError) {
-          try file.read(at: offset, into: part)
-        } catch {
-          throw MeshError(.badInput, error.description)
-        }
-        if let found = file.element.firstNonfinite(in: UnsafeRawBufferPointer(part)) {
-          throw nonfinite(tensor, file, element: offset / file.element.byteCount + found)
-        }
-        offset += part.count
-      }
+      try files[tensor]?.rejectNonfinite("\(tensor)", axes: .rows)
     }
-  }
-
-  private func nonfinite(_ tensor: InputTensor, _ file: TensorFile, element: Int) -> MeshError {
-    let (row, column) = element.quotientAndRemainder(dividingBy: spec.headDimension)
-    let tokens = tensor == .query ? spec.queryTokens : spec.keyTokens
-    let (head, token) = row.quotientAndRemainder(dividingBy: tokens)
-    let heads = tensor == .query ? spec.queryHeads : spec.keyValueHeads
-    let batch = spec.batch > 1 ? "batch \(head / heads), " : ""
-    return MeshError(
-      .badInput,
-      "\(file.location): \(tensor) holds a NaN or an infinity at \(batch)head \(head % heads), token"
-        + " \(token), element \(column)")
   }
 }

@@ -93,7 +93,7 @@ struct Grad: ParsableCommand {
       inputs.job.spec, blocks: inputs.job.blocks, hasForward: inputs.hasForward, threads: threads,
       resultBytes: try GradientFiles.memoryBytes(paths, element: element, inputs: inputs.job))
     try admission.check()
-    try job.checkFinite(inputs.job)
+    if job.rejectNonfinite { try inputs.rejectNonfinite() }
     let files = try GradientFiles(paths, element: element, inputs: inputs.job)
     let bar = ProgressBar(isShown: !quiet)
     let interruption = Interruption()

@@ -1,0 +1,77 @@
+import ElementTypes
+import MeshCore
+import Testing
+
+extension Integration {
+  /// What `grad` takes, and what it refuses before anything is written.
+  @Suite struct GradientInputs {
+    /// Named by tensor, head and token; anything but the flag lets it pass.
+    @Test(arguments: [
+      ("g", Float.infinity, "output gradient holds a NaN or an infinity at"),
+      ("o", .nan, "output holds a NaN or an infinity at"),
+      ("l", .nan, "log-sum-exp holds a NaN or +infinity at"),
+      ("l", .infinity, "log-sum-exp holds a NaN or +infinity at"),
+      ("dl", -.infinity, "log-sum-exp gradient holds a NaN or an infinity at"),
+    ])
+    func nonfiniteIsRefusedWhereItIsAskedFor(
+      tensor: String, value: Float, reason: String
+    ) throws {
+      try withScratch { scratch in
+        let job = RandomJob(
+          workers: 1, heads: 2, keyHeads: 1, tokens: 10, headDimension: 8, mask: "full")
+        let tensors = job.tensors(seed: 9)
+        // The last five queries see no key.
+        let inputs =
+          try tensors.write(to: scratch) + ["--documents", "5,5", "--key-documents", "10,0"]
+        let forward = try scratch.attend(inputs)
+        let differences = TensorData(
+          (0..<20).map { Float($0) }, element: .float32, shape: forward.logSumExp.shape)
+        var flags = inputs
+        for (name, flag, data) in [
+          ("g", "--output-gradient", tensors.outputGradient(seed: 9)),
+          ("o", "--output", forward.output), ("l", "--lse", forward.logSumExp),
+          ("dl", "--lse-gradient", differences),
+        ] {
+          flags += [flag, scratch.file("\(name).npy")]
+          try data.write(to: scratch.file("\(name).npy"))
+        }
+        _ = try scratch.grad(flags + ["--reject-nonfinite"])
+        let file = scratch.file("\(tensor).npy")
+        var bad = try TensorData(reading: file)
+        let isOfRows = bad.shape.count == 3
+        bad.set(value, head: 1, token: 3, column: isOfRows ? 5 : 0)
+        try bad.write(to: file)
+        _ = try scratch.grad(flags)
+        let run = try scratch.runGrad(flags + ["--reject-nonfinite"], name: "bad")
+        expectRefusal(
+          run, code: 2, file, "\(reason) head 1, token 3\(isOfRows ? ", element 5" : "")\n")
+        #expect(!scratch.exists("bad-query.npy"))
+      }
+    }
+
+    @Test(arguments: [
+      (["--output", "q.npy"], "--output without --lse"),
+      (["--lse", "q.npy"], "--lse without --output"),
+      (["--output", "q.npy", "--lse", "q.npy"], "shape [2, 10, 8]; it must be [2, 10]"),
+      (["--lse-gradient", "k.npy"], "shape [1, 10, 8]; it must be [2, 10]"),
+      (["--sink-gradient", "s.npy"], "--sink-gradient without --sink-logits"),
+      (["--threads", "0"], "--threads 0"),
+      (["--output-dtype", "bfloat16"], ".npy has no bfloat16"),
+    ])
+    func areRefused(flags: [String], reason: String) throws {
+      try withScratch { scratch in
+        let job = RandomJob(
+          workers: 1, heads: 2, keyHeads: 1, tokens: 10, headDimension: 8, mask: "full")
+        let tensors = job.tensors(seed: 5)
+        let inputs = try tensors.write(to: scratch)
+        try tensors.query.write(to: scratch.file("q.npy"))
+        try tensors.key.write(to: scratch.file("k.npy"))
+        let run = try scratch.runGrad(
+          inputs + ["--output-gradient", scratch.file("q.npy")]
+            + flags.map { $0.hasSuffix(".npy") ? scratch.file($0) : $0 })
+        expectRefusal(run, code: 2, reason)
+        #expect(!scratch.exists("grad-query.npy"))
+      }
+    }
+  }
+}
