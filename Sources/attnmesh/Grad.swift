@@ -94,6 +94,7 @@ struct Grad: ParsableCommand {
       resultBytes: try GradientFiles.memoryBytes(paths, element: element, inputs: inputs.job))
     try admission.check()
     if job.rejectNonfinite { try inputs.rejectNonfinite() }
+    ProcessMemory.keepNoLargeBlocks()
     let files = try GradientFiles(paths, element: element, inputs: inputs.job)
     let bar = ProgressBar(isShown: !quiet)
     let interruption = Interruption()

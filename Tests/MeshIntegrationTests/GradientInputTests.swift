@@ -5,6 +5,30 @@ import Testing
 extension Integration {
   /// What `grad` takes, and what it refuses before anything is written.
   @Suite struct GradientInputs {
+    @Test func peaksBelowItsBound() throws {
+      try withScratch { scratch in
+        let job = RandomJob(
+          workers: 1, heads: 4, keyHeads: 2, tokens: 6_000, headDimension: 64, mask: "causal")
+        let tensors = job.tensors(seed: 8)
+        try tensors.outputGradient(seed: 8).write(to: scratch.file("g.npy"))
+        let flags =
+          try tensors.write(to: scratch) + [
+            "--mask", "causal", "--output-gradient", scratch.file("g.npy"), "--threads", "1",
+          ]
+        let free = try scratch.grad(flags + ["--report", scratch.file("free.json")])
+        // One head at a time.
+        let limited = try scratch.grad(
+          flags + ["--report", scratch.file("limited.json")], limits: "-d 115000")
+        #expect(limited == free)
+        for (name, most) in [("free", Int.max), ("limited", 115_000 << 10)] {
+          let report = try jsonObject(text(of: scratch.file("\(name).json")))
+          let bound = try #require(report["bytes_bound"] as? Int)
+          #expect(try #require(report["resident_bytes"] as? Int) <= bound)
+          #expect(bound <= most)
+        }
+      }
+    }
+
     /// Named by tensor, head and token; anything but the flag lets it pass.
     @Test(arguments: [
       ("g", Float.infinity, "output gradient holds a NaN or an infinity at"),
