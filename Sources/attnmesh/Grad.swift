@@ -9,7 +9,8 @@ struct Grad: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Compute the gradients of exact attention: dQ, dK and dV.",
     discussion: """
-      In this process, on all cores. O and LSE are those of `attnmesh attend`, or of any program whose log-sum-exp is natural and over
+      In this process, on all cores: flags that say how a mesh shares a job out are refused. O and LSE
+      are those of `attnmesh attend`, or of any program whose log-sum-exp is natural and over
       all keys; without them they are computed first. The bits don't depend on the
       number of threads.
 
@@ -78,6 +79,7 @@ struct Grad: ParsableCommand {
     if sinkGradient != nil, job.masks.sinkLogits == nil {
       throw MeshError(.badInput, "--sink-gradient without --sink-logits")
     }
+    try job.refuseSharing(by: "grad")
     let element = try choice(
       outputDtype, "--output-dtype", of: ElementType.allCases, named: \.name)
     let paths = GradientFiles.Paths(

@@ -107,6 +107,22 @@ struct JobOptions: ParsableArguments {
       job: try inputs(), paths, options: options, waiting: { Attnmesh.complain($0) })
   }
 
+  /// Refuses what says how a mesh shares the job out, where there is no mesh.
+  ///
+  /// - Parameter command: that computes in its own process.
+  func refuseSharing(by command: String) throws(MeshError) {
+    let given = [
+      strategy == Strategy.auto.name ? nil : "--strategy \(strategy)",
+      grid.map { "--grid \($0)" }, layout.map { "--layout \($0)" },
+      vranks.map { "--vranks \($0)" },
+    ].compactMap(\.self)
+    guard !given.isEmpty else { return }
+    throw MeshError(
+      .badInput,
+      "\(given.joined(separator: ", ")): that says how a mesh shares a job out, but \(command)"
+        + " computes in this process; leave it out")
+  }
+
   /// What is asked of the tensors. For a value that is refused stands the usual one.
   private func options(
     refuse: (String) throws(MeshError) -> Void

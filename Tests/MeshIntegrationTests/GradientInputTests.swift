@@ -80,6 +80,9 @@ extension Integration {
       (["--lse-gradient", "k.npy"], "shape [1, 10, 8]; it must be [2, 10]"),
       (["--sink-gradient", "s.npy"], "--sink-gradient without --sink-logits"),
       (["--threads", "0"], "--threads 0"),
+      (["--layout", "zigzag"], "--layout zigzag: that says how a mesh shares a job out"),
+      (["--strategy", "usp", "--grid", "2,2"], "--strategy usp, --grid 2,2: that says"),
+      (["--vranks", "4"], "--vranks 4: that says"),
       (["--output-dtype", "bfloat16"], ".npy has no bfloat16"),
     ])
     func areRefused(flags: [String], reason: String) throws {

@@ -42,7 +42,7 @@ extension Integration {
       try withScratch { scratch in
         let job = try MaskedJob(scratch, workers: 1, seed: seed)
         let gradient = job.check.tensors.outputGradient(seed: seed)
-        let found = try grad(scratch, job.flags, gradient)
+        let found = try grad(scratch, job.rowFlags, gradient)
         let violation = job.check.violation(found, outputGradient: gradient)
         #expect(violation == nil, "\(job)")
       }
