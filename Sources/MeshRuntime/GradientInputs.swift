@@ -132,8 +132,14 @@ package struct GradientInputs: Sendable {
   }
 
   /// LSE, [heads][tokens].
+  ///
+  /// - Throws: bad input too where it can't be one of the job.
   func logSumExp(_ heads: Range<Int>, _ tokens: Range<Int>) throws(MeshError) -> [Float]? {
-    try forward.map { files throws(MeshError) in try floats(files.logSumExp, heads, tokens) }
+    try forward.map { files throws(MeshError) in
+      let sums = try floats(files.logSumExp, heads, tokens)
+      try checkSinkLogits(sums, heads, tokens, of: files.logSumExp)
+      return sums
+    }
   }
 
   /// dLSE, [heads][tokens]; nil where there is none.

@@ -10,8 +10,8 @@ struct Grad: ParsableCommand {
     abstract: "Compute the gradients of exact attention: dQ, dK and dV.",
     discussion: """
       In this process, on all cores: flags that say how a mesh shares a job out are refused. O and LSE
-      are those of `attnmesh attend`, or of any program whose log-sum-exp is natural and over
-      all keys; without them they are computed first. The bits don't depend on the
+      are those of `attnmesh attend`, or of any program whose log-sum-exp is natural, over all keys,
+      and counts any sink logit; without them they are computed first. The bits don't depend on the
       number of threads.
 
       Example:
@@ -30,7 +30,7 @@ struct Grad: ParsableCommand {
 
   @Option(
     help: """
-      Natural-log log-sum-exp of the forward pass, float32; goes with \
+      Natural-log log-sum-exp of the forward pass, with any sink logit counted, float32; goes with \
       --output.
       """)
   var lse: String?
