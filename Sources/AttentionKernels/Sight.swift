@@ -29,14 +29,15 @@ extension AttentionMask {
       position: query + offset)
   }
 
-  /// The same in no more time than its keys take, from what a kernel would fold: for rows of jobs whose
-  /// kernels have been compared with the definition.
-  package func foldedSight(query: Int, keyCount: Int, head: Int? = nil) -> Sight {
-    let slices = slices(rows: query..<query + 1, keys: 0..<keyCount, head: head)
+  /// What `query` sees of `keys`, in no more time than these take, from what a kernel would fold: for rows
+  /// of jobs whose kernels have been compared with the definition. Keys and position are counted from the
+  /// first of `keys`.
+  package func foldedSight(query: Int, keys tile: Range<Int>, head: Int? = nil) -> Sight {
+    let slices = slices(rows: query..<query + 1, keys: tile, head: head)
     var keys: [Int] = []
     keys.reserveCapacity(slices.reduce(0) { $0 + $1.pairCount })
     for slice in slices { keys += slice.visibility.start(0)..<slice.visibility.end(0) }
     // Of a row that sees nothing nobody asks where it stands.
-    return Sight(keys: keys, position: slices.first?.distance ?? query)
+    return Sight(keys: keys, position: slices.first?.distance ?? query - tile.lowerBound)
   }
 }

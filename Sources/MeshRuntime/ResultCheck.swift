@@ -107,7 +107,7 @@ package struct ResultCheck {
     let mask = spec.attentionMask(blocks: inputs.blocks)
     // One at a time: they take as much as the logits.
     let sights = rows.lazy.map {
-      mask.foldedSight(query: $0, keyCount: spec.keyTokens, head: head % spec.queryHeads)
+      mask.foldedSight(query: $0, keys: 0..<spec.keyTokens, head: head % spec.queryHeads)
     }
     let exact = zip(queries, sights).map { reference.row(query: $0, sight: $1) }
     let naive = reference.naiveFloat32Rows(queries: queries, sights: sights)

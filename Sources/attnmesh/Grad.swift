@@ -96,6 +96,7 @@ struct Grad: ParsableCommand {
       resultBytes: try GradientFiles.memoryBytes(paths, element: element, inputs: inputs.job))
     try admission.check()
     if job.rejectNonfinite { try inputs.rejectNonfinite() }
+    try inputs.checkLogSumExp()
     ProcessMemory.keepNoLargeBlocks()
     let files = try GradientFiles(paths, element: element, inputs: inputs.job)
     let bar = ProgressBar(isShown: !quiet)

@@ -26,10 +26,14 @@ import Testing
       let (queries, keys) = (150 + kind, 170 - kind)
       let dealt = DealtMask(kind, queries: queries, keys: keys, seed: UInt64(kind))
       for row in 0..<queries {
-        let found = dealt.mask.foldedSight(query: row, keyCount: keys)
+        let found = dealt.mask.foldedSight(query: row, keys: 0..<keys)
         let wanted = dealt.mask.sight(query: row, keyCount: keys)
         #expect(found.keys == wanted.keys, "\(dealt), row \(row)")
         #expect(found.keys.isEmpty || found.position == wanted.position, "\(dealt), row \(row)")
+        let late = dealt.mask.foldedSight(query: row, keys: 70..<keys)
+        #expect(
+          late.keys.map { $0 + 70 } == wanted.keys.filter { $0 >= 70 }, "\(dealt), row \(row)")
+        #expect(late.keys.isEmpty || late.position == wanted.position - 70, "\(dealt), row \(row)")
       }
     }
   }

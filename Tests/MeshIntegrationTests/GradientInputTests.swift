@@ -105,6 +105,39 @@ extension Integration {
       }
     }
 
+    /// In base 2, of the first half of the keys, and of another scale.
+    @Test func aLogSumExpOfOtherLogitsIsRefused() throws {
+      try withScratch { scratch in
+        var job = RandomJob(
+          workers: 1, heads: 4, keyHeads: 2, tokens: 200, headDimension: 24, mask: "causal")
+        job.keyTokens = 700
+        job.batch = 2
+        let tensors = job.tensors(seed: 11)
+        let inputs = try tensors.write(to: scratch)
+        try tensors.outputGradient(seed: 11).write(to: scratch.file("g.npy"))
+        let slopes = ["--mask", "causal", "--alibi", "--softcap", "5"]
+        let right = try scratch.attend(inputs + slopes).logSumExp
+        let wide = try scratch.attend(inputs + slopes + ["--window", "349"])
+        let cold = try scratch.attend(inputs + slopes + ["--scale", "0.1"])
+        let binary = TensorData(
+          right.floats.map { $0 * 1.442695 }, element: .float32, shape: right.shape)
+        for wrong in [binary, cold.logSumExp, wide.logSumExp, right] {
+          try wrong.write(to: scratch.file("l.npy"))
+          let run = try scratch.runGrad(
+            inputs + slopes + [
+              "--output-gradient", scratch.file("g.npy"), "--output", scratch.file("o.npy"),
+              "--lse", scratch.file("l.npy"),
+            ])
+          if wrong == right {
+            #expect(try run.wait() == .code(0), "\(run.errors)")
+          } else {
+            expectRefusal(
+              run, code: 2, "l.npy: the log-sum-exp is ", " at batch ", "it has to be natural")
+          }
+        }
+      }
+    }
+
     @Test(arguments: [
       (["--output", "q.npy"], "--output without --lse"),
       (["--lse", "q.npy"], "--lse without --output"),
