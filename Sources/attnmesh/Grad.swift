@@ -9,10 +9,11 @@ struct Grad: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Compute the gradients of exact attention: dQ, dK and dV.",
     discussion: """
-      Without --workers and --coordinator in this process, on all cores. O and LSE are those of `attnmesh attend`, or of any program whose
-      log-sum-exp is natural, over all keys, and counts any sink logit; without them they are computed
-      first. The bits don't
-      depend on where they are computed, nor on the strategy or the number of workers and threads.
+      Without --workers and --coordinator in this process, on all cores: flags that say how a mesh
+      shares a job out are refused then. O and LSE are those of `attnmesh attend`, or of any program
+      whose log-sum-exp is natural, over all keys, and counts any sink logit; without them they are
+      computed first. The bits don't depend on where they are computed, nor on the strategy or the
+      number of workers and threads.
 
       Example:
         attnmesh grad --query q.npy --key k.npy --value v.npy --mask causal \\

@@ -1,5 +1,4 @@
 import ElementTypes
-import Foundation
 import MeshCore
 import Testing
 
@@ -43,7 +42,7 @@ extension Integration {
       try withScratch { scratch in
         let job = try MaskedJob(scratch, workers: 1, seed: seed)
         let gradient = job.check.tensors.outputGradient(seed: seed)
-        let found = try grad(scratch, job.flags, gradient)
+        let found = try grad(scratch, job.rowFlags, gradient)
         let violation = job.check.violation(found, outputGradient: gradient)
         #expect(violation == nil, "\(job)")
       }
@@ -163,32 +162,33 @@ extension Integration {
       }
     }
 
-    @Test(arguments: [
-      (["--output", "q.npy"], "--output without --lse"),
-      (["--lse", "q.npy"], "--lse without --output"),
-      (["--output", "q.npy", "--lse", "q.npy"], "shape [2, 10, 8]; it must be [2, 10]"),
-      (["--lse-gradient", "k.npy"], "shape [1, 10, 8]; it must be [2, 10]"),
-      (["--sink-gradient", "s.npy"], "--sink-gradient without --sink-logits"),
-      (["--threads", "0"], "--threads 0"),
-      (["--output-dtype", "bfloat16"], ".npy has no bfloat16"),
-    ])
-    func areRefused(flags: [String], reason: String) throws {
+    /// dO beside tensors that are bfloat16 by themselves keeps its precision, unless rounding is asked for.
+    @Test(arguments: [false, true])
+    func outputGradientsAreRoundedWhereItIsAskedFor(isAskedFor: Bool) throws {
       try withScratch { scratch in
-        let job = RandomJob(
-          workers: 1, heads: 2, keyHeads: 1, tokens: 10, headDimension: 8, mask: "full")
-        let tensors = job.tensors(seed: 5)
-        let inputs = try tensors.write(to: scratch)
-        try tensors.query.write(to: scratch.file("q.npy"))
-        try tensors.key.write(to: scratch.file("k.npy"))
-        let run = try scratch.run(
-          ["grad", "--output-gradient", scratch.file("q.npy")]
-            + ["--query-gradient", scratch.file("dq.npy")]
-            + ["--key-gradient", scratch.file("dk.npy")]
-            + ["--value-gradient", scratch.file("dv.npy")] + inputs
-            + flags.map { $0.hasSuffix(".npy") ? scratch.file($0) : $0 })
-        #expect(try run.wait() == .code(2))
-        #expect(run.errors.contains(reason), "\(run.errors)")
-        #expect(!FileManager.default.fileExists(atPath: scratch.file("dq.npy")))
+        var job = RandomJob(
+          workers: 1, heads: 2, keyHeads: 1, tokens: 300, headDimension: 16, mask: "causal")
+        job.element = .bfloat16
+        var tensors = job.tensors(seed: 6)
+        var gradient = tensors.outputGradient(seed: 6)
+        gradient = TensorData(
+          gradient.floats.map { $0 * (1 + 0x1p-10) }, element: .float32, shape: gradient.shape)
+        let rounded = TensorData(gradient.floats, element: .bfloat16, shape: gradient.shape)
+        var flags = ["--mask", "causal"]
+        if isAskedFor {
+          func wide(_ tensor: TensorData) -> TensorData {
+            TensorData(tensor.floats, element: .float32, shape: tensor.shape)
+          }
+          (tensors.query, tensors.key) = (wide(tensors.query), wide(tensors.key))
+          tensors.value = wide(tensors.value)
+          flags += ["--precision", "bfloat16"]
+        }
+        flags += try tensors.write(to: scratch, format: "safetensors")
+        let found = try grad(scratch, flags, gradient)
+        #expect(try (grad(scratch, flags, rounded) == found) == isAskedFor)
+        let violation = ReferenceCheck(tensors, .causal)
+          .violation(found, outputGradient: isAskedFor ? rounded : gradient)
+        #expect(violation == nil)
       }
     }
   }

@@ -96,9 +96,9 @@ extension Integration {
 }
 
 extension TensorData {
-  mutating func set(_ value: Float, head: Int, token: Int, column: Int) {
+  mutating func set(_ value: Float, head: Int, token: Int, column: Int = 0) {
     var values = floats
-    values[(head * shape[1] + token) * shape[2] + column] = value
+    values[(head * shape[1] + token) * (shape.count > 2 ? shape[2] : 1) + column] = value
     self = TensorData(values, element: element, shape: shape)
   }
 }

@@ -41,6 +41,33 @@ import Testing
     #expect(error?.kind == .badInput)
   }
 
+  @Test("gradients take what there is, and no byte more", arguments: [false, true])
+  func gradients(hasForward: Bool) throws {
+    for (heads, tokens) in [(1, 16), (8, 4_096), (64, 4_096), (4, 100_000), (2, 1 << 20)] {
+      func admission(_ bytes: Int) -> GradientAdmission {
+        GradientAdmission(
+          job(heads: heads, tokens: tokens), hasForward: hasForward, threads: 2, resultBytes: 0,
+          room: MemoryRoom(bytes: bytes, limit: "by decree"))
+      }
+      let least = admission(0).bytes
+      for room in [least, least + 1 << 20, least + 17 << 20, least + 300 << 20, 1 << 40] {
+        let fitting = admission(room)
+        #expect(fitting.problem == nil, "\(heads) heads, \(tokens) tokens in \(room) bytes")
+        #expect(fitting.bytes <= room && fitting.keyHeads >= 1)
+      }
+      let problem = try #require(admission(least - 1).problem)
+      #expect(problem.contains("need \(bytes(least)) of memory in one process"), "\(problem)")
+      #expect(problem.contains("\(bytes(least - 1)) (by decree)"), "\(problem)")
+    }
+    // As many heads as there is room for.
+    let heads = [95, 110, 400].map {
+      GradientAdmission(
+        job(tokens: 4_096), hasForward: hasForward, threads: 2, resultBytes: 0, room: room($0)
+      ).keyHeads
+    }
+    #expect(heads[0] < heads[1] && heads[1] < heads[2] && heads[2] == 8, "\(heads)")
+  }
+
   @Test("a local mesh is the sum of its workers, spares and coordinator")
   func localMesh() throws {
     func admission(

@@ -11,17 +11,25 @@ struct Differentiated: Equatable {
 
 extension Scratch {
   /// Runs `grad` with these flags, which name the tensors of the job, and reads what it wrote.
-  func grad(_ flags: [String], name: String = "grad") throws -> Differentiated {
-    let paths = ["query", "key", "value"].map { file("\(name)-\($0).npy") }
-    let program = try run(
-      ["grad", "--quiet", "--query-gradient", paths[0], "--key-gradient", paths[1]]
-        + ["--value-gradient", paths[2]] + flags)
+  func grad(_ flags: [String], limits: String? = nil) throws -> Differentiated {
+    let program = try runGrad(flags, limits: limits)
     guard try program.wait() == .code(0) else {
       throw HarnessError("grad \(flags.joined(separator: " ")): \(program.errors)")
     }
     return Differentiated(
-      query: try TensorData(reading: paths[0]), key: try TensorData(reading: paths[1]),
-      value: try TensorData(reading: paths[2]))
+      query: try TensorData(reading: file("grad-query.npy")),
+      key: try TensorData(reading: file("grad-key.npy")),
+      value: try TensorData(reading: file("grad-value.npy")))
+  }
+
+  /// Runs `grad` to its end. What it writes is `name`-query.npy and so on.
+  func runGrad(
+    _ flags: [String], name: String = "grad", limits: String? = nil
+  ) throws -> Program {
+    let gradients = ["query", "key", "value"].flatMap {
+      ["--\($0)-gradient", file("\(name)-\($0).npy")]
+    }
+    return try run(["grad", "--quiet"] + gradients + flags, limits: limits)
   }
 }
 

@@ -7,6 +7,9 @@ import MeshCore
 /// describe it, and what the reference goes by.
 struct MaskedJob: CustomStringConvertible {
   let workers: Int
+  /// What is computed.
+  let rowFlags: [String]
+  /// The same, and how a mesh shares it out.
   let flags: [String]
   let check: ReferenceCheck
   let description: String
@@ -47,8 +50,8 @@ struct MaskedJob: CustomStringConvertible {
     flags += Self.flags(rule) + (cells?.write(to: scratch) ?? [])
     flags += try Self.flags(logits, scratch)
     let layout = Layout.allCases.randomElement(using: &random) ?? .contiguous
-    flags += ["--layout", layout.name]
-    self.flags = flags
+    rowFlags = flags
+    self.flags = flags + ["--layout", layout.name]
     check = ReferenceCheck(tensors, rule, logits, blocks: cells?.map)
     description = """
       seed \(seed): \(workers) workers, heads \(shape.queryHeads)/\(keyHeads), tokens \
