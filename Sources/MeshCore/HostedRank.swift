@@ -52,13 +52,16 @@ package struct HostedRank: Sendable {
 
   var identity: (vrank: VRank, epoch: Epoch) { (vrank, epoch) }
 
+  /// Whether its rows are here, and no result that is on its way has their memory.
+  var hasRows: Bool { isFolding && missingQueries == 0 && (result == nil || isRevived) }
+
   var isFolding: Bool { restoring == nil && (duty != .serve || isRevived) }
 
   /// Whether it asks for tiles: it doesn't when it has stopped to be handed over.
   var goesOn: Bool { isFolding && duty != .handOver }
 
   /// How many steps it has to do.
-  package var needed: Int { isRevived ? steps.endOfKept : steps.count }
+  package var needed: Int { isRevived ? steps.endOfRevival : steps.count }
 
   /// The steps whose tiles to have at hand.
   var window: Range<Int> {
@@ -110,7 +113,11 @@ package struct HostedRank: Sendable {
   mutating func copied(cost: Duration) { pace.copied(cost) }
 
   /// It has published all that it was revived for.
-  mutating func endRevival() { isRevived = false }
+  mutating func endRevival() {
+    isRevived = false
+    next = steps.count
+    dispatched = next
+  }
 
   /// Begins again, for what it published.
   mutating func revive(rows: Int) {

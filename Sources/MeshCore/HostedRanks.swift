@@ -56,6 +56,12 @@ struct HostedRanks: Sendable {
     return found
   }
 
+  /// The first of all steps that are to be done here; nil for none.
+  var least: StepOrder? {
+    let next = indices.filter { !list[$0].window.isEmpty }.map { order($0, list[$0].next) }
+    return (next + replays.list.map(\.order)).min()
+  }
+
   /// The tiles that the rank furthest behind waits for, or that are being read for it: however full it is,
   /// they are let in.
   var tilesBehind: AtMostTwo<TileID> {

@@ -44,10 +44,16 @@ package final class RankSteps: Sendable {
 
   package var isEmpty: Bool { count == 0 }
 
-  /// The steps after which all is published that is kept as long as the job lives.
+  /// The steps after which all is published that is kept, as long as the job lives or until it is handed in.
   var endOfKept: Int {
     spans.last { $0.phase.publishes == .hidden || $0.phase.keeps != nil }?.end ?? 0
   }
+
+  /// The steps that are done again for others, where the state is gone: those whose tiles depend on it.
+  var endOfRevival: Int { spans.last { $0.phase.publishes == .hidden }?.end ?? 0 }
+
+  /// Whether a step that hands on an accumulator reads rows of its rank.
+  var passesRows: Bool { spans.contains { $0.phase.operation == .differentiate } }
 
   /// One past the last step of the phase of a step; at the end the end.
   func endOfPhase(_ step: Int) -> Int { step < count ? spans[place(step)].end : count }

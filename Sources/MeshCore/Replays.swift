@@ -1,5 +1,5 @@
 /// Travelling accumulators that their producers have let go, computed here once more: each of the tiles that
-/// its step reads and nothing else, which may be gone as well.
+/// its step reads, which may be gone as well, and of nothing else but rows of the rank.
 struct Replays: Sendable {
   private(set) var list: [Replay] = []
 
@@ -12,6 +12,11 @@ struct Replays: Sendable {
   }
 
   func contains(_ tile: TileID) -> Bool { list.contains { $0.tile == tile } }
+
+  /// Whether one of them is a step of this rank.
+  func has(stepsOf vrank: VRank, _ plan: Plan) -> Bool {
+    list.contains { plan.owner(of: $0.tile) == vrank }
+  }
 
   /// Whether one of them reads a tile.
   func read(_ tile: TileID) -> Bool { list.contains { $0.reads.contains(tile) } }
@@ -35,9 +40,11 @@ struct Replays: Sendable {
   var waiting: [TileID] { list.filter { !$0.isUnderWay }.map(\.tile) }
 
   /// Gives to the compute threads what can be made now.
-  mutating func begin(into effects: inout Effects, isPacked: (TileID) -> Bool) {
+  mutating func begin(
+    into effects: inout Effects, isPacked: (TileID) -> Bool, hasRows: (TileID) -> Bool
+  ) {
     for index in list.indices where !list[index].isUnderWay {
-      guard list[index].reads.allSatisfy(isPacked) else { continue }
+      guard list[index].reads.allSatisfy(isPacked), hasRows(list[index].tile) else { continue }
       list[index].isUnderWay = true
       effects.append(.replay(list[index].tile))
     }

@@ -68,15 +68,19 @@ struct TileCache: Sendable {
   /// Whether one more foreign tile may be held. Drops the lowest that no rank here still has to
   /// fold, as many as are too many: a shard that became another's is many at once. The tile that the
   /// rank furthest behind waits for is always let in.
+  ///
+  /// - Parameter isFirst: whether somebody elsewhere is further behind, and waits for it.
   mutating func makeRoom(
-    for tile: TileID, _ ranks: HostedRanks, into effects: inout Effects
+    for tile: TileID, _ ranks: HostedRanks, isFirst: Bool = false, into effects: inout Effects
   ) -> Bool {
     while foreign.count >= window.kept,
       let old = foreign.first(where: { isDroppable($0, for: ranks) })
     {
       drop(old, into: &effects)
     }
-    guard foreign.count < window.kept || ranks.tilesBehind.contains(tile) else { return false }
+    guard foreign.count < window.kept || isFirst || ranks.tilesBehind.contains(tile) else {
+      return false
+    }
     foreign.append(tile)
     foreign.sort()
     return true

@@ -75,6 +75,9 @@ struct TileServer: Sendable {
     if part + 1 == plan.partCount(tile.tensor) { waiters.removeAll { $0.tile == tile } }
   }
 
+  /// Whether a peer was told that a tile will come.
+  func isAwaited(_ tile: TileID) -> Bool { waiters.contains { $0.tile == tile } }
+
   // MARK: Who doesn't wait any more
 
   private mutating func forget(_ link: Worker.Link, _ tile: TileID) {

@@ -41,6 +41,7 @@ extension WorkerRun {
     guard isGone(tile, of: hosted[index]) else {
       return hosted[index].duty == .serve && revive(index, into: &effects)
     }
+    if hosted[index].steps.passesRows { return computeAgain(tile, of: index, into: &effects) }
     guard cache.makeRoom(for: tile, hosted, into: &effects) else { return false }
     hosted.replays.add(tile, plan, into: &effects)
     return true
@@ -70,9 +71,13 @@ extension WorkerRun {
       return effects.append(.answer(.no, pull, to: link))
     }
     if isGone(pull.tile, of: hosted[index]) {
-      return effects.append(.answer(.gone, pull, to: link))
+      guard hosted[index].steps.passesRows else {
+        return effects.append(.answer(.gone, pull, to: link))
+      }
+      _ = computeAgain(pull.tile, of: index, into: &effects)
+    } else if hosted[index].duty == .serve {
+      _ = revive(index, into: &effects)
     }
-    if hosted[index].duty == .serve { _ = revive(index, into: &effects) }
     server.wait(pull, .later, received: 0, link, plan, into: &effects)
   }
 

@@ -3,20 +3,20 @@ package import MeshCore
 /// Every place at which a process of a small job can die.
 package struct CrashEnumeration: Sendable {
   package let seed: UInt64
-  /// Whether the job is a rehearsal of programs with computed tiles, which nothing but memory protects.
-  private let rehearses: Bool
+  /// What the job is; what has computed tiles nothing but memory protects.
+  private let kind: JobShapes.Kind
   private let defect: Defect?
 
-  package init(seed: UInt64, rehearses: Bool = false, defect: Defect? = nil) {
+  package init(seed: UInt64, kind: JobShapes.Kind = .attention, defect: Defect? = nil) {
     self.seed = seed
-    self.rehearses = rehearses
+    self.kind = kind
     self.defect = defect
   }
 
   /// Effects of a run in which nobody dies.
   package var effectCount: Int {
-    let options = SimulationOptions.crashing(seed: seed, rehearses: rehearses)
-    return Simulation(options, job: JobShapes.small(rehearses: rehearses)).run().effectCount
+    let options = SimulationOptions.crashing(seed: seed, kind: kind)
+    return Simulation(options, job: JobShapes.small(kind)).run().effectCount
   }
 
   /// Whoever carries out an effect dies in front of it: each of them once.
@@ -26,7 +26,7 @@ package struct CrashEnumeration: Sendable {
   }
 
   private func campaign(_ crashes: [[SimulationOptions.CrashPoint]]) -> SimulationCampaign {
-    SimulationCampaign(.crashes(crashes, seed: seed, rehearses: rehearses), defect: defect)
+    SimulationCampaign(.crashes(crashes, seed: seed, kind: kind), defect: defect)
   }
 
   /// A second process dies while the first is recovered from: a sample.

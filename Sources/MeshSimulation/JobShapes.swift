@@ -16,6 +16,16 @@ package final class JobShapes: Sendable {
   /// The masked ones again, and before them the first ones, as rehearsals of programs with computed tiles.
   package static let rehearsed = masked + count
 
+  /// The masked ones again, and before them the first ones, as jobs of gradients.
+  package static let differentiated = rehearsed + masked + count
+
+  /// What a job computes.
+  package enum Kind: Sendable, Hashable {
+    case attention
+    case rehearsal
+    case gradients
+  }
+
   private let known = Mutex<[Int: SimulatedJob]>([:])
   private let kernel = AttentionKernel()
 
@@ -36,6 +46,12 @@ package final class JobShapes: Sendable {
 
   /// Twelve K/V tiles or more, four virtual ranks or more, few heads and a tiny head dimension.
   package static func spec(_ index: Int) -> AttentionJob {
+    if index >= differentiated {
+      let index = index - differentiated
+      var job = index % 2 == 0 ? spec(index) : maskedSpec(index)
+      (job.layout, job.outputGradient) = (.contiguous, .float32)
+      return job
+    }
     if index >= rehearsed {
       var job = index % 2 == 0 ? spec(index - rehearsed) : maskedSpec(index - rehearsed)
       job.isRehearsal = true
@@ -99,11 +115,12 @@ package final class JobShapes: Sendable {
   }
 
   /// Of crash-point enumeration: four virtual ranks, eight tiles.
-  package static func small(rehearses: Bool = false) -> SimulatedJob {
+  package static func small(_ kind: Kind = .attention) -> SimulatedJob {
     var spec = AttentionJob(
       batch: 1, queryHeads: 1, keyValueHeads: 1, queryTokens: 500, keyTokens: 2_000,
       headDimension: 4, element: .float32, mask: .causal, scale: 0.5, layout: .zigzag, vranks: 4)
-    spec.isRehearsal = rehearses
+    spec.isRehearsal = kind == .rehearsal
+    if kind == .gradients { (spec.layout, spec.outputGradient) = (.contiguous, .float32) }
     return SimulatedJob(
       spec: spec, inputs: MemoryTensors(job: spec, seed: 1), kernel: AttentionKernel())
   }
@@ -125,9 +142,25 @@ extension MemoryTensors {
       return bytes
     }
     precondition(job.element == .float32)
+    var attention = job
+    attention.outputGradient = nil
     self.init(
-      job: job, query: floats(job.queryBytes), key: floats(job.keyBytes),
+      job: attention, query: floats(job.queryBytes), key: floats(job.keyBytes),
       value: floats(job.keyBytes), blockMap: Self.blockMap(of: job, seed: seed))
+    guard job.isBackward else { return }
+    precondition(job.outputGradient == .float32)
+    // The log-sum-exp is the real one, or weights would be no weights.
+    let forward = SimulatedJob(spec: attention, inputs: self, kernel: AttentionKernel())
+    let logSumExp = Self.floats(forward.oracle?.results[1] ?? [])
+    var all = inputs
+    all[.outputGradient] = floats(job.byteCount(.outputGradient))
+    let differences = Self.floats(floats(4 * logSumExp.count))
+    all[.rowStatistics] = zip(logSumExp, differences).flatMap { logSumExp, difference in
+      [logSumExp * 1.442_695, difference].flatMap { value in
+        withUnsafeBytes(of: value) { Array($0) }
+      }
+    }
+    self.init(job: job, all)
   }
 
   /// The bits of a job's block map, if it has one: some of its blocks, and no block of some rows and

@@ -67,7 +67,7 @@ package struct MemoryTensors: Sendable {
   package var outputFloats: [Float] { Self.floats(output) }
   package var logSumExpFloats: [Float] { Self.floats(logSumExp) }
 
-  private static func floats(_ bytes: [UInt8]) -> [Float] {
+  static func floats(_ bytes: [UInt8]) -> [Float] {
     bytes.withUnsafeBytes { buffer in
       (0..<buffer.count / 4).map { buffer.loadUnaligned(fromByteOffset: $0 * 4, as: Float.self) }
     }

@@ -8,7 +8,7 @@ package final class SimulationCampaign: Sendable {
   package enum Plan: Sendable {
     case seeds(Range<UInt64>)
     /// One job, with each of these crashes.
-    case crashes([[SimulationOptions.CrashPoint]], seed: UInt64, rehearses: Bool)
+    case crashes([[SimulationOptions.CrashPoint]], seed: UInt64, kind: JobShapes.Kind)
 
     var count: Int {
       switch self {
@@ -40,8 +40,8 @@ package final class SimulationCampaign: Sendable {
     self.defect = defect
     self.stopsAtViolation = stopsAtViolation
     self.shapes = shapes
-    if case .crashes(_, _, let rehearses) = plan {
-      small = JobShapes.small(rehearses: rehearses)
+    if case .crashes(_, _, let kind) = plan {
+      small = JobShapes.small(kind)
     } else {
       small = nil
     }
@@ -85,8 +85,8 @@ package final class SimulationCampaign: Sendable {
     switch plan {
     case .seeds(let seeds):
       return Self.run(seed: seeds.lowerBound + UInt64(number), defect: defect, shapes: shapes)
-    case .crashes(let crashes, let seed, let rehearses):
-      var options = SimulationOptions.crashing(seed: seed, rehearses: rehearses)
+    case .crashes(let crashes, let seed, let kind):
+      var options = SimulationOptions.crashing(seed: seed, kind: kind)
       options.crashPoints = crashes[number]
       options.defect = defect
       guard let small else { preconditionFailure("no job") }
@@ -153,12 +153,13 @@ extension SimulationCampaign {
 
 extension SimulationOptions {
   /// Of crash-point enumeration: three workers, nothing else goes wrong.
-  package static func crashing(seed: UInt64, rehearses: Bool = false) -> SimulationOptions {
+  package static func crashing(seed: UInt64, kind: JobShapes.Kind = .attention) -> SimulationOptions
+  {
     var options = SimulationOptions(calm: seed, workers: 3)
     options.timing.tile = 30 * Time.millisecond
     options.timing.copy = 10 * Time.microsecond
     options.hasSharedSlots = seed % 2 == 0
-    if rehearses {
+    if kind != .attention {
       options.hasSlots = false
       options.outboxTiles = 1 + Int(seed % 3)
     }

@@ -93,6 +93,9 @@ package struct WorkerAudit: Sendable {
   }
 
   /// A whole tile is here, whatever was asked for.
+  /// Tiles that the compute threads were given once more.
+  private var replayed: Set<TileID> = []
+
   private mutating func have(_ tile: TileID) {
     received[tile] = plan?.partCount(tile.tensor)
     requests[tile] = nil
@@ -159,11 +162,14 @@ package struct WorkerAudit: Sendable {
     case .host(let vrank, let epoch):
       hosted[vrank] = epoch
       next[vrank] = nil
+      // Its rows come, also where an earlier tenure had them.
+      for tile in plan?.queryTiles(of: vrank) ?? [] { received[.query(tile)] = nil }
     case .fold(let vrank, let epoch, let steps): fold(vrank, epoch, steps)
     case .abandon(let vrank, _), .retire(let vrank, _):
       hosted[vrank] = nil
       results[vrank] = nil
-    case .replay, .finish: break
+    case .replay(let tile): replayed.insert(tile)
+    case .finish: break
     }
   }
 
@@ -250,7 +256,11 @@ package struct WorkerAudit: Sendable {
     if isOwn, tile.tensor != .partial, !isHandedIn, received[tile] == plan?.partCount(tile.tensor) {
       fail(.sources, "forgets \(tile), which it owns")
     }
-    if foreign.remove(tile) == nil, !isOwn { fail(.bounds, "forgets \(tile), which isn't held") }
+    // What was computed here once more was never asked for, and its rank may have gone meanwhile.
+    let wasComputed = replayed.remove(tile) != nil
+    if foreign.remove(tile) == nil, !isOwn, !wasComputed {
+      fail(.bounds, "forgets \(tile), which isn't held")
+    }
     formerlyOwn.remove(tile)
     if packed.contains(tile) { fail(.exactTiles, "forgets \(tile) while it is packed") }
   }

@@ -23,6 +23,31 @@ import Testing
   }
 }
 
+extension SeedTests {
+  /// All that befalls a mesh in seeds, while it computes gradients: nothing but memory protects them, and where it is
+  /// lost with what it protects they may wait without end.
+  @Test("gradients in a thousand seeds keep every invariant")
+  func gradients() async {
+    let shapes = JobShapes()
+    await withTaskGroup(of: Void.self) { group in
+      for half in UInt64(0)..<2 {
+        group.addTask {
+          for seed in stride(from: half, to: UInt64(1_000 * soakFactor), by: 2) {
+            var options = SimulationOptions(seed: seed)
+            options.hasSlots = false
+            let shape =
+              JobShapes.differentiated + Int(seed % UInt64(JobShapes.masked + JobShapes.count))
+            let outcome = Simulation(options, job: shapes[shape]).run()
+            if let violation = outcome.violation, violation.invariant != .liveness {
+              Issue.record("seed \(seed): \(violation.description)")
+            }
+          }
+        }
+      }
+    }
+  }
+}
+
 /// A random configuration of attention, differentiated.
 struct GradientJob: CustomStringConvertible {
   let configuration: Configuration
